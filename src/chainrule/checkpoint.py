@@ -1,0 +1,189 @@
+"""Model files: a network on disk, readable by every safetensors reader, believed by none blindly.
+
+The tensors have the names and the layout of `torch.nn.Sequential(Linear, activation, ...)`:
+`0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and whatever
+the network needs to be used: classes, image shape, how pixels were scaled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from chainrule.activations import ACTIVATIONS
+from chainrule.arrays import Array
+from chainrule.network import Dense, Network
+
+FORMAT = "chainrule-1"
+LARGEST_FILE = 2 << 30
+LARGEST_HEADER = 1 << 20
+MOST_LAYERS = 1024
+STRANGERS = {b"\x80": "a pickle", b"PK": "a zip archive", b"\x89HDF": "an HDF5 file"}
+"""First bytes of formats that people also keep models in."""
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be read, or must not be believed."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and what is needed to use it."""
+
+    network: Network
+    classes: tuple[str, ...] = ()
+    shape: tuple[int, int] = (0, 0)
+    """Height and width of the images it was trained on; (0, 0): unknown."""
+    pixel_scale: float = 1.0
+    """Pixels in 0..1 are multiplied by this before they enter the first layer."""
+    summary: dict[str, Any] = field(default_factory=dict)
+    """Whatever the training run tells about itself."""
+
+
+def save(model: Network | Model, path: str | Path) -> Path:
+    """Writes the model to `path`, all or nothing: a failed save leaves the file there before.
+
+    Raises ModelFileError if a weight is not finite, OSError if the file cannot be written.
+    """
+    if isinstance(model, Network):
+        model = Model(model)
+    network = model.network
+    if not np.isfinite(network.parameters).all():
+        raise ModelFileError(
+            f"{path}: not written, some weights are not finite numbers; train with a lower "
+            "learning rate"
+        )
+    tensors: dict[str, Array] = {}
+    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
+        tensors[f"{2 * i}.weight"] = np.ascontiguousarray(W.T)
+        tensors[f"{2 * i}.bias"] = np.ascontiguousarray(b)
+    description = {
+        "layers": [[layer.fan_in, layer.fan_out, layer.activation] for layer in network.layers],
+        "link": network.link,
+        "classes": list(model.classes),
+        "shape": list(model.shape),
+        "pixel_scale": model.pixel_scale,
+        "summary": model.summary,
+    }
+    metadata = {"format": FORMAT, "model": json.dumps(description, sort_keys=True)}
+    metadata["sha256"] = _digest(tensors, metadata)
+    return write_atomically(path, save_tensors(tensors, metadata))
+
+
+def load_network(path: str | Path) -> Network:
+    """The network in a model file; `load_model` also gives its classes and preprocessing."""
+    return load_model(path).network
+
+
+def load_model(path: str | Path) -> Model:
+    """Reads a model file, and checks everything in it before any of it is used.
+
+    Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
+    """
+    path = Path(path)
+    if path.is_file() and path.stat().st_size > LARGEST_FILE:
+        raise ModelFileError(f"{path}: larger than {LARGEST_FILE:,} bytes, no model of ours is")
+    content = path.read_bytes()
+    metadata = _metadata(path, content)
+    try:
+        tensors = load_tensors(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from None
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path}: its format is {metadata.get('format')!r}, this program reads {FORMAT!r}; "
+            "save the model with chainrule"
+        )
+    if metadata.get("sha256") != _digest(tensors, metadata):
+        raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")
+    try:
+        return _model(json.loads(metadata["model"]), tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
+
+
+def write_atomically(path: str | Path, content: bytes) -> Path:
+    """Writes a whole file or nothing: temporary file in the same folder, fsync, rename."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _metadata(path: Path, content: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file, after the checks that need no tensor."""
+    for start, name in STRANGERS.items():
+        if content.startswith(start):
+            raise ModelFileError(f"{path}: {name}, which can hold code; only safetensors are read")
+    length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
+    if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
+        raise ModelFileError(f"{path}: not a safetensors file, its header length is {length:,}")
+    try:
+        header = json.loads(content[8 : 8 + length])
+        metadata = header.get("__metadata__", {})
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("metadata are text")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its header is not what safetensors have ({error})") from None
+    return dict(metadata)
+
+
+def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:
+    """SHA-256 over the description and each tensor with its name, type and shape."""
+    digest = hashlib.sha256(f"{metadata.get('format')}\n{metadata.get('model')}".encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
+
+
+def _model(description: dict[str, Any], tensors: dict[str, Array]) -> Model:
+    """The model that description and tensors agree on; ValueError where they do not."""
+    layers = [Dense(int(i), int(o), str(name)) for i, o, name in description["layers"]]
+    if not 1 <= len(layers) <= MOST_LAYERS:
+        raise ValueError(f"{len(layers)} layers; a network has 1 to {MOST_LAYERS}")
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, layer in enumerate(layers):
+        shapes[f"{2 * i}.weight"] = (layer.fan_out, layer.fan_in)
+        shapes[f"{2 * i}.bias"] = (layer.fan_out,)
+    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+        raise ValueError("names and shapes of the tensors are not those of the layers")
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ValueError(f"tensors of type {sorted(map(str, dtypes))}; all float32 or all float64")
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ValueError("a weight is not a finite number")
+    ACTIVATIONS[description["link"]]
+    network = Network(layers, dtypes.pop(), link=description["link"])
+    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
+        W[...] = tensors[f"{2 * i}.weight"].T
+        b[...] = tensors[f"{2 * i}.bias"]
+    classes = tuple(str(name) for name in description["classes"])
+    height, width = (int(side) for side in description["shape"])
+    scale = float(description["pixel_scale"])
+    if classes and len(classes) != layers[-1].fan_out:
+        raise ValueError(f"{len(classes)} class names for {layers[-1].fan_out} outputs")
+    if height * width not in (0, layers[0].fan_in) or not np.isfinite(scale):
+        raise ValueError(f"images of {height} x {width}, scale {scale}, for {layers[0]}")
+    return Model(network, classes, (height, width), scale, dict(description["summary"]))

@@ -1,0 +1,1 @@
+"""Data: from any file or name to images and labels."""

@@ -1,0 +1,130 @@
+"""Data that is already on this disk: our own cache and what other tools left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pooch
+
+from chainrule.data.archives import read_file
+from chainrule.data.dataset import DataError, Dataset, Found, assemble
+from chainrule.data.formats import read
+from chainrule.data.idx import FILES, LARGEST_IDX, write_idx
+from chainrule.data.known import Source
+
+
+class Place(NamedTuple):
+    """Somewhere on this disk where a data set may lie: the tool that put it there, and the path."""
+
+    tool: str
+    path: Path
+
+
+def cache_folder() -> Path:
+    """Our cache: $CHAINRULE_HOME, else $XDG_CACHE_HOME/chainrule, else the platform's."""
+    if home := os.environ.get("CHAINRULE_HOME"):
+        return Path(home).expanduser()
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache).expanduser() / "chainrule"
+    return Path(pooch.os_cache("chainrule"))
+
+
+def places(name: str, source: Source) -> list[Place]:
+    """Where to look, in this order, whether or not anything is there.
+
+    * our cache: `<cache_folder()>/<name>/`;
+    * Keras: `$KERAS_HOME/datasets`, else `~/.keras/datasets`;
+    * torchvision: `MNIST/raw` (or FashionMNIST, KMNIST) in `./data`, `.`, `~/data`,
+      `~/.cache/torchvision` and `~/.cache/torch/datasets`, torchvision having no place of its own;
+    * scikit-learn: `$SCIKIT_LEARN_DATA`, else `~/scikit_learn_data`, there `openml/openml.org/`.
+    """
+    home = Path.home()
+    keras = Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "datasets"
+    roots = [
+        Path("data"),
+        Path(),
+        home / "data",
+        home / ".cache" / "torchvision",
+        home / ".cache" / "torch" / "datasets",
+    ]
+    return [
+        Place("cache", cache_folder() / name),
+        Place("keras", keras / source.keras),
+        *(Place("torchvision", root / source.torchvision / "raw") for root in roots),
+    ]
+
+
+def verified(name: str, source: Source, path: Path, *, origin: str) -> tuple[Found, Dataset]:
+    """Read the data set from a path and hold it against its published checksums.
+
+    Raises DataError, naming the first sum that differs, unless it is exactly the published data.
+    """
+    folder = path
+    if source.arrays is None:
+        for key, md5 in source.md5.items():
+            file = folder / f"{FILES[key]}.gz"
+            measured = hashlib.md5(read_file(file, LARGEST_IDX), usedforsecurity=False).hexdigest()
+            if measured != md5:
+                raise DataError(f"{file} has MD5 {measured}, and {name} has {md5}; remove it.")
+    return accept(name, source, read(path), path=path, origin=origin)
+
+
+def accept(
+    name: str, source: Source, found: Found, *, path: Path, origin: str
+) -> tuple[Found, Dataset]:
+    """The Dataset of what was found, if its arrays have the published SHA-256 sums."""
+    if found.test is None:
+        raise DataError(f"{path} holds one part, and {name} has a training and a test part.")
+    dataset = assemble(found.train, found.test, name=name, classes=source.classes, source=origin)
+    for key, sha256 in (source.arrays or {}).items():
+        if dataset.checksums[key] != sha256:
+            raise DataError(
+                f"{path}: its {key.replace('_', ' ')} have SHA-256 {dataset.checksums[key][:16]}..., "
+                f"and those of {name} {sha256[:16]}...; it is damaged or other data: remove it."
+            )
+    return found, dataset
+
+
+def keep(name: str, source: Source, found: Found, origin: Path) -> Path:
+    """Store verified data in our cache as IDX files; returns the folder.
+
+    Plain files where the arrays can be verified, quick to read and readable by every other tool;
+    else the published `.gz` files, which can be. Each is complete before it gets its name, so a
+    second process at the same work sees either nothing or a whole file.
+    """
+    folder = cache_folder() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if source.arrays is None:
+        for key in FILES:
+            file = f"{FILES[key]}.gz"
+            write_whole(folder / file, read_file(origin / file, LARGEST_IDX))
+        return folder
+    for which, part in (("train", found.train), ("test", found.test)):
+        assert part is not None
+        write_whole(folder / FILES[f"{which}_images"], write_idx(part.images))
+        write_whole(folder / FILES[f"{which}_labels"], write_idx(part.labels))
+    return folder
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that at every moment the old one or the whole new one is at `path`."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files for their owner only, and a cache may be shared.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

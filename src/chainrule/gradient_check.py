@@ -1,0 +1,161 @@
+"""Are the hand-derived gradients right? Nudge each parameter, watch the loss, compare.
+
+The slope is taken from four values of the loss, (2.16) in docs/derivation.md, section 8:
+
+    dL/dw = (8 (L(w + h) - L(w - h)) - (L(w + 2h) - L(w - 2h))) / 12h + O(h^4)
+
+in float64. At the kink of a ReLU there is no slope: a parameter whose nudge carries some unit
+across Z = 0 is skipped, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chainrule.activations import ACTIVATIONS
+from chainrule.arrays import Array, Float, Int
+from chainrule.losses import LOSSES, LossFunction, l2_penalty
+from chainrule.network import Network, Workspace
+
+STEP = 3e-4
+"""The nudge h: the O(h^4) of the formula and the rounding of the loss both stay below 1e-12."""
+
+TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One parameter whose two gradients differ."""
+
+    layer: int
+    """1, 2, 3, ..."""
+    parameter: str
+    """W[i, j] or b[j]."""
+    analytic: float
+    numeric: float
+    error: float
+
+    def __str__(self) -> str:
+        return (
+            f"layer {self.layer}, {self.parameter}: by hand {self.analytic:.9g}, "
+            f"by differences {self.numeric:.9g}, relative error {self.error:.1e}"
+        )
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What the comparison found."""
+
+    checked: int
+    skipped: int
+    """Parameters at a kink, where no slope exists."""
+    worst: float
+    """The largest relative error."""
+    failures: list[Mismatch] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """No parameter failed, and there was at least one to compare."""
+        return self.checked > 0 and not self.failures
+
+
+def gradcheck(
+    network: Network,
+    X: Float[Array, "N n"],
+    y: Int[Array, " N"],
+    loss: str | LossFunction = "softmax-cross-entropy",
+    *,
+    l2: float = 0.0,
+    label_smoothing: float = 0.0,
+    tolerance: float = TOLERANCE,
+) -> GradientCheck:
+    """Compares every parameter's gradient with central differences of the loss.
+
+    The network is copied to float64 and left as it was; a network of some hundred parameters and
+    a batch of a few rows take a fraction of a second. The relative error of one parameter is
+    |analytic - numeric| over the larger of the two, or over a thousandth of the largest gradient
+    in the same W or b where both are smaller than that.
+    """
+    network = network.copy(np.float64)
+    X = np.asarray(X, np.float64)
+    function = LOSSES[loss].function if isinstance(loss, str) else loss
+    workspace = Workspace(network, len(y))
+    weights = slice(network.weights_end)
+    scratch = np.zeros(network.weights_end)
+
+    def value() -> float:
+        outputs = network.forward(X, workspace)
+        total = function(outputs, y, label_smoothing=label_smoothing)[0]
+        return total + 0.5 * l2 * float(np.square(network.parameters[weights]).sum())
+
+    _, dlogits = function(network.forward(X, workspace), y, label_smoothing=label_smoothing)
+    analytic = network.backward(dlogits, workspace).copy()
+    l2_penalty(network.parameters[weights], analytic[weights], l2, scratch)
+    sides = _sides_of_kinks(network, X, workspace)
+
+    checked, skipped, worst, failures = 0, 0, 0.0, []
+    for layer, name, values, gradient in _named(network, analytic):
+        floor = max(1e-3 * float(np.abs(gradient).max()), 1e-9)
+        for index in np.ndindex(values.shape):
+            numeric = _slope(values, index, value, sides)
+            if numeric is None:
+                skipped += 1
+                continue
+            checked += 1
+            by_hand = float(gradient[index])
+            error = abs(by_hand - numeric) / max(abs(by_hand), abs(numeric), floor)
+            # `not <=` and not `>`: an error of nan is a failure too.
+            if not error <= tolerance:
+                where = f"{name}[{', '.join(map(str, index))}]"
+                failures.append(Mismatch(layer, where, by_hand, numeric, error))
+            worst = max(worst, error) if error == error else error
+    return GradientCheck(checked, skipped, worst, failures)
+
+
+def _named(network: Network, flat: Array) -> list[tuple[int, str, Array, Array]]:
+    """(layer, "W" or "b", the parameters, their gradient) for each array of the network."""
+    dW, db = network.views(flat)
+    rows = zip(network.W, dW, network.b, db, strict=True)
+    return [
+        entry
+        for layer, (W, gW, b, gb) in enumerate(rows, 1)
+        for entry in ((layer, "W", W, gW), (layer, "b", b, gb))
+    ]
+
+
+def _slope(
+    values: Array,
+    index: tuple[int, ...],
+    value: Callable[[], float],
+    sides: Callable[[], list[Array]],
+) -> float | None:
+    """The slope of the loss along one parameter, None where a nudge crosses a kink."""
+    kept = float(values[index])
+    losses, before = {}, sides()
+    for step in (-2, -1, 1, 2):
+        values[index] = kept + step * STEP
+        losses[step] = value()
+        crossed = any((a != b).any() for a, b in zip(before, sides(), strict=True))
+        if crossed:
+            break
+    values[index] = kept
+    if crossed:
+        return None
+    near, far = losses[1] - losses[-1], losses[2] - losses[-2]
+    return (8 * near - far) / (12 * STEP)
+
+
+def _sides_of_kinks(network: Network, X: Array, workspace: Workspace) -> Callable[[], list[Array]]:
+    """A function that tells on which side of its kink each kinked unit is."""
+    kinked = [i for i, layer in enumerate(network.layers) if ACTIVATIONS[layer.activation].kinked]
+
+    def sides() -> list[Array]:
+        if kinked:
+            network.forward(X, workspace)
+        # A kinked activation keeps the sign of Z, so A tells the side.
+        return [workspace.A[i] > 0 for i in kinked]
+
+    return sides

@@ -1,0 +1,213 @@
+"""How a gradient becomes a change of the parameters.
+
+An optimizer sees one flat vector of parameters and one of their gradient; it knows nothing of
+layers. `step(parameters, gradient, learning_rate)` changes the parameters in place. What it
+remembers between steps is `state`, flat vectors by name. Update rules: docs/derivation.md,
+section 7. Each step walks through the vectors in chunks that stay in the processor's cache, and
+allocates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import sqrt
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from chainrule.arrays import Array, Float
+from chainrule.tables import Table
+
+CHUNK = 65_536
+"""Elements a pass: four float32 vectors of this length fit into 1 MiB of L2 cache."""
+
+Vector: TypeAlias = Float[Array, " P"]
+
+
+class Optimizer(Protocol):
+    """What training asks of an optimizer."""
+
+    state: dict[str, Vector]
+    steps: int
+
+    def step(self, parameters: Vector, gradient: Vector, learning_rate: float) -> None:
+        """Moves `parameters` downhill, in place."""
+        ...
+
+
+class _Stepper:
+    """What all optimizers share: named flat vectors, a step count, chunks, and decoupled decay.
+
+    The decay of Loshchilov and Hutter 2019 shrinks the first `decayed` entries by
+    lr * weight_decay at each step: a network keeps its weights there, its biases behind them.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, size: int, dtype: Any, weight_decay: float, decayed: int | None) -> None:
+        self.state: dict[str, Vector] = {slot: np.zeros(size, dtype) for slot in self.slots}
+        self.steps = 0
+        self.weight_decay = weight_decay
+        self.decayed = size if decayed is None else decayed
+        self._scratch = np.zeros(min(size, CHUNK), dtype)
+
+    def step(self, parameters: Vector, gradient: Vector, learning_rate: float) -> None:
+        """Moves `parameters` downhill, in place."""
+        self.steps += 1
+        for part in chunks(parameters.size):
+            theta = parameters[part]
+            if self.weight_decay:
+                weights = theta[: max(self.decayed - part.start, 0)]
+                np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
+            self._update(theta, gradient[part], learning_rate, part, self._scratch[: theta.size])
+
+    def _update(
+        self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector
+    ) -> None:
+        raise AssertionError("each optimizer has its own update")
+
+
+class SGD(_Stepper):
+    """Stochastic gradient descent, w -= lr g; with momentum m: v = m v + g, w -= lr v.
+
+    Nesterov's form looks ahead: w -= lr (g + m v). Both after Sutskever et al. 2013, with the
+    learning rate outside the velocity, as PyTorch has it.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        dtype: Any = np.float32,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        decayed: int | None = None,
+    ) -> None:
+        if momentum:
+            self.slots = ("velocity",)
+        super().__init__(size, dtype, weight_decay, decayed)
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def _update(
+        self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector
+    ) -> None:
+        direction = g
+        if self.momentum:
+            velocity = direction = self.state["velocity"][part]
+            np.multiply(velocity, self.momentum, out=velocity)
+            np.add(velocity, g, out=velocity)
+            if self.nesterov:
+                np.multiply(velocity, self.momentum, out=scratch)
+                direction = np.add(scratch, g, out=scratch)
+        np.multiply(direction, learning_rate, out=scratch)
+        np.subtract(theta, scratch, out=theta)
+
+
+class RMSProp(_Stepper):
+    """Divides by a running root mean square of the gradient (Hinton, Coursera lecture 6e, 2012)."""
+
+    slots = ("mean_square",)
+
+    def __init__(
+        self,
+        size: int,
+        dtype: Any = np.float32,
+        *,
+        decay: float = 0.99,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        decayed: int | None = None,
+    ) -> None:
+        super().__init__(size, dtype, weight_decay, decayed)
+        self.decay = decay
+        self.epsilon = epsilon
+
+    def _update(
+        self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector
+    ) -> None:
+        mean_square = self.state["mean_square"][part]
+        _average_of_squares(mean_square, g, self.decay, scratch)
+        np.sqrt(mean_square, out=scratch)
+        np.add(scratch, self.epsilon, out=scratch)
+        np.divide(g, scratch, out=scratch)
+        np.multiply(scratch, learning_rate, out=scratch)
+        np.subtract(theta, scratch, out=theta)
+
+
+class Adam(_Stepper):
+    """Adam (Kingma and Ba 2015, algorithm 1); with `weight_decay` it is AdamW."""
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        size: int,
+        dtype: Any = np.float32,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        decayed: int | None = None,
+    ) -> None:
+        super().__init__(size, dtype, weight_decay, decayed)
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+
+    def _update(
+        self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector
+    ) -> None:
+        m, v = self.state["m"][part], self.state["v"][part]
+        np.multiply(m, self.beta1, out=m)
+        np.multiply(g, 1 - self.beta1, out=scratch)
+        np.add(m, scratch, out=m)
+        _average_of_squares(v, g, self.beta2, scratch)
+        # lr * mhat / (sqrt(vhat) + epsilon), the two bias corrections drawn into the scalars.
+        root = sqrt(1 - self.beta2**self.steps)
+        np.sqrt(v, out=scratch)
+        np.add(scratch, self.epsilon * root, out=scratch)
+        np.divide(m, scratch, out=scratch)
+        np.multiply(scratch, learning_rate * root / (1 - self.beta1**self.steps), out=scratch)
+        np.subtract(theta, scratch, out=theta)
+
+
+def chunks(size: int) -> Iterator[slice]:
+    """Slices of at most CHUNK elements that cover 0..size-1 in order."""
+    return (slice(start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
+
+
+def clip(gradient: Vector, max_norm: float) -> float:
+    """Shrinks `gradient` in place to length `max_norm` if it is longer; returns its old length.
+
+    Source: Pascanu et al. 2013, algorithm 1.
+    """
+    norm = sqrt(float(np.dot(gradient, gradient)))
+    if norm > max_norm:
+        np.multiply(gradient, max_norm / norm, out=gradient)
+    return norm
+
+
+def _average_of_squares(mean: Vector, g: Vector, beta: float, scratch: Vector) -> None:
+    """mean = beta * mean + (1 - beta) * g^2."""
+    np.multiply(mean, beta, out=mean)
+    np.multiply(g, g, out=scratch)
+    np.multiply(scratch, 1 - beta, out=scratch)
+    np.add(mean, scratch, out=mean)
+
+
+OPTIMIZERS: Table[Callable[..., Optimizer]] = Table(
+    "optimizer",
+    {
+        "sgd": SGD,
+        "momentum": partial(SGD, momentum=0.9),
+        "nesterov": partial(SGD, momentum=0.9, nesterov=True),
+        "rmsprop": RMSProp,
+        "adam": Adam,
+        "adamw": partial(Adam, weight_decay=0.01),
+    },
+)
+"""name -> (size, dtype, *, weight_decay, decayed, ...) -> Optimizer"""
