@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 elif "jaxtyping" in sys.modules:
-    from jaxtyping import Float, Int, UInt8
+    from jaxtyping import Float, UInt8
+    from jaxtyping import Integer as Int
 
     Array = np.ndarray
 else:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from chainrule.activations import ACTIVATIONS
-from chainrule.arrays import Array
+from chainrule.arrays import Array, Float
+from chainrule.files import write_atomically
 from chainrule.network import Dense, Network
 
 FORMAT = "chainrule-1"
@@ -49,6 +48,12 @@ class Model:
     """Pixels in 0..1 are multiplied by this before they enter the first layer."""
     summary: dict[str, Any] = field(default_factory=dict)
     """Whatever the training run tells about itself."""
+
+    def predict_proba(self, images: Float[Array, "N n"]) -> Float[Array, "N K"]:
+        """The probability of each class for images with pixels in 0..1, (N, h*w)."""
+        if self.pixel_scale == 1:
+            return self.network.predict_proba(images)
+        return self.network.predict_proba(images * self.pixel_scale)
 
 
 def save(model: Network | Model, path: str | Path) -> Path:
@@ -111,23 +116,6 @@ def load_model(path: str | Path) -> Model:
         return _model(json.loads(metadata["model"]), tensors)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
-
-
-def write_atomically(path: str | Path, content: bytes) -> Path:
-    """Writes a whole file or nothing: temporary file in the same folder, fsync, rename."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def _metadata(path: Path, content: bytes) -> dict[str, str]:

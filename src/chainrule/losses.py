@@ -81,16 +81,17 @@ def sigmoid_cross_entropy(
     b = buffers or _checked_buffers(logits, labels)
     examples, classes = logits.shape
     np.logaddexp(0, logits, out=b.scratch)
-    _take_at_labels(logits, labels, b)
-    log_target = float(b.at_label.sum())
-    if label_smoothing:
-        uniform = label_smoothing / classes
-        log_target = (1 - label_smoothing) * log_target + uniform * float(logits.sum())
-    loss = (float(b.scratch.sum()) - log_target) / examples
     np.subtract(logits, b.scratch, out=b.dlogits)
     np.exp(b.dlogits, out=b.dlogits)  # sigmoid(z) = exp(z - log(1 + exp(z)))
+    _take_at_labels(logits, labels, b)
+    np.multiply(b.at_label, 1 - label_smoothing, out=b.row[:, 0])
+    # Each from its own: one large logit would swallow the digits of a difference of two sums.
+    _subtract_at_labels(b.scratch, labels, b.row[:, 0], b)
+    loss = float(b.scratch.sum()) / examples
     if label_smoothing:
-        np.subtract(b.dlogits, label_smoothing / classes, out=b.dlogits)
+        uniform = label_smoothing / classes
+        loss -= uniform * float(logits.sum()) / examples
+        np.subtract(b.dlogits, uniform, out=b.dlogits)
     _subtract_at_labels(b.dlogits, labels, 1 - label_smoothing, b)
     return loss, np.divide(b.dlogits, examples, out=b.dlogits)
 
@@ -128,6 +129,15 @@ def l2_penalty(
     return 0.5 * float(np.dot(weights, scratch))
 
 
+def one_hot(labels: Int[Array, " N"], classes: int) -> Float[Array, "N K"]:
+    """The labels as rows of zeros with a single 1, (N, K): the target of each loss, unsmoothed.
+
+    Training never needs it: the losses look the label up instead.
+    """
+    check_labels(labels, classes)
+    return np.eye(classes)[labels]
+
+
 def check_labels(labels: Array, classes: int) -> None:
     """Raises ValueError unless `labels` is a vector of integers in 0..classes-1."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -153,13 +163,13 @@ def _checked_buffers(logits: Array, labels: Array) -> Buffers:
 
 def _take_at_labels(values: Array, labels: Array, b: Buffers) -> None:
     """b.at_label[i] = values[i, labels[i]], without the temporaries of fancy indexing."""
-    np.add(b.row_start, labels, out=b.label_index)
+    np.add(b.row_start, labels, out=b.label_index, dtype=np.intp)  # uint64 would make floats
     # mode="clip" because mode="raise" copies `out`; the labels were checked when training began.
     np.take(values.reshape(-1), b.label_index, out=b.at_label, mode="clip")
 
 
-def _subtract_at_labels(values: Array, labels: Array, amount: float, b: Buffers) -> None:
-    """values[i, labels[i]] -= amount."""
+def _subtract_at_labels(values: Array, labels: Array, amount: float | Array, b: Buffers) -> None:
+    """values[i, labels[i]] -= amount, one for all or one a row."""
     _take_at_labels(values, labels, b)
     np.subtract(b.at_label, amount, out=b.at_label)
     np.put(values, b.label_index, b.at_label)

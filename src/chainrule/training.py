@@ -156,11 +156,13 @@ def evaluate(
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     workspaces = Workspaces(network)
     total, right = 0.0, 0
-    for X, y in Batches(*examples, batch_size=EVALUATE_ROWS).epoch(None):
-        workspace = workspaces[len(y)]
-        outputs = network.forward(X, workspace)
-        right += int(np.count_nonzero(outputs.argmax(axis=1) == y))
-        total += function(outputs, y, workspace.loss)[0] * len(y)
+    # A network that ran away overflows here: the loss, infinite or not a number, says so.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for X, y in Batches(*examples, batch_size=EVALUATE_ROWS).epoch(None):
+            workspace = workspaces[len(y)]
+            outputs = network.forward(X, workspace)
+            right += int(np.count_nonzero(outputs.argmax(axis=1) == y))
+            total += function(outputs, y, workspace.loss)[0] * len(y)
     return total / len(examples[1]), right / len(examples[1])
 
 
@@ -189,8 +191,10 @@ def check_examples(network: Network, images: Array, labels: Array) -> None:
     if len(images) != len(labels) or not len(images):
         raise ValueError(f"{len(images)} images and {len(labels)} labels: give one label an image")
     check_labels(labels, classes)
-    if not isfinite(float(images.sum(dtype=np.float64))):
-        row, column = np.argwhere(~np.isfinite(images))[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(images.sum(dtype=np.float64))
+    if not isfinite(total) and len(bad := np.argwhere(~np.isfinite(images))):
+        row, column = bad[0]
         raise ValueError(
             f"image {row} has the value {images[row, column]} at input {column}: "
             "every input is a finite number; repair or leave out that example"
@@ -249,6 +253,10 @@ class _Stepper:
                 self.step += 1
                 total += loss * len(y)
                 examples += len(y)
+            # No batch follows the last step to tell whether it went too far: ask its own again.
+            loss = self.loss(network.forward(X, workspace), y, workspace.loss)[0]
+            if not isfinite(loss):
+                raise self._diverged(loss, workspace)
         return total / examples
 
     def _diverged(self, loss: float, workspace: Workspace) -> DivergenceError:

@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.arrays import Array
 from chainrule.data.dataset import DataError
+from chainrule.data.values import NUMBERS
 
 MIB = 2**20
 FREE_OUTPUT = MIB
@@ -25,7 +26,6 @@ CHUNK = MIB // 4
 LARGEST_NPZ = 512 * MIB
 MOST_MEMBERS = 16
 LONGEST_NPY_HEADER = 10_000
-NPY_DTYPES = tuple(f"{kind}{size}" for kind in "ui" for size in (1, 2, 4, 8)) + ("f4", "f8")
 
 
 def read_file(path: Path, cap: int) -> bytes:
@@ -109,8 +109,8 @@ def zip_member(archive: zipfile.ZipFile, member: str, *, cap: int, name: str) ->
         raise DataError(f"{name}, member {member!r}: damaged ({error}); get it anew.") from None
     if len(data) != entry.file_size:
         raise DataError(
-            f"{name}, member {member!r}: holds other than the {entry.file_size:,} bytes it declares; "
-            "get it anew."
+            f"{name}, member {member!r}: does not hold the {entry.file_size:,} bytes it "
+            "declares; get it anew."
         )
     return data
 
@@ -176,10 +176,10 @@ def _npy_header(text: bytes, name: str) -> tuple[np.dtype[np.generic], bool, tup
         descr, fortran, shape = header["descr"], header["fortran_order"], header["shape"]
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError):
         raise DataError(f"{name}: its npy header is not readable; get it anew.") from None
-    if not isinstance(descr, str) or descr[:1] not in "<>|=" or descr[1:] not in NPY_DTYPES:
+    if not isinstance(descr, str) or descr[:1] not in "<>|=" or descr[1:] not in NUMBERS:
         raise DataError(
-            f"{name}: type {descr!r}, and only numbers ({', '.join(NPY_DTYPES)}) are read: objects "
-            "in a file could run code; save plain arrays."
+            f"{name}: type {descr!r}, and only plain numbers are read, because objects in a file "
+            "can run code; save plain arrays."
         )
     sides = shape if isinstance(shape, tuple) else (None,)
     if len(sides) > 4 or not all(type(side) is int and 0 <= side < 2**40 for side in sides):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import NamedTuple
-
-import pooch
 
 from chainrule.data.archives import read_file
 from chainrule.data.dataset import DataError, Dataset, Found, assemble
 from chainrule.data.formats import read
-from chainrule.data.idx import FILES, LARGEST_IDX, write_idx
+from chainrule.data.idx import FILES, LARGEST_IDX, read_pair, write_idx
 from chainrule.data.known import Source
 
 
@@ -31,6 +28,8 @@ def cache_folder() -> Path:
         return Path(home).expanduser()
     if cache := os.environ.get("XDG_CACHE_HOME"):
         return Path(cache).expanduser() / "chainrule"
+    import pooch  # Only here: it loads what a program that has its data never needs.
+
     return Path(pooch.os_cache("chainrule"))
 
 
@@ -45,6 +44,7 @@ def places(name: str, source: Source) -> list[Place]:
     """
     home = Path.home()
     keras = Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "datasets"
+    learn = Path(os.environ.get("SCIKIT_LEARN_DATA") or home / "scikit_learn_data").expanduser()
     roots = [
         Path("data"),
         Path(),
@@ -56,6 +56,7 @@ def places(name: str, source: Source) -> list[Place]:
         Place("cache", cache_folder() / name),
         Place("keras", keras / source.keras),
         *(Place("torchvision", root / source.torchvision / "raw") for root in roots),
+        *(Place("scikit-learn", learn / "openml" / "openml.org" / file) for file in source.openml),
     ]
 
 
@@ -64,14 +65,22 @@ def verified(name: str, source: Source, path: Path, *, origin: str) -> tuple[Fou
 
     Raises DataError, naming the first sum that differs, unless it is exactly the published data.
     """
-    folder = path
-    if source.arrays is None:
-        for key, md5 in source.md5.items():
-            file = folder / f"{FILES[key]}.gz"
-            measured = hashlib.md5(read_file(file, LARGEST_IDX), usedforsecurity=False).hexdigest()
-            if measured != md5:
-                raise DataError(f"{file} has MD5 {measured}, and {name} has {md5}; remove it.")
-    return accept(name, source, read(path), path=path, origin=origin)
+    if source.arrays is not None:
+        return accept(name, source, read(path), path=path, origin=origin)
+    files = {key: path / f"{FILES[key]}.gz" for key in FILES}
+    for key, md5 in source.md5.items():
+        packed = read_file(files[key], LARGEST_IDX)
+        measured = hashlib.md5(packed, usedforsecurity=False).hexdigest()
+        if measured != md5:
+            raise DataError(
+                f"{files[key]} has MD5 {measured}, and the published file {md5}; it is damaged or "
+                "other data: remove it."
+            )
+    found = Found(
+        read_pair(files["train_images"], files["train_labels"]),
+        read_pair(files["test_images"], files["test_labels"]),
+    )
+    return accept(name, source, found, path=path, origin=origin)
 
 
 def accept(
@@ -84,8 +93,9 @@ def accept(
     for key, sha256 in (source.arrays or {}).items():
         if dataset.checksums[key] != sha256:
             raise DataError(
-                f"{path}: its {key.replace('_', ' ')} have SHA-256 {dataset.checksums[key][:16]}..., "
-                f"and those of {name} {sha256[:16]}...; it is damaged or other data: remove it."
+                f"{path}: its {key.replace('_', ' ')} have SHA-256 "
+                f"{dataset.checksums[key][:16]}..., and those of {name} {sha256[:16]}...; it is "
+                "damaged or other data: remove it."
             )
     return found, dataset
 
@@ -113,18 +123,13 @@ def keep(name: str, source: Source, found: Found, origin: Path) -> Path:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that at every moment the old one or the whole new one is at `path`."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with open(temporary, "xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes files for their owner only, and a cache may be shared.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

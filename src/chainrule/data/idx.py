@@ -103,8 +103,13 @@ def read_four(folder: Path) -> Found:
 def sibling(images: Path) -> Path:
     """The labels file that belongs to an images file: the same name with `labels-idx1`."""
     name = images.name.replace("images", "labels").replace("idx3", "idx1")
-    for candidate in (images.with_name(name), images.with_name(name.removesuffix(".gz") + ".gz"),
-                      images.with_name(name.removesuffix(".gz"))):
+    for candidate in (
+        images.with_name(name),
+        images.with_name(name.removesuffix(".gz") + ".gz"),
+        images.with_name(name.removesuffix(".gz")),
+    ):
         if candidate != images and candidate.is_file():
             return candidate
-    raise DataError(f"{images} holds images, and their labels ({name}) are not beside it; add them.")
+    raise DataError(
+        f"{images} holds images, and their labels ({name}) are not beside it; add them."
+    )

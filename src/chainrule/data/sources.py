@@ -1,11 +1,13 @@
-"""Where data comes from: a path of yours, the cache, other tools' caches, mirrors, a package index."""
+"""Where data comes from: your own path, caches on this disk, mirrors, and last a package index."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.data.caches import accept, cache_folder, keep, places, verified
@@ -41,7 +43,7 @@ def load(
     Raises DataError, one sentence, when the data is not there or not sound.
     """
     if path is not None:
-        return _from_path(Path(path), test_path, classes)
+        return _from_path(path, test_path, classes)
     if test_path is not None:
         raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
     if name not in SOURCES:
@@ -72,8 +74,35 @@ def load(
                 return dataset_or_none
     raise DataError(
         f"{name} is nowhere to be had. Tried: {'; '.join(tried)}. Remedy: fetch it on another "
-        "machine and give its path (load(path=...) or --data PATH; IDX, npz, pickle, CSV or images)."
+        "machine and give its path with load(path=...) or --data (IDX, npz, pickle, CSV, images)."
     )
+
+
+class Row(NamedTuple):
+    """What one place on this disk has under a name; note says what is wrong with it, if anything."""
+
+    name: str
+    tool: str
+    path: Path
+    checksums: dict[str, str]
+    verified: bool
+    note: str
+
+
+def inventory() -> list[Row]:
+    """What lies on this disk under the names of SOURCES, each read and held to its checksums."""
+    rows = []
+    for name, source in SOURCES.items():
+        for tool, path in places(name, source):
+            if not path.exists():
+                continue
+            try:
+                _found, dataset = verified(name, source, path, origin=str(path))
+            except DataError as error:
+                rows.append(Row(name, tool, path, {}, False, str(error)))
+            else:
+                rows.append(Row(name, tool, path, dataset.checksums, True, ""))
+    return rows
 
 
 def _offline(offline: bool | None) -> bool:
@@ -132,19 +161,30 @@ def _keep(name: str, source: Source, found: Found, origin: Path, say: Report) ->
 
 
 def _from_path(
-    path: Path, test_path: str | Path | None, classes: Sequence[str] | None
+    path: str | Path, test_path: str | Path | None, classes: Sequence[str] | None
 ) -> Dataset:
-    found = read(path)
-    source = f"{path}"
-    train, test = found.train, found.test
-    names = found.classes
+    path = Path(path).expanduser()
+    found = read(path, classes=len(classes or DIGITS))
+    train, test, source = found.train, found.test, str(path)
     if test_path is not None:
-        other = read(test_path)
-        test = other.test or other.train
-        source = f"{path}, test {test_path}"
-    elif test is None:
+        other = read(Path(test_path).expanduser(), classes=len(classes or DIGITS))
+        if other.classes != found.classes:
+            raise DataError(
+                f"{path} has the classes {found.classes} and {test_path} {other.classes}; give "
+                "both the same sub-folders."
+            )
+        test, source = other.test or other.train, f"{path}, test {test_path}"
+    if test is None:
         train, test = hold_out(train)
-        source = f"{path}, 1 example in 7 held out as test"
-    if classes is not None:
-        names = tuple(classes)
-    return assemble(train, test, name=path.stem, classes=names or DIGITS, source=source)
+        source = f"{path}, 1 example in 7 of each class held out as test"
+    names = tuple(classes or found.classes or DIGITS)
+    if found.classes is not None and len(names) != len(found.classes):
+        raise DataError(
+            f"{path} has {len(found.classes)} sub-folders, and classes= names {len(names)}; name "
+            "each of them, in the order of their names."
+        )
+    dataset = assemble(train, test, name=path.stem, classes=names, source=source)
+    for name, known in SOURCES.items():
+        if dataset.checksums == known.arrays:
+            return replace(dataset, name=name)
+    return dataset

@@ -5,7 +5,8 @@ Each function takes arrays and returns a matplotlib `Figure`; only `save` writes
 
 from __future__ import annotations
 
-from chainrule.plots.errors import confusion, mistakes, samples
+from chainrule.plots.classes import confusion
+from chainrule.plots.examples import mistakes, samples
 from chainrule.plots.learning import EpochRecord, curves
 from chainrule.plots.paper import save
 from chainrule.plots.weights import first_layer

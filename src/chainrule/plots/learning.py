@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import matplotlib
 import numpy as np
@@ -14,7 +14,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from chainrule.arrays import Array, Float
 from chainrule.plots.paper import BLUE, INK, PALE, STYLE, VERMILION, amount, page, place
 
+FEW = 60
+"""Epochs: as many are still told apart as points."""
 
+
+@runtime_checkable
 class EpochRecord(Protocol):
     """What `curves` reads of an epoch's record."""
 
@@ -47,18 +51,19 @@ def curves(history: Sequence[EpochRecord]) -> Figure:
     accuracy = _points(history, [record.validation_accuracy for record in history])
     error = _Points(accuracy.x, 100 * (1 - accuracy.y))
     if not loss.y.size:
-        return page("No learning curve: no epoch ended with a finite loss", width=4.8, height=0)
+        return page("No learning curve: no epoch ended with a finite loss")
     title = f"{amount(len(history), 'epoch')}: loss {loss.y[0]:.3g}"
     if loss.y.size > 1:
         title += f" → {loss.y[-1]:.3g}"
     best = int(np.argmin(error.y)) if error.y.size else None
     if best is not None:
-        title += f", lowest validation error {error.y[best]:.2f} % (epoch {error.x[best]:.0f})"
+        title += f", lowest validation error {error.y[best]:.2f} % (epoch {error.x[best]:,.0f})"
 
     left, bottom, width, height, gap = 0.5, 0.35, 3.9, 2.6, 0.45
     figure = page(
         title,
-        width=left + width + (0 if best is None else gap + left + width),
+        "" if len(history) <= FEW else "Pale: each epoch. Dark: the mean of its neighbours.",
+        width=left + width + (0.0 if best is None else gap + left + width),
         height=bottom + height + 0.2,
     )
     axes = place(figure, left, bottom, width, height)
@@ -66,13 +71,13 @@ def curves(history: Sequence[EpochRecord]) -> Figure:
     _line(axes, loss, color=BLUE, marker="o", label="training")
     if validation.y.size:
         _line(axes, validation, color=VERMILION, marker="s", label="validation")
-    _finish(axes, np.concatenate([loss.y, validation.y]))
+    _finish(axes, loss.x, np.concatenate([loss.y, validation.y]))
     if best is not None:
         axes = place(figure, left + width + gap + left, bottom, width, height)
         axes.set_ylabel("validation error (%)")
         _line(axes, error, color=VERMILION, marker="s", label="validation")
         axes.plot(error.x[best], error.y[best], "o", color=INK, ms=11, mfc="none", label="lowest")
-        _finish(axes, error.y)
+        _finish(axes, error.x, error.y)
     return figure
 
 
@@ -89,23 +94,24 @@ def _points(history: Sequence[EpochRecord], values: Sequence[float | None]) -> _
 
 
 def _line(axes: Axes, points: _Points, *, color: str, marker: str, label: str) -> None:
-    """Marked points while they are few, so that a single epoch shows; a long history thin."""
-    few = points.x.size <= 60
-    axes.plot(
-        points.x,
-        points.y,
-        color=color,
-        label=label,
-        marker=marker if few else "",
-        markersize=4.5,
-        linewidth=1.8 if few else 1,
-    )
+    """Marked points while they are few, so that a single epoch shows; else their running mean."""
+    x, y = points
+    if x.size <= FEW:
+        axes.plot(x, y, color=color, marker=marker, ms=4.5, linewidth=1.8, label=label)
+        return
+    axes.plot(x, y, color=color, alpha=0.3, linewidth=0.8)
+    window = np.ones(x.size // FEW) / (x.size // FEW)
+    mean_x, mean_y = np.convolve(x, window, "valid"), np.convolve(y, window, "valid")
+    axes.plot(mean_x, mean_y, color=color, linewidth=1.6, label=label)
 
 
-def _finish(axes: Axes, values: Float[Array, " n"]) -> None:
+def _finish(axes: Axes, epochs: Float[Array, " n"], values: Float[Array, " m"]) -> None:
     """Scales, grid and legend of a panel that shows `values`."""
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if epochs.size == 1:
+        axes.set_xticks(epochs, [f"{epochs[0]:.0f}"])
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if values.min() > 0 and values.max() > 8 * values.min():
         axes.set_yscale("log")
         decades = np.log10(values.max() / values.min())

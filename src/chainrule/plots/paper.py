@@ -7,19 +7,19 @@ Okabe and Ito's palette, made for every kind of colour vision (jfly.uni-koeln.de
 
 from __future__ import annotations
 
-import os
 import textwrap
 import uuid
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font
+from matplotlib.ft2font import FT2Font
 
 from chainrule.arrays import Array, Float
 
@@ -27,7 +27,9 @@ DPI = 150
 BLUE, VERMILION = "#0072B2", "#D55E00"
 INK, GREY, PALE, PAPER = "#22262B", "#5F6670", "#DDE1E6", "#FFFFFF"
 
-STYLE = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"} | {
+STYLE: dict[Any, Any] = {
+    name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"
+} | {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
     "font.size": 8.5,
     "text.parse_math": False,  # a class may be called "$5"
@@ -45,17 +47,15 @@ STYLE = {name: value for name, value in matplotlib.rcParamsDefault.items() if na
 
 MARGIN = 0.3
 """Inches of paper around everything."""
-CHARACTER = 0.075
-"""Inches: an average character at 8.5 points, rounded up."""
-PICTURE = 140
+PICTURE = 196
 """Dots: the longer side of one example's picture."""
 
 
-def page(title: str, subtitle: str = "", *, width: float, height: float) -> Figure:
+def page(title: str, subtitle: str = "", *, width: float = 0.0, height: float = 0.0) -> Figure:
     """An empty figure with room for a drawing of `width` x `height` inches under its heading."""
     width = max(width, 4.6)
     heading = textwrap.wrap(title, int(width / 0.105))
-    remarks = textwrap.wrap(subtitle, int(width / CHARACTER))
+    remarks = textwrap.wrap(subtitle, int(width / 0.07))
     top = 0.22 * len(heading) + 0.17 * len(remarks) + (0.2 if height else 0)
     full_width, full_height = width + 2 * MARGIN, height + top + 2 * MARGIN
     figure = Figure((full_width, full_height), dpi=DPI)
@@ -91,10 +91,9 @@ def place(figure: Figure, left: float, bottom: float, width: float, height: floa
     )
 
 
-def dots_per_pixel(shape: tuple[int, int]) -> float:
-    """A whole number where it can be, so that all pixels of a small picture are equally large."""
-    scale = PICTURE / max(shape)
-    return float(round(scale)) if scale >= 1 else scale
+def whole_dots(scale: float) -> float:
+    """Dots per pixel, whole where there is one or more, so that all pixels look equally large."""
+    return float(int(scale)) if scale >= 1 else scale
 
 
 def mosaic(
@@ -104,14 +103,13 @@ def mosaic(
     columns: int,
     pitch: tuple[int, int],
 ) -> Float[Array, "height width"]:
-    """All pictures in one array, row by row, one every `pitch` pixels; NaN, blank, between them."""
+    """All pictures in one array, row by row, one every `pitch` pixels; between them NaN: blank."""
     (h, w), (down, across) = shape, pitch
     rows = -(-len(pictures) // columns)
     sheet = np.full((rows, down, columns, across), np.nan)
-    aside = (across - w) // 2
     for i, picture in enumerate(pictures):
         row, column = divmod(i, columns)
-        sheet[row, :h, column, aside : aside + w] = picture.reshape(h, w)
+        sheet[row, :h, column, :w] = picture.reshape(h, w)
     return sheet.reshape(rows * down, columns * across)
 
 
@@ -121,8 +119,8 @@ def amount(number: int, noun: str) -> str:
 
 
 def drawable(classes: Sequence[str]) -> list[str]:
-    """Class names of at most 14 characters; `class 3` where the font lacks one of its characters."""
-    glyphs = _glyphs()
+    """Class names of at most 14 characters; `class 3` for a name that the font cannot write."""
+    glyphs = set(_font().get_charmap())
     return [
         f"class {i}" if {ord(letter) for letter in name} - glyphs else _short(name)
         for i, name in enumerate(classes)
@@ -133,10 +131,20 @@ def _short(name: str) -> str:
     return name if len(name) <= 14 else name[:13] + "…"
 
 
+def widest(texts: Sequence[str]) -> float:
+    """Inches: the longest of some lines of text in the usual size."""
+    font = _font()
+    font.set_size(STYLE["font.size"], 72)
+    widths = []
+    for text in texts:
+        font.set_text(text)
+        widths.append(font.get_width_height()[0] / 64 / 72)  # 1/64 point -> inches
+    return max(widths)
+
+
 @cache
-def _glyphs() -> frozenset[int]:
-    font = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    return frozenset(get_font(str(font)).get_charmap())
+def _font() -> FT2Font:
+    return FT2Font(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")))
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -155,6 +163,6 @@ def save(figure: Figure, path: str | Path) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         temporary.write_bytes(picture.getvalue())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -11,13 +11,14 @@ from chainrule.arrays import Array, Float
 from chainrule.plots.paper import (
     BLUE,
     DPI,
+    PICTURE,
     STYLE,
     VERMILION,
     amount,
-    dots_per_pixel,
     mosaic,
     page,
     place,
+    whole_dots,
 )
 
 SIGNED = LinearSegmentedColormap.from_list(
@@ -33,31 +34,32 @@ def first_layer(
 
     `W` (h*w, units), `shape` (h, w). One scale for all, the same on both sides of 0; it ends where
     199 of 200 weights are inside, so that a few large ones do not pale the rest. Raises ValueError
-    when W has not h*w rows, or holds a value that is not finite.
+    when W has not h*w rows or holds a value that is not finite, or `count` is below 1.
     """
     h, w = shape
-    if W.shape[0] != h * w or W.shape[1] == 0 or not np.isfinite(W).all():
+    if W.shape[0] != h * w or min(W.shape[1], count) < 1 or not np.isfinite(W).all():
         raise ValueError(
-            f"weights of shape {W.shape} cannot be drawn as pictures of {h} x {w} pixels: "
-            f"give finite weights with {h * w} rows and a column for each unit"
+            f"weights of shape {W.shape} do not make {count} pictures of {h} x {w} pixels: "
+            f"give finite weights with {h * w} rows, a column for each unit, and a count above 0"
         )
-    shown = W[:, : max(count, 1)].T  # (n, h*w)
+    shown = W[:, :count].T  # (n, h*w)
     columns = int(np.ceil(np.sqrt(len(shown))))
-    scale = min(dots_per_pixel(shape), max(1, 780 // (columns * (w + 2))))
+    scale = whole_dots(min(PICTURE / max(shape), 800 / (columns * (w + 2))))
     sheet = mosaic(shown, shape=shape, columns=columns, pitch=(h + 2, w + 2))
     height, width = sheet.shape[0] * scale / DPI, sheet.shape[1] * scale / DPI
     figure = page(
         f"First layer: {len(shown):,} of {amount(W.shape[1], 'unit')}",
-        "Ink on an orange pixel excites the unit, ink on a blue one inhibits it.",
+        "Ink on orange excites the unit, ink on blue inhibits it.",
         width=width + 0.95,
         height=height,
     )
     limit = float(np.quantile(np.abs(shown), 0.995)) or 1.0
-    axes = place(figure, 0, 0, width, height)
+    axes = place(figure, 0.0, 0.0, width, height)
     axes.set_axis_off()
     image = axes.imshow(sheet, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
     key_height = min(height, 2.4)
     key = place(figure, width + 0.2, height - key_height, 0.15, key_height)
     bar = figure.colorbar(image, cax=key, extend="both", label="weight")
     bar.outline.set_visible(False)
+    key.tick_params(length=0)
     return figure

@@ -1,0 +1,59 @@
+"""The commands: `chainrule train`, `evaluate`, `predict`, `reproduce`, `data`, `gradcheck`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+from chainrule import __version__
+from chainrule.cli.data import data
+from chainrule.cli.evaluate import evaluate
+from chainrule.cli.gradcheck import gradcheck
+from chainrule.cli.predict import predict
+from chainrule.cli.reproduce import reproduce
+from chainrule.cli.train import train
+
+app = typer.Typer(
+    name="chainrule",
+    help="Deep networks from scratch in NumPy: train, evaluate and predict digits.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, evaluate, predict, reproduce, data, gradcheck):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"chainrule {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Runs a command; a user's mistake ends in one line on stderr and an exit code of 1 or 2."""
+    from chainrule.checkpoint import ModelFileError
+    from chainrule.data.dataset import DataError
+    from chainrule.settings import ConfigError
+    from chainrule.training import DivergenceError
+
+    try:
+        app()
+    except (ConfigError, DataError, ModelFileError, DivergenceError, OSError) as error:
+        message = " ".join(str(error).split())
+        if "--json" in sys.argv:
+            print(json.dumps({"error": message}))
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

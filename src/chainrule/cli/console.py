@@ -1,0 +1,95 @@
+"""What the commands share: results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="NAME|PATH",
+        help="mnist, fashion-mnist, kmnist, or a path: IDX, npz, pickle, CSV, image folders.",
+    ),
+]
+TestSource = Annotated[
+    str, typer.Option("--test-data", metavar="PATH", help="The test part, if --data has none.")
+]
+
+
+def note(text: str) -> None:
+    """One line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def silence(text: str) -> None:
+    """What --quiet does with a note."""
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """The one JSON object of a command."""
+    print(json.dumps(value))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; as wide as its content where stdout is not a terminal."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table(title, columns, rows))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A plain rich table: first column left, the others as they fit."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    result = Table(title=Text(title), box=box.SIMPLE, title_justify="left", title_style="bold")
+    for column in columns:
+        result.add_column(Text(column))
+    for row in rows:
+        result.add_row(*map(Text, row))
+    return result
+
+
+class Interrupt:
+    """Whether Ctrl-C was pressed; asked between two steps."""
+
+    def __init__(self) -> None:
+        self.happened = False
+
+    def __call__(self) -> bool:
+        """True once Ctrl-C was pressed."""
+        return self.happened
+
+
+@contextmanager
+def interruptible() -> Iterator[Interrupt]:
+    """The first Ctrl-C only asks to stop, so that no step is cut in half; the second one kills."""
+    interrupt = Interrupt()
+
+    def handle(_signal: int, _frame: object) -> None:
+        interrupt.happened = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, before)

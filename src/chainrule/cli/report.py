@@ -1,0 +1,94 @@
+"""What a network is worth on examples: figures, and the pictures that go with a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import metrics
+from chainrule.arrays import Array, Float, Int
+from chainrule.checkpoint import Model
+from chainrule.data.dataset import Dataset
+from chainrule.training import Epoch
+
+PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A network's predictions on the test examples, and what they come to."""
+
+    labels: Int[Array, " N"]
+    predicted: Int[Array, " N"]
+    probabilities: Float[Array, "N K"]
+    accuracy: float
+    interval: tuple[float, float]
+    top_3: float
+    errors: int
+    confusion: Int[Array, "K K"]
+    scores: metrics.ClassScores
+
+    def per_class(self, classes: Sequence[str]) -> list[dict[str, Any]]:
+        """Precision, recall, F1 and number of examples of each class, for JSON."""
+        s = self.scores
+        rows = zip(classes, s.precision, s.recall, s.f1, s.support, strict=True)
+        return [
+            {"class": name, "precision": float(p), "recall": float(r), "f1": float(f),
+             "support": int(n)}
+            for name, p, r, f, n in rows
+        ]  # fmt: skip
+
+
+def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> Assessment:
+    """Predicts all images, pixels in 0..1, and measures the result."""
+    probabilities = model.predict_proba(images)
+    predicted = probabilities.argmax(axis=1)
+    classes = probabilities.shape[1]
+    right = int(np.count_nonzero(predicted == labels))
+    confusion = metrics.confusion_matrix(labels, predicted, classes=classes)
+    return Assessment(
+        labels=labels,
+        predicted=predicted,
+        probabilities=probabilities,
+        accuracy=metrics.accuracy(labels, predicted),
+        interval=metrics.wilson_interval(right, len(labels)),
+        top_3=metrics.top_k_accuracy(labels, probabilities, k=min(3, classes)),
+        errors=len(labels) - right,
+        confusion=confusion,
+        scores=metrics.per_class(confusion),
+    )
+
+
+def headline(found: Assessment) -> str:
+    """The result in one line."""
+    low, high = found.interval
+    return (
+        f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong"
+    )
+
+
+def draw(
+    folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch]
+) -> None:
+    """The five pictures of a run, PNG files in its folder."""
+    from chainrule import plots
+
+    shape, classes = data.shape, data.classes
+    images, labels, predicted = data.test.images, found.labels, found.predicted
+    figures = (
+        plots.curves(history),
+        plots.confusion(found.confusion, classes),
+        plots.mistakes(
+            images, labels, predicted=predicted, shape=shape, classes=classes,
+            confidence=found.probabilities.max(axis=1),
+        ),
+        plots.samples(images, labels, predicted=predicted, shape=shape, classes=classes),
+        plots.first_layer(model.network.W[0], shape=shape),
+    )  # fmt: skip
+    for name, figure in zip(PICTURES, figures, strict=True):
+        plots.save(figure, folder / f"{name}.png")

@@ -1,0 +1,157 @@
+"""A run is a folder: what was asked for, how it went, the network, the figures, the pictures."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import __version__
+from chainrule.checkpoint import Model, ModelFileError, load_model
+from chainrule.data.dataset import DataError, Dataset
+from chainrule.data.known import SOURCES
+from chainrule.data.sources import Report, load
+from chainrule.files import write_atomically
+from chainrule.settings import ConfigError, Settings, as_toml, text
+from chainrule.training import Epoch
+
+RUNS = Path("runs")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def claim_folder(name: str, *, otherwise: str) -> Path:
+    """Makes a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
+
+    Raises ConfigError for a name that is taken or is not one.
+    """
+    if name and not NAME.fullmatch(name):
+        raise ConfigError(
+            f"run name {name!r}: use letters, digits, '.', '_' and '-', a letter or digit first"
+        )
+    RUNS.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        folder = RUNS / (name or f"{otherwise}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if name:
+                raise ConfigError(
+                    f"run {name!r} is taken, see {folder}: give another name"
+                ) from None
+            number += 1
+        else:
+            return folder
+
+
+def write_config(
+    folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: dict[str, str]
+) -> None:
+    """config.toml: everything that decides the result. `train --config` takes it again."""
+    environment = {
+        "chainrule": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    tables = {
+        "run": {"recipe": recipe},
+        "data": origin,
+        "checksums": data.checksums,
+        "environment": environment,
+    }
+    lines = [as_toml(settings)]
+    for name, values in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {text(value)}" for key, value in values.items()), ""]
+    write_atomically(folder / "config.toml", "\n".join(lines).encode())
+
+
+def write_history(folder: Path, history: list[Epoch]) -> None:
+    """history.jsonl: one JSON object an epoch."""
+    lines = [json.dumps(asdict(epoch)) + "\n" for epoch in history]
+    write_atomically(folder / "history.jsonl", "".join(lines).encode())
+
+
+def write_report(folder: Path, report: dict[str, Any]) -> None:
+    """report.json: the figures of the run."""
+    write_atomically(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+def find(run: str) -> Path:
+    """The model file of a run: its name under runs/, its folder, or the file itself."""
+    for path in (Path(run), RUNS / run):
+        if path.is_dir() and (path / "model.safetensors").is_file():
+            return path / "model.safetensors"
+        if path.is_file():
+            return path
+    there = sorted(path.parent.name for path in RUNS.glob("*/model.safetensors"))
+    known = f"there are {', '.join(there)}" if there else "train one first: chainrule train"
+    raise ModelFileError(f"no run and no model file {run!r}: {known}")
+
+
+def read_run(run: str) -> tuple[Model, dict[str, Any]]:
+    """(model, config.toml as a dict) of a run; the dict is empty for a bare model file."""
+    path = find(run)
+    config = path.parent / "config.toml"
+    if not config.is_file():
+        return load_model(path), {}
+    try:
+        return load_model(path), tomllib.loads(config.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{config}: not TOML: {error}") from None
+
+
+def load_data(source: str, test_source: str, *, offline: bool, report: Report) -> Dataset:
+    """The data set of a name or a path, as --data and --test-data give it."""
+    if source in SOURCES and not test_source:
+        return load(source, offline=offline or None, report=report)
+    return load(path=source, test_path=test_source or None)
+
+
+def origin(source: str, test_source: str) -> dict[str, str]:
+    """Where data came from, as config.toml keeps it: a name, or paths that hold anywhere."""
+    if source in SOURCES:
+        return {"source": source}
+    paths = {"source": source, "test": test_source}
+    return {key: str(Path(path).absolute()) for key, path in paths.items() if path}
+
+
+def data_of(
+    model: Model, config: dict[str, Any], source: str, *, offline: bool, report: Report
+) -> Dataset:
+    """The data to measure a model on: `source` if given, else those it was trained with.
+
+    Raises DataError where they do not fit the model, or are not what they were.
+    """
+    trained_with = config.get("data", {})
+    test_source = "" if source else str(trained_with.get("test", ""))
+    data = load_data(
+        source or str(trained_with.get("source", "mnist")),
+        test_source,
+        offline=offline,
+        report=report,
+    )
+    if not source and config.get("checksums", data.checksums) != data.checksums:
+        raise DataError(
+            f"{data.source}: not the data that the run was trained with, the checksums differ; "
+            "give the data to measure on with --data"
+        )
+    check_fit(model, data)
+    return data
+
+
+def check_fit(model: Model, data: Dataset) -> None:
+    """Raises DataError unless the network takes these images and knows these classes."""
+    inputs, classes = model.network.widths[0], model.network.widths[-1]
+    if data.test.images.shape[1] != inputs or len(data.classes) != classes:
+        raise DataError(
+            f"{data.source}: images of {data.test.images.shape[1]} pixels in {len(data.classes)} "
+            f"classes, the network takes {inputs} pixels and has {classes} classes; "
+            "give the data it was made for"
+        )

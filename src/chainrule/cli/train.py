@@ -1,0 +1,105 @@
+"""`chainrule train`: data, training, report, in one run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chainrule.cli.console import Json, Offline, Quiet, Source, TestSource, note, silence
+
+
+def _option(help_text: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=help_text, metavar=metavar)
+
+
+def train(
+    recipe: Annotated[str, _option("fast, or an article's name; see reproduce.")] = "",
+    config: Annotated[Path | None, _option("A TOML file of settings.", "FILE")] = None,
+    data: Source = "mnist",
+    test_data: TestSource = "",
+    run: Annotated[str, _option("Name of the folder under runs/.", "NAME")] = "",
+    seed: Annotated[int | None, _option("Decides everything random.")] = None,
+    layers: Annotated[str | None, _option("Such as 784,128,64,10.", "LIST")] = None,
+    activation: Annotated[
+        str | None, _option("One for all hidden layers, or a list with one for each.", "LIST")
+    ] = None,
+    initializer: Annotated[str | None, _option("he, glorot, lecun, normal, uniform.")] = None,
+    loss: Annotated[
+        str | None, _option("softmax-cross-entropy, sigmoid-cross-entropy, mean-squared-error.")
+    ] = None,
+    label_smoothing: Annotated[float | None, _option("0 to 0.999.")] = None,
+    optimizer: Annotated[
+        str | None, _option("sgd, momentum, nesterov, rmsprop, adam, adamw.")
+    ] = None,
+    learning_rate: Annotated[float | None, _option("The highest, if it changes.")] = None,
+    schedule: Annotated[str | None, _option("constant, step, cosine, one-cycle, plateau.")] = None,
+    warm_up: Annotated[float | None, _option("Epochs of rising learning rate.")] = None,
+    batch_size: Annotated[int | None, _option("0: all examples at once.")] = None,
+    epochs: Annotated[int | None, _option("Passes over the training set.")] = None,
+    l2: Annotated[float | None, _option("Penalty on the weights, in the loss.")] = None,
+    weight_decay: Annotated[float | None, _option("Penalty apart from the loss.")] = None,
+    max_norm: Annotated[float | None, _option("Longest gradient; 0: any.")] = None,
+    validation: Annotated[int | None, _option("Hold out the last so many examples.")] = None,
+    patience: Annotated[
+        int | None, _option("Stop after more epochs than this without a lower validation loss.")
+    ] = None,
+    examples: Annotated[int | None, _option("Train on the first so many; 0: all.")] = None,
+    dtype: Annotated[str | None, _option("float32 or float64.")] = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train a network; without options the recipe `fast` on MNIST.
+
+    Settings come from the recipe, then the file, then the options; the later win. A list of layers
+    without a recipe starts from plain settings: Adam, 5 epochs, batches of 128.
+
+    Example: chainrule train --recipe fast --seed 0 --run mine
+    """
+    from chainrule.cli.session import Request, execute
+    from chainrule.recipes import combine
+
+    flags = {
+        "seed": seed,
+        "layers": None if layers is None else _numbers(layers),
+        "activation": None if activation is None else tuple(activation.split(",")),
+        "initializer": initializer,
+        "loss": loss,
+        "label_smoothing": label_smoothing,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "warm_up": warm_up,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "l2": l2,
+        "weight_decay": weight_decay,
+        "max_norm": max_norm,
+        "validation": validation,
+        "patience": patience,
+        "examples": examples,
+        "dtype": dtype,
+    }
+    settings, layers_asked_for = combine(recipe, file=config, flags=flags)
+    request = Request(
+        settings=settings,
+        layers_asked_for=layers_asked_for,
+        recipe=recipe or ("custom" if layers_asked_for or config else "fast"),
+        data=data,
+        test_data=test_data,
+        run=run,
+        offline=offline,
+    )
+    raise typer.Exit(execute(request, say=silence if quiet else note, quiet=quiet, as_json=json))
+
+
+def _numbers(layers: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in layers.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{layers!r}: give whole numbers with commas between, such as 784,128,64,10",
+            param_hint="--layers",
+        ) from None

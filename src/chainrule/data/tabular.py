@@ -1,0 +1,217 @@
+"""Tables of numbers as text: CSV (label first) and the ARFF files of OpenML (label last).
+
+Whole numbers, which nearly all such files hold, are read block by block without a Python loop over
+the values: where the commas and line ends are, the digits before them are too.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from typing import NoReturn
+
+import numpy as np
+
+from chainrule.arrays import Array
+from chainrule.data.archives import MIB
+from chainrule.data.dataset import DataError, Part
+from chainrule.data.values import part
+
+LONGEST_LINE = 64 * 1024
+"""785 numbers as numpy.savetxt writes them have 20 kB."""
+MOST_ROWS = 10_000_000
+BLOCK = 2 * MIB
+SMALLEST_PICTURE = 49
+"""Rows of a square number of columns, this or more, are pixels of which the label is missing."""
+COMMA, NEWLINE, ZERO = b",\n0"
+NUMBER = re.compile(rb"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*")
+
+
+def read_csv(data: bytes, name: str, *, classes: int) -> Part:
+    """Labels and images from the bytes of a CSV file, label in the first column.
+
+    A first line that does not start with a number is a header. Pixels are whole numbers 0..255 or
+    fractions 0..1, labels whole numbers below `classes`.
+    Raises DataError with file, row (the line, from 1) and column (from 1).
+    """
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    first = data[: LONGEST_LINE + 1].split(b"\n", 1)[0]
+    skip = 0
+    if not NUMBER.fullmatch(first.split(b",", 1)[0].strip(b'" ')):
+        skip = len(first) + 1
+    return _read(data, skip, name=name, classes=classes, label_last=False)
+
+
+def read_arff(data: bytes, name: str, *, classes: int) -> Part:
+    """Labels and images from OpenML's ARFF: lines of @attributes, then @data, label last."""
+    start = re.search(rb"^@data[ \t]*\r?\n", data, re.MULTILINE | re.IGNORECASE)
+    if start is None:
+        raise DataError(f"{name} has no line @DATA, so it is not a whole ARFF file; get it anew.")
+    head, table = data[: start.end()], data[start.end() :].replace(b"\r\n", b"\n")
+    return _read(head + table, len(head), name=name, classes=classes, label_last=True)
+
+
+def _read(data: bytes, start: int, *, name: str, classes: int, label_last: bool) -> Part:
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    end = len(data.rstrip(b"\n \t")) + 1
+    if start >= end:
+        raise DataError(f"{name} holds no rows; bring a label and pixels on each line.")
+    line = data.count(b"\n", 0, start) + 1
+    columns = data.count(b",", start, _line_end(data, start, name, line)) + 1
+    _check_columns(columns, name, line)
+    blocks, first_line = [], line
+    while start < end:
+        stop = data.rfind(b"\n", start, min(start + BLOCK, end)) + 1
+        if not stop:
+            stop = _line_end(data, start, name, line) + 1
+        block = data[start:stop]
+        rows = _whole_numbers(block, columns)
+        if rows is None:
+            rows = _numbers(block, columns, name=name, line=line)
+        blocks.append(rows)
+        line += len(rows)
+        if line > MOST_ROWS:
+            raise DataError(f"{name} has more than {MOST_ROWS:,} rows; divide it.")
+        start = stop
+    table = np.concatenate(blocks)
+    labels, images = table[:, 0], table[:, 1:]
+    if label_last:
+        labels, images = table[:, -1], table[:, :-1]
+    _check_labels(labels, classes, name=name, line=first_line, column=columns if label_last else 1)
+    if images.dtype != np.uint8:
+        _check_fractions(images, name=name, line=first_line, column=1 if label_last else 2)
+    return part(images, labels, name)
+
+
+def _line_end(data: bytes, start: int, name: str, line: int) -> int:
+    end = data.find(b"\n", start, start + LONGEST_LINE)
+    if end < 0:
+        raise DataError(
+            f"{name}, row {line:,}: longer than {LONGEST_LINE:,} bytes, so it is not a row of a "
+            "picture; is it a CSV file?"
+        )
+    return end
+
+
+def _check_columns(columns: int, name: str, line: int) -> None:
+    if columns < 2:
+        raise DataError(
+            f"{name}, row {line:,}: one column, and a label and pixels, separated by commas, are "
+            "read; is it a CSV file?"
+        )
+    if columns >= SMALLEST_PICTURE and math.isqrt(columns) ** 2 == columns:
+        raise DataError(
+            f"{name}, row {line:,}: {columns} columns make a square picture without a label; put "
+            "the label before the pixels."
+        )
+
+
+def _whole_numbers(block: bytes, columns: int) -> Array | None:
+    """The rows of a block (R, columns) uint8, or None where it is not just numbers 0..255."""
+    if block.translate(None, b"0123456789,\n"):
+        return None
+    text = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(text < ZERO)
+    if len(ends) % columns:
+        return None
+    marks = text[ends].reshape(-1, columns)
+    if (marks[:, :-1] != COMMA).any() or (marks[:, -1] != NEWLINE).any():
+        return None
+    lengths = np.diff(ends, prepend=-1) - 1
+    if lengths.min() < 1 or lengths.max() > 3:
+        return None
+    values = (text[ends - 1] - ZERO).astype(np.uint16)
+    for digit, weight in ((2, 10), (3, 100)):
+        longer = np.flatnonzero(lengths >= digit)
+        values[longer] += (text[ends[longer] - digit] - ZERO).astype(np.uint16) * weight
+    if values.max() > 255:
+        return None
+    return values.astype(np.uint8).reshape(-1, columns)
+
+
+def _numbers(block: bytes, columns: int, *, name: str, line: int) -> Array:
+    """The rows of a block (R, columns) float32; raises DataError at a field that is none."""
+    rows = block.count(b"\n")
+    even = all(row.count(b",") == columns - 1 for row in block.splitlines())
+    if even and not block.translate(None, b"0123456789,\n.eE+-"):
+        with warnings.catch_warnings():
+            # NumPy warns where a field is not a number; then the fields are looked at one by one.
+            warnings.simplefilter("error", DeprecationWarning)
+            try:
+                text = block.replace(b"\n", b",").rstrip(b",").decode("ascii")
+                values = np.fromstring(text, np.float64, sep=",")
+            except (DeprecationWarning, ValueError):
+                values = np.empty(0)
+        if values.size == rows * columns and ((values >= 0) & (values <= 255)).all():
+            return values.reshape(rows, columns).astype(np.float32)
+    return np.array(
+        [
+            _fields(row, columns, name=name, line=line + offset)
+            for offset, row in enumerate(block.splitlines())
+        ],
+        np.float32,
+    )
+
+
+def _fields(row: bytes, columns: int, *, name: str, line: int) -> list[float]:
+    if len(row) > LONGEST_LINE:
+        _line_end(row, 0, name, line)
+    fields = row.split(b",")
+    if len(fields) != columns:
+        raise DataError(
+            f"{name}, row {line:,}: {len(fields)} columns, and the first row has {columns}; give "
+            "every row a label and the same number of pixels."
+        )
+    return [
+        _field(field, name=name, line=line, column=column)
+        for column, field in enumerate(fields, start=1)
+    ]
+
+
+def _field(field: bytes, *, name: str, line: int, column: int) -> float:
+    shown = field[:20].decode("utf-8", "replace")
+    if not NUMBER.fullmatch(field):
+        _refuse(f"{shown!r} is not a number; correct it", name=name, line=line, column=column)
+    value = float(field)
+    if not 0 <= value <= 255:
+        _refuse(
+            f"{shown} is outside 0..255; scale the pixels to 0..255 or 0..1",
+            name=name,
+            line=line,
+            column=column,
+        )
+    return value
+
+
+def _check_labels(labels: Array, classes: int, *, name: str, line: int, column: int) -> None:
+    wrong = np.flatnonzero((labels >= classes) | (labels != np.rint(labels)))
+    if wrong.size:
+        _refuse(
+            f"label {labels[wrong[0]]:g} is not one of the classes 0..{classes - 1}; correct it, "
+            "or name all classes with classes=",
+            name=name,
+            line=line + int(wrong[0]),
+            column=column,
+        )
+
+
+def _check_fractions(images: Array, *, name: str, line: int, column: int) -> None:
+    """Fractions are 0..1; a pixel above 1 among them has no scale."""
+    whole = images == np.rint(images)
+    if whole.all():
+        return
+    if (above := images > 1).any():
+        row, pixel = (int(index) for index in np.argwhere(above)[0])
+        _refuse(
+            f"{images[row, pixel]:g} is above 1 in a file that has fractions; scale all pixels to "
+            "0..1, or to whole numbers 0..255",
+            name=name,
+            line=line + row,
+            column=column + pixel,
+        )
+
+
+def _refuse(what: str, *, name: str, line: int, column: int) -> NoReturn:
+    raise DataError(f"{name}, row {line:,}, column {column}: {what}.")

@@ -1,0 +1,140 @@
+"""Settings: everything that decides the result of a training run, checked, to and from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from chainrule.activations import ACTIVATIONS
+from chainrule.initializers import INITIALIZERS
+from chainrule.losses import LOSSES
+from chainrule.optimizers import OPTIMIZERS
+from chainrule.quirks import DRAWS, QUIRK_LOSSES, QUIRK_SCHEDULES
+from chainrule.schedules import SCHEDULES
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist, does not fit its rule, or does not fit the data."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the result, but the data themselves."""
+
+    layers: tuple[int, ...] = (784, 128, 10)
+    """Inputs, units of each hidden layer, classes."""
+    activation: tuple[str, ...] = ("relu",)
+    """One for all hidden layers, or one for each."""
+    initializer: str = ""
+    """Empty: the one that suits the activation."""
+    loss: str = "softmax-cross-entropy"
+    label_smoothing: float = 0.0
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warm_up: float = 0.0
+    """Epochs over which the learning rate rises to its value."""
+    batch_size: int = 128
+    """0: all examples at once."""
+    epochs: int = 5
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    """Decoupled from the gradient; 0: the optimizer's own, 0.01 for adamw, else none."""
+    max_norm: float = 0.0
+    """Longest gradient; 0: any."""
+    validation: int = 0
+    """The last so many training examples are held out and measured after each epoch."""
+    patience: int = 0
+    """Stop after more than so many epochs without a lower validation loss; 0: never."""
+    examples: int = 0
+    """Train on the first so many examples; 0: all."""
+    shuffle: bool = True
+    dtype: str = "float32"
+    seed: int = 0
+    pixel_divisor: int = 255
+    """Inputs are the bytes of the image divided by this."""
+    draw: str = ""
+    """An article's own way to draw the first weights, instead of an initializer."""
+    scalar_bias_gradient: bool = False
+    """Article 4's mistake."""
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "activation": tuple(ACTIVATIONS),
+    "initializer": ("", *INITIALIZERS),
+    "loss": (*LOSSES, *QUIRK_LOSSES),
+    "optimizer": tuple(OPTIMIZERS),
+    "schedule": (*SCHEDULES, *QUIRK_SCHEDULES),
+    "dtype": ("float32", "float64"),
+    "draw": ("", *DRAWS),
+}
+"""Settings that are words, and the words they may be."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "label_smoothing": (0, 0.999),
+    "learning_rate": (1e-12, 1e12),
+    "pixel_divisor": (1, 65_536),
+    "epochs": (1, 1e9),
+}
+"""Settings whose range is not simply 0 or more."""
+
+TYPES = get_type_hints(Settings)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file: at its top, or in a table [settings] as a run writes it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    settings = content.get("settings", content)
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: settings = {settings!r}; [settings] is a table")
+    return dict(settings)
+
+
+def as_toml(settings: Settings) -> str:
+    """The settings as a TOML table that `read_toml` reads back to the same value."""
+    lines = [f"{name} = {text(value)}" for name, value in asdict(settings).items()]
+    return "\n".join(["[settings]", *lines, ""])
+
+
+def checked(name: str, value: Any) -> Any:
+    """The value of one setting in its own type; ConfigError if it breaks the setting's rule."""
+    if name not in TYPES:
+        raise ConfigError(
+            f"unknown setting {name!r}: choose among {', '.join(f.name for f in fields(Settings))}"
+        )
+    kind = TYPES[name]
+    if kind in (tuple[int, ...], tuple[str, ...]):
+        values = (value,) if isinstance(value, (int, str)) else tuple(value)
+        item = int if kind == tuple[int, ...] else str
+        return tuple(_single(name, one, item) for one in values)
+    return _single(name, value, kind)
+
+
+def _single(name: str, value: Any, kind: Any) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{name} = {value!r}: give a value of type {kind.__name__}")
+    if kind is str and value not in CHOICES[name]:
+        choices = ", ".join(filter(None, CHOICES[name]))
+        raise ConfigError(f"{name} = {value!r}: choose one of {choices}")
+    low, high = RANGES.get(name, (1 if name == "layers" else 0, float("inf")))
+    if kind in (int, float) and not low <= float(value) <= high:
+        raise ConfigError(f"{name} = {value}: give a number from {low:g} to {high:g}")
+    return value
+
+
+def text(value: Any) -> str:
+    """The value of a setting as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(text, value))}]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -1,0 +1,40 @@
+"""What all tests share: shapes checked at every call, oracles, and the real MNIST."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Before the first import of chainrule: from here on every annotated shape is checked.
+hook = install_import_hook("chainrule", "beartype.beartype")
+
+from chainrule.data.dataset import Dataset  # noqa: E402
+from chainrule.data.sources import load  # noqa: E402
+
+REQUIRE = "CHAINRULE_REQUIRE_ORACLES"
+
+
+def oracle(name: str) -> ModuleType:
+    """The module to compare with; without it the test is skipped, or fails where it is required."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        reason = f"{name} is not installed: pip install 'chainrule[dev]' to compare with it"
+        if os.environ.get(REQUIRE):
+            pytest.fail(f"{reason} ({REQUIRE} is set)")
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    return oracle("torch")
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """The real data, found or fetched as a user's would be."""
+    return load("mnist")

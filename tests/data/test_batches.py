@@ -1,0 +1,94 @@
+"""An epoch shows each example once, in an order that the generator decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule.arrays import Array
+from chainrule.data.batches import Batches
+
+
+def numbered(examples: int) -> tuple[Array, Array]:
+    """Images that say in each pixel which example they are, and labels that say it too."""
+    images = np.repeat(np.arange(examples, dtype=np.float32)[:, None], 3, axis=1)
+    return images, np.arange(examples)
+
+
+def seen(batches: Batches, rng: np.random.Generator | None) -> list[tuple[Array, Array]]:
+    """Copies of what one epoch gives."""
+    return [(X.copy(), y.copy()) for X, y in batches.epoch(rng)]
+
+
+@given(examples=st.integers(1, 50), batch_size=st.integers(1, 60), shuffled=st.booleans())
+def test_an_epoch_has_each_example_once_with_its_own_label(
+    examples: int, batch_size: int, shuffled: bool
+) -> None:
+    batches = Batches(*numbered(examples), batch_size=batch_size)
+    epoch = seen(batches, np.random.default_rng(1) if shuffled else None)
+    order = np.concatenate([y for _, y in epoch])
+    assert sorted(order) == list(range(examples))
+    assert all(np.array_equal(X, np.repeat(y[:, None], 3, axis=1)) for X, y in epoch)
+    assert len(epoch) == len(batches)
+    assert all(len(y) == min(batch_size, examples) for _, y in epoch[:-1])
+    assert 1 <= len(epoch[-1][1]) <= batch_size
+
+
+def test_the_last_batch_holds_the_rest() -> None:
+    sizes = [len(y) for _, y in seen(Batches(*numbered(10), batch_size=4), None)]
+    assert sizes == [4, 4, 2]
+
+
+def test_without_a_generator_the_order_is_that_of_the_file_without_copies() -> None:
+    images, labels = numbered(10)
+    for start, (X, y) in zip((0, 4, 8), Batches(images, labels, batch_size=4).epoch(None)):
+        assert np.shares_memory(X, images)
+        assert np.shares_memory(y, labels)
+        assert y[0] == start
+
+
+def test_one_seed_gives_one_order_and_another_seed_another() -> None:
+    batches = Batches(*numbered(100), batch_size=10)
+    first, again, other = (
+        np.concatenate([y for _, y in seen(batches, np.random.default_rng(seed))])
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, np.arange(100))
+
+
+def test_two_epochs_of_one_generator_differ() -> None:
+    batches, rng = Batches(*numbered(100), batch_size=100), np.random.default_rng(0)
+    assert not np.array_equal(seen(batches, rng)[0][1], seen(batches, rng)[0][1])
+
+
+def test_shuffled_batches_share_one_block_of_memory() -> None:
+    images, labels = numbered(10)
+    batches = Batches(images, labels, batch_size=4)
+    addresses = {X.ctypes.data for _ in (1, 2) for X, _ in batches.epoch(np.random.default_rng(0))}
+    assert len(addresses) == 1
+    assert np.array_equal(images, numbered(10)[0])
+
+
+@pytest.mark.parametrize("width", [np.uint8, np.int32, np.int64])
+def test_types_are_kept(width: type) -> None:
+    images, labels = numbered(6)
+    for rng in (None, np.random.default_rng(0)):
+        for X, y in Batches(images, labels.astype(width), batch_size=4).epoch(rng):
+            assert X.dtype == np.float32
+            assert y.dtype == width
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_nothing_is_refused(batch_size: int) -> None:
+    with pytest.raises(ValueError, match=f"^batch size {batch_size}: .* at least one example"):
+        Batches(*numbered(3), batch_size=batch_size)
+
+
+def test_a_batch_larger_than_the_data_is_the_data() -> None:
+    batches = Batches(*numbered(3), batch_size=10**12)
+    assert len(batches) == 1
+    assert [len(y) for _, y in batches.epoch(np.random.default_rng(0))] == [3]
