@@ -7,14 +7,14 @@ one can only be held against the spread over seeds ("within" or "outside").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from chainrule import published
 from chainrule.arrays import Array
+from chainrule.claims import Claim, exact, falling, inside
 from chainrule.data.dataset import Dataset
 from chainrule.losses import Buffers, one_hot
 from chainrule.network import Dense, Network, Workspace
@@ -26,18 +26,6 @@ from chainrule.training import evaluate, train
 
 Say = Callable[[str], None]
 """Hears one line for people about what is running."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement of an article, and what became of it here."""
-
-    claim: str
-    published: str
-    measured: str
-    verdict: str
-    """exact, within, or outside."""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +41,9 @@ def sigmoid_128_64(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     """Article 1: toy data, and 51 epochs of batches of 10 on pixels 0..255."""
     random = np.random.RandomState(95)
     X, labels = random.rand(3, 6), random.randint(4, size=6)
-    yield _exact("toy data X (3 x 6) after seed 95", published.TOY_X, X)
-    yield _exact("toy labels", published.TOY_LABELS, labels)
-    yield _exact("toy labels, one-hot", published.TOY_Y, one_hot(labels, 4).T)
+    yield exact("toy data X (3 x 6) after seed 95", published.TOY_X, X)
+    yield exact("toy labels", published.TOY_LABELS, labels)
+    yield exact("toy labels, one-hot", published.TOY_Y, one_hot(labels, 4).T)
     yield _toy_cost_falls(random, X.T, labels)
     settings = RECIPES["sigmoid-128-64"]
     if effort.quick:
@@ -65,7 +53,7 @@ def sigmoid_128_64(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
         say(f"first epoch, seed {seed}")
         job = prepare(replace(settings, seed=seed, epochs=1), data)
         first += [epoch.loss * len(job.train[1]) for epoch in run(job)]
-    yield _inside(
+    yield inside(
         "cost of the first epoch", published.EPOCH_COSTS[0], first, digits=0,
         note="pixels 0..255 make the run chaotic: rounding alone moves it by thousands",
     )  # fmt: skip
@@ -93,13 +81,13 @@ def tanh_16_16(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
         pass
     for iteration, row in published.TANH_TABLE.items():
         if iteration < settings.epochs:
-            yield _exact(
+            yield exact(
                 f"iteration {iteration}: cost, accuracy %", row, np.array(rows[iteration]),
                 note="" if iteration else "learning rate 0.5; the text says 1",
             )  # fmt: skip
     if not effort.quick:
         predicted = job.network.predict(job.test[0][:1])
-        yield _exact("first test image", published.TANH_FIRST_TEST_IMAGE, predicted)
+        yield exact("first test image", published.TANH_FIRST_TEST_IMAGE, predicted)
 
 
 def relu_45(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
@@ -113,11 +101,11 @@ def relu_45(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     _, dlogits = job.loss(job.network.forward(X, workspace), y)
     job.network.backward(dlogits, workspace)
     forward = job.network.predict_proba(X)[:5].T
-    yield _exact("forward [784, 3, 7, 10], five images", published.NETWORK_FORWARD, forward)
-    yield _exact("backward, dW3", published.NETWORK_DW3, workspace.dW[2].T)
-    yield _exact("backward, db3", published.NETWORK_DB3, workspace.db[2])
-    yield _exact("backward, dW2", published.NETWORK_DW2, workspace.dW[1].T)
-    yield _exact("backward, db2", published.NETWORK_DB2, workspace.db[1])
+    yield exact("forward [784, 3, 7, 10], five images", published.NETWORK_FORWARD, forward)
+    yield exact("backward, dW3", published.NETWORK_DW3, workspace.dW[2].T)
+    yield exact("backward, db3", published.NETWORK_DB3, workspace.db[2])
+    yield exact("backward, dW2", published.NETWORK_DW2, workspace.dW[1].T)
+    yield exact("backward, db2", published.NETWORK_DB2, workspace.db[1])
     if effort.quick:
         return
     say(f"{settings.epochs} iterations on {settings.examples:,} images")
@@ -149,7 +137,7 @@ def sigmoid_72_36(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
             values.append(accuracy(job, part))
     tolerance = published.SIGMOID_72_36_TOLERANCE
     for part, stated in published.SIGMOID_72_36_ACCURACY.items():
-        claim = _inside(f"accuracy % on {part}", stated, found[part], digits=1)
+        claim = inside(f"accuracy % on {part}", stated, found[part], digits=1)
         if claim.verdict == "outside" and abs(np.mean(found[part]) - stated) <= tolerance:
             note = f"outside the spread of the seeds, within {tolerance:g} points of their mean"
             claim = replace(claim, verdict="within", note=note)
@@ -186,12 +174,12 @@ def _one_layer() -> Iterator[Claim]:
     network.W[1][...] = np.array(published.LAYER_W.split(), float).reshape(3, 2).T
     network.b[1][...] = np.array(published.LAYER_B.split(), float)
     A = network.forward(X, Workspace(network, 5))
-    yield _exact("one sigmoid layer, forward (3 x 5)", published.LAYER_FORWARD, A.T)
+    yield exact("one sigmoid layer, forward (3 x 5)", published.LAYER_FORWARD, A.T)
 
     probabilities = np.random.RandomState(2).rand(10, 5).T
     labels = np.array(published.LOSS_LABELS.split(), int)
     loss = np.array(cross_entropy_of_probabilities(probabilities, labels))
-    yield _exact("cross-entropy of given probabilities", published.LOSS, loss)
+    yield exact("cross-entropy of given probabilities", published.LOSS, loss)
 
     # The identity layer in front hands its input on, so that its dA is the layer's dX.
     relu = Network([Dense(2, 2), Dense(2, 3, "relu")], np.float64)
@@ -199,9 +187,9 @@ def _one_layer() -> Iterator[Claim]:
     workspace = Workspace(relu, 5)
     relu.forward(X, workspace)
     relu.backward(np.random.RandomState(2).rand(3, 5).T / 5, workspace)
-    yield _exact("one ReLU layer, dX", published.LAYER_DX, 5 * workspace.dZ[0].T)
-    yield _exact("one ReLU layer, dW", published.LAYER_DW, workspace.dW[1].T)
-    yield _exact("one ReLU layer, db", published.LAYER_DB, workspace.db[1])
+    yield exact("one ReLU layer, dX", published.LAYER_DX, 5 * workspace.dZ[0].T)
+    yield exact("one ReLU layer, dW", published.LAYER_DW, workspace.dW[1].T)
+    yield exact("one ReLU layer, db", published.LAYER_DB, workspace.db[1])
 
 
 def _toy_cost_falls(random: np.random.RandomState, X: Array, labels: Array) -> Claim:
@@ -217,7 +205,7 @@ def _toy_cost_falls(random: np.random.RandomState, X: Array, labels: Array) -> C
             learning_rate=0.1, loss="sigmoid-cross-entropy",
         )
     ]  # fmt: skip
-    return _falling("toy cost over 100 epochs", losses)
+    return falling("toy cost over 100 epochs", losses)
 
 
 def _watched(job: Job) -> tuple[Job, list[tuple[float, float]]]:
@@ -234,59 +222,11 @@ def _watched(job: Job) -> tuple[Job, list[tuple[float, float]]]:
     return replace(job, loss=loss), rows
 
 
-def _exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim:
-    """Equal to the last printed digit, or outside."""
-    ours = as_printed(printed, measured)
-    theirs = as_printed(printed, np.array(printed.split(), float))
-    differing = sum(a != b for a, b in zip(ours, theirs, strict=True))
-    shown = " ".join(ours) if len(ours) <= 6 else f"{len(ours) - differing} of {len(ours)} equal"
-    numbers = " ".join(theirs) if len(theirs) <= 6 else f"{len(theirs)} numbers"
-    return Claim(claim, numbers, shown, "outside" if differing else "exact", note)
-
-
-def as_printed(printed: str, values: Array) -> list[str]:
-    """The values with as many digits as the article prints.
-
-    NumPy drops the zeros at the end of a number, so the longest number of an array tells how many
-    digits all of them have.
-    """
-    tokens = printed.split()
-    kind = "e" if any("e" in token for token in tokens) else "f"
-    digits = [len(token.partition("e")[0].partition(".")[2]) for token in tokens]
-    # A table's row holds columns of different precision; an array has one.
-    places = digits if len(tokens) == 2 else [max(digits)] * len(tokens)
-    flat = np.asarray(values, float).ravel() + 0.0
-    if len(flat) != len(tokens):
-        raise ValueError(f"{len(flat)} values against {len(tokens)} printed ones")
-    shown = (f"{value:.{n}{kind}}" for value, n in zip(flat, places, strict=True))
-    return [text.removeprefix("-") if float(text) == 0 else text for text in shown]
-
-
-def _inside(
-    claim: str, value: float, found: Sequence[float], *, digits: int, note: str = ""
-) -> Claim:
-    """Inside the spread of the seeds, or outside."""
-    low, high, mean = min(found), max(found), float(np.mean(found))
-    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
-    measured = (
-        f"{mean:.{digits}f} ± {spread:.{digits}f} over {len(found)} seeds, "
-        f"{low:.{digits}f} to {high:.{digits}f}"
-    )
-    verdict = "within" if low <= value <= high else "outside"
-    return Claim(claim, f"{value:.{digits}f}", measured, verdict, note)
-
-
 def _falls(claim: str, settings: Settings, data: Dataset, *, every: int) -> Claim:
     job = prepare(settings, data)
     losses = [epoch.loss for epoch in run(job)]
     note = f"accuracy on test {accuracy(job, 'test'):.1f} %"
-    return _falling(claim, losses[::every], note=note)
-
-
-def _falling(claim: str, losses: Sequence[float], *, note: str = "") -> Claim:
-    falls = all(after < before for before, after in pairwise(losses))
-    measured = f"{losses[0]:.4f} -> {losses[-1]:.4f}"
-    return Claim(claim, "falls", measured, "within" if falls else "outside", note)
+    return falling(claim, losses[::every], note=note)
 
 
 def _first_ten(job: Job) -> Claim:

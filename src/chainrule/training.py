@@ -27,6 +27,9 @@ from chainrule.schedules import Schedule
 Pair: TypeAlias = tuple[Float[Array, "N n"], Int[Array, " N"]]
 """(images, labels)"""
 
+OtherPair: TypeAlias = tuple[Float[Array, "M n"], Int[Array, " M"]]
+"""(images, labels), of another number"""
+
 KEEP_EVERY = 100
 """Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
 
@@ -78,7 +81,7 @@ def train(
     loss: str | LossFunction = "softmax-cross-entropy",
     optimizer: str | Optimizer = "adam",
     learning_rate: float | Schedule = 1e-3,
-    validation: Pair | None = None,
+    validation: OtherPair | None = None,
     patience: int | None = None,
     l2: float = 0.0,
     label_smoothing: float = 0.0,

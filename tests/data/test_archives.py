@@ -168,19 +168,19 @@ def test_a_truncated_npz_is_refused(tmp_path: Path, sample: Found, cut: int) -> 
 
 
 def test_gunzip_gives_what_gzip_packed() -> None:
-    data = np.random.default_rng(0).integers(0, 4, 3 * MIB, np.uint8).tobytes()
-    assert gunzip(gzip.compress(data), 4 * MIB, "a.gz") == data
+    data = np.random.default_rng(0).integers(0, 4, 2 * MIB, np.uint8).tobytes()
+    assert gunzip(gzip.compress(data, compresslevel=1), 4 * MIB, "a.gz") == data
 
 
 def test_a_gzip_bomb_is_refused_by_its_ratio_with_little_memory() -> None:
-    bomb = gzip.compress(bytes(256 * MIB), compresslevel=9)
-    assert len(bomb) < MIB
+    bomb = gzip.compress(bytes(64 * MIB), compresslevel=9)
+    assert len(bomb) < MIB // 10
     tracemalloc.start()
     with pytest.raises(DataError, match="gzip bomb"):
         gunzip(bomb, 1024 * MIB, "a.gz")
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 64 * MIB
+    assert peak < 32 * MIB
 
 
 def test_a_gzip_file_beyond_the_cap_is_refused() -> None:

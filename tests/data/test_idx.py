@@ -40,9 +40,7 @@ def assert_same(found: Found, expected: Found) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_folder_of_four_idx_files_reads_back(
-    tmp_path: Path, sample: Found, packed: bool
-) -> None:
+def test_a_folder_of_four_idx_files_reads_back(tmp_path: Path, sample: Found, packed: bool) -> None:
     assert_same(read(write_four(tmp_path, sample, packed=packed)), sample)
 
 

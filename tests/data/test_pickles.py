@@ -44,7 +44,8 @@ def python2(pairs: Pairs) -> bytes:
         return (
             b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR"
             b"(K\x01(" + shape + b"tcnumpy\ndtype\n(" + text(dtype) + b"K\x00K\x01tR"
-            b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89" + text(values.tobytes())
+            b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
+            + text(values.tobytes())
             + b"tb"
         )
 

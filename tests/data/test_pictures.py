@@ -82,7 +82,9 @@ def refusal(folder: Path) -> str:
 
 def test_a_picture_of_another_size_is_named(two: Path) -> None:
     Image.new("L", (5, 4)).save(two / "b" / "odd.png")
-    assert refusal(two).startswith(f"{two / 'b' / 'odd.png'} is 5x4, and the pictures before it 4x4")
+    assert refusal(two).startswith(
+        f"{two / 'b' / 'odd.png'} is 5x4, and the pictures before it 4x4"
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     assert "holds no data that can be read" in refusal(tmp_path)
 
 
-def test_a_link_that_leads_out_is_refused(two: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_link_that_leads_out_is_refused(
+    two: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     secret = tmp_path_factory.mktemp("outside") / "secret.png"
     Image.new("L", (4, 4)).save(secret)
     (two / "b" / "link.png").symlink_to(secret)
@@ -177,7 +181,9 @@ def png_header(width: int, height: int) -> bytes:
     """A PNG that declares a size and holds next to nothing."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (

@@ -23,6 +23,7 @@ from chainrule.data.values import part
 LARGEST_FILE = 1024 * MIB
 LARGEST_PICKLE = 256 * MIB
 KERAS_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+OPENML_ROWS = (70_000, 60_000)
 TEXT = bytes(range(32, 127)) + b"\t\r\n"
 OTHERS = {
     b"\x89PNG": "one picture; put it in a folder with a sub-folder for each class",
@@ -112,13 +113,13 @@ def _read_file(path: Path, classes: int) -> Found:
 
 
 def _divided(whole: Part) -> Found:
-    """OpenML keeps MNIST in one table of 70,000 rows, the test part last."""
-    count = 60_000 if len(whole.labels) == 70_000 else len(whole.labels)
-    if count == len(whole.labels):
+    """OpenML keeps MNIST in one table, the training part first."""
+    rows, first = OPENML_ROWS
+    if len(whole.labels) != rows:
         return Found(whole, None)
     return Found(
-        Part(whole.images[:count], whole.labels[:count]),
-        Part(whole.images[count:], whole.labels[count:]),
+        Part(whole.images[:first], whole.labels[:first]),
+        Part(whole.images[first:], whole.labels[first:]),
     )
 
 
