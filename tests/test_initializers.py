@@ -60,9 +60,9 @@ def test_mean_and_deviation_are_the_published_ones(name: str) -> None:
 def test_the_deviation_is_that_of_torch(torch: ModuleType, name: str, theirs: str) -> None:
     torch.manual_seed(0)
     # nn.Linear keeps (out, in), the fan-in is the second side.
-    tensor = getattr(torch.nn.init, theirs)(torch.empty(FAN_OUT, FAN_IN), **(
-        {"nonlinearity": "relu"} if name == "he" else {}
-    ))
+    tensor = getattr(torch.nn.init, theirs)(
+        torch.empty(FAN_OUT, FAN_IN), **({"nonlinearity": "relu"} if name == "he" else {})
+    )
     assert draw(name).std() == pytest.approx(tensor.std().item(), rel=0.02)
 
 

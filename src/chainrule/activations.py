@@ -6,7 +6,8 @@ dZ = dA * g'(Z), derived in docs/derivation.md, section 3. One call convention f
     forward(Z, out)                     writes A into out; out may be Z where the row says in_place
     backward(dA, Z, A, out, scratch)    writes dZ into out; scratch is overwritten, nothing else is
 
-The in_place rows are those whose g' needs A alone: the network lets their A overwrite Z.
+In the in_place rows forward may overwrite its input and g' needs A alone: the network then keeps
+no Z.
 """
 
 from __future__ import annotations

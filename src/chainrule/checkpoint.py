@@ -83,7 +83,7 @@ def save(model: Network | Model, path: str | Path) -> Path:
     }
     metadata = {"format": FORMAT, "model": json.dumps(description, sort_keys=True)}
     metadata["sha256"] = _digest(tensors, metadata)
-    return write_atomically(path, save_tensors(tensors, metadata))
+    return write_atomically(path, _in_order(save_tensors(tensors, metadata)))
 
 
 def load_network(path: str | Path) -> Network:
@@ -97,7 +97,9 @@ def load_model(path: str | Path) -> Model:
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
     path = Path(path)
-    if path.is_file() and path.stat().st_size > LARGEST_FILE:
+    if path.exists() and not path.is_file():
+        raise ModelFileError(f"{path}: not a file; give the path of a model.safetensors")
+    if path.exists() and path.stat().st_size > LARGEST_FILE:
         raise ModelFileError(f"{path}: larger than {LARGEST_FILE:,} bytes, no model of ours is")
     content = path.read_bytes()
     metadata = _metadata(path, content)
@@ -114,14 +116,15 @@ def load_model(path: str | Path) -> Model:
         raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")
     try:
         return _model(json.loads(metadata["model"]), tensors)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
 
 
 def _metadata(path: Path, content: bytes) -> dict[str, str]:
     """The metadata of a safetensors file, after the checks that need no tensor."""
     for start, name in STRANGERS.items():
-        if content.startswith(start):
+        # The brace after the length tells: a header of 128 bytes begins as a pickle does.
+        if content.startswith(start) and content[8:9] != b"{":
             raise ModelFileError(f"{path}: {name}, which can hold code; only safetensors are read")
     length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
@@ -134,6 +137,16 @@ def _metadata(path: Path, content: bytes) -> dict[str, str]:
     except (ValueError, AttributeError, RecursionError) as error:
         raise ModelFileError(f"{path}: its header is not what safetensors have ({error})") from None
     return dict(metadata)
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its metadata sorted: safetensors writes them in an order of chance."""
+    end = 8 + struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors behind it start on a multiple of 8
+    return struct.pack("<Q", len(text)) + text + content[end:]
 
 
 def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:
@@ -172,6 +185,7 @@ def _model(description: dict[str, Any], tensors: dict[str, Array]) -> Model:
     scale = float(description["pixel_scale"])
     if classes and len(classes) != layers[-1].fan_out:
         raise ValueError(f"{len(classes)} class names for {layers[-1].fan_out} outputs")
-    if height * width not in (0, layers[0].fan_in) or not np.isfinite(scale):
+    fits = min(height, width) > 0 and height * width == layers[0].fan_in
+    if not (fits or (height, width) == (0, 0)) or not np.isfinite(scale):
         raise ValueError(f"images of {height} x {width}, scale {scale}, for {layers[0]}")
     return Model(network, classes, (height, width), scale, dict(description["summary"]))

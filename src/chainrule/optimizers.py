@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import sqrt
-from typing import Any, Protocol, TypeAlias, runtime_checkable, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -25,7 +25,6 @@ CHUNK = 65_536
 Vector: TypeAlias = Float[Array, " P"]
 
 
-@runtime_checkable
 @runtime_checkable
 class Optimizer(Protocol):
     """What training asks of an optimizer."""

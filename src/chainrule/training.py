@@ -24,11 +24,8 @@ from chainrule.network import Network, Workspace, Workspaces
 from chainrule.optimizers import OPTIMIZERS, Optimizer, clip
 from chainrule.schedules import Schedule
 
-Pair: TypeAlias = tuple[Float[Array, "N n"], Int[Array, " N"]]
+Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
-
-OtherPair: TypeAlias = tuple[Float[Array, "M n"], Int[Array, " M"]]
-"""(images, labels), of another number"""
 
 KEEP_EVERY = 100
 """Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
@@ -81,7 +78,7 @@ def train(
     loss: str | LossFunction = "softmax-cross-entropy",
     optimizer: str | Optimizer = "adam",
     learning_rate: float | Schedule = 1e-3,
-    validation: OtherPair | None = None,
+    validation: Pair | None = None,
     patience: int | None = None,
     l2: float = 0.0,
     label_smoothing: float = 0.0,

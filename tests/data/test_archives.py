@@ -114,6 +114,32 @@ def test_members_that_zipfile_inflates_without_bound_are_refused(method: int) ->
         read_npz(npz(("x.npy", npy(np.zeros(10))), method=method), "a.npz")
 
 
+def test_a_member_above_the_cap_is_refused() -> None:
+    with archives.open_zip(npz(("x.npy", bytes(99))), "a.npz") as archive:
+        assert archives.zip_member(archive, "x.npy", cap=99, name="a.npz") == bytes(99)
+        with pytest.raises(DataError, match="declares 99 bytes and at most 98"):
+            archives.zip_member(archive, "x.npy", cap=98, name="a.npz")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "is one picture"),
+        (b"\xff\xd8\xff\xe0", "is one picture"),
+        (npy(np.zeros(3)), "is a single NumPy array"),
+        (b"PAR1" + bytes(20), "is a Parquet file"),
+        (gzip.compress(b""), "is empty"),
+        (b"", "is empty"),
+    ],
+)
+def test_files_that_are_something_else_are_told_apart(
+    tmp_path: Path, data: bytes, words: str
+) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(DataError, match=f"file {words}"):
+        read(tmp_path / "file")
+
+
 def test_too_many_members_are_refused() -> None:
     with pytest.raises(DataError, match="has 17 members"):
         read_npz(npz(*((f"{i}.npy", b"") for i in range(17))), "a.npz")
@@ -140,6 +166,13 @@ def test_a_zip_bomb_is_refused_before_it_is_inflated() -> None:
     data[directory + 24 : directory + 28] = struct.pack("<I", 2**32 - 2)
     with pytest.raises(DataError, match="declares 4,294,967,294 bytes"):
         read_npz(bytes(data), "a.npz")
+
+
+def test_members_that_are_too_large_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = npz(("x.npy", npy(np.zeros(60))), ("y.npy", npy(np.zeros(60))))
+    monkeypatch.setattr(archives, "LARGEST_NPZ", 1000)
+    with pytest.raises(DataError, match="declares 1,216 bytes and at most 1,000"):
+        read_npz(data, "a.npz")
 
 
 def test_a_member_larger_or_smaller_than_declared_is_refused() -> None:

@@ -111,6 +111,7 @@ LABELS = np.array([0, 1])
     [
         (np.array([[[0.5]], [[np.nan]]]), "image 2: pixel value nan"),
         (np.array([[[0.5]], [[np.inf]]]), "image 2: pixel value inf"),
+        (np.array([0, 0x7F800001], "u4").view("f4").reshape(2, 1, 1), "image 2: pixel value nan"),
         (np.array([[[0.5]], [[-np.inf]]]), "image 2: pixel value -inf"),
         (np.array([[[1e300]], [[0.5]]]), "image 1: pixel value 1e"),
         (np.array([[[-1e300]], [[0.5]]]), "image 1: pixel value -1e"),

@@ -112,7 +112,7 @@ def test_labels_alone_are_refused(tmp_path: Path, sample: Found) -> None:
 def test_images_without_labels_are_refused(tmp_path: Path, sample: Found) -> None:
     write_four(tmp_path, sample)
     (tmp_path / FILES["train_labels"]).unlink()
-    with pytest.raises(DataError, match="labels .train-labels-idx1-ubyte. are not beside it"):
+    with pytest.raises(DataError, match=r"labels .train-labels-idx1-ubyte. are not beside it"):
         read(tmp_path / FILES["train_images"])
     with pytest.raises(DataError, match="lacks train-labels-idx1-ubyte"):
         read(tmp_path)

@@ -105,6 +105,21 @@ def test_any_bytes_read_back_whatever_the_block(
     np.testing.assert_array_equal(result.labels, part.labels)
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["label,a,b,c,d", '"label","1x1","1x2","2x1","2x2"', "label,0,1,2,3", "y,1,2,3,4", "# digits"],
+)
+def test_a_line_that_names_the_columns_is_a_header(header: str) -> None:
+    part = read_csv(f"{header}\n7,1,2,3,4\n".encode(), "a.csv", classes=10)
+    assert part.labels.tolist() == [7]
+    assert part.images.tolist() == [[[1, 2], [3, 4]]]
+
+
+def test_a_first_row_with_a_wrong_label_is_no_header() -> None:
+    with pytest.raises(DataError, match="row 1, column 1: 'x' is not a number"):
+        read_csv(b"x,1,2,9,4\n7,1,2,3,4\n", "a.csv", classes=10)
+
+
 def test_the_last_line_may_end_without_a_line_end_or_with_many() -> None:
     for end in (b"", b"\n", b"\n\n\n"):
         assert len(read_csv(b"1,0,0,0,9\n2,0,0,0,8" + end, "a", classes=10).labels) == 2
@@ -125,8 +140,7 @@ def spoiled(row: int, column: int, field: str, *, header: bool) -> bytes:
     return (("label,a,b,c,d\n" if header else "") + text).encode()
 
 
-@pytest.mark.parametrize("header", [False, True])
-@pytest.mark.parametrize("block", [100, tabular.BLOCK])
+@pytest.mark.parametrize(("header", "block"), [(False, tabular.BLOCK), (True, 300)])
 @pytest.mark.parametrize(
     ("field", "words"),
     [
@@ -175,6 +189,11 @@ def test_a_ragged_row_is_named(line: str) -> None:
     data = "\n".join(["3,1,2,3,4"] * 6 + [line] + ["3,1,2,3,4"] * 2).encode()
     with pytest.raises(DataError, match=r"row 7: \d columns?, and the first row has 5"):
         read_csv(data, "my.csv", classes=10)
+
+
+def test_two_short_rows_are_not_one_whole_row() -> None:
+    with pytest.raises(DataError, match="row 2: 3 columns"):
+        read_csv(b"3,1,2,3,4\n3,1,2\n3,4\n", "my.csv", classes=10)
 
 
 def test_two_ragged_rows_that_make_up_for_each_other_are_found() -> None:

@@ -6,7 +6,6 @@ import ast
 import io
 import math
 import stat
-import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -42,8 +41,14 @@ def read_file(path: Path, cap: int) -> bytes:
         if status.st_size == 0:
             raise DataError(f"{path} is empty; fetch or export it again.")
         return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; check the path.") from None
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; give the path of a data file or folder.") from None
+    except (OSError, ValueError) as error:
+        # ValueError: a path with a null byte. DataError is one too, and passes on.
+        if isinstance(error, DataError):
+            raise
+        what = getattr(error, "strerror", None) or error
+        raise DataError(f"{str(path)[:200]!r} cannot be read: {what}; check the path.") from None
 
 
 def gunzip(packed: bytes, cap: int, name: str) -> bytes:
@@ -105,7 +110,8 @@ def zip_member(archive: zipfile.ZipFile, member: str, *, cap: int, name: str) ->
     try:
         with archive.open(entry) as stream:
             data = stream.read(entry.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except Exception as error:
+        # zipfile answers damage with a dozen kinds of error.
         raise DataError(f"{name}, member {member!r}: damaged ({error}); get it anew.") from None
     if len(data) != entry.file_size:
         raise DataError(
@@ -119,7 +125,8 @@ def open_zip(data: bytes, name: str) -> zipfile.ZipFile:
     """A zip file in memory; raises DataError when it is not one."""
     try:
         return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+    except Exception as error:
+        # zipfile answers damage with a dozen kinds of error.
         raise DataError(f"{name} is not a whole zip file: {error}; get it anew.") from None
 
 

@@ -105,7 +105,7 @@ def _resized(values: Array, height: int, width: int) -> Array:
 def _ink(brightness: Array) -> Array:
     """How much ink is on each pixel, 0..1: the distance from the paper, whichever is lighter."""
     edge = _edge(brightness)
-    lighter = brightness - np.median(brightness[edge])
+    lighter: Array = brightness - np.median(brightness[edge])
     if noise := float(np.median(np.abs(lighter[edge]))):
         # No drawing but a photo, whose paper is lit from one side.
         lighter = brightness - _plane(brightness, edge)
@@ -117,8 +117,8 @@ def _ink(brightness: Array) -> Array:
         raise DataError("no digit found: nothing is drawn on it; bring one digit, dark on light.")
     if max(brightness.shape) <= FIELD and not noise:
         # Already at MNIST's size: the faintest grey is a part of the stroke.
-        return lighter.clip(0, 1)
-    ink = (lighter / contrast).clip(0, 1)
+        return np.clip(lighter, 0, 1)
+    ink: Array = (lighter / contrast).clip(0, 1)
     ink[ink < max(FAINTEST_INK, 6 * noise / contrast)] = 0
     if not ink.any():
         raise DataError("no digit found: nothing stands out of the noise; bring a sharper picture.")
@@ -126,7 +126,7 @@ def _ink(brightness: Array) -> Array:
 
 
 def _edge(brightness: Array) -> Array:
-    edge = np.ones(brightness.shape, bool)
+    edge: Array = np.ones(brightness.shape, bool)
     edge[1:-1, 1:-1] = False
     return edge
 
@@ -136,7 +136,8 @@ def _plane(brightness: Array, edge: Array) -> Array:
     rows, columns = np.indices(brightness.shape)
     terms = np.stack([np.ones(brightness.shape), rows, columns], axis=-1)
     solution = np.linalg.lstsq(terms[edge], brightness[edge], rcond=None)[0]
-    return np.asarray(terms @ solution)
+    plane: Array = terms @ solution
+    return plane
 
 
 def _centred(digit: Array) -> Float[Array, "28 28"]:

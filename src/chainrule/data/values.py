@@ -15,6 +15,8 @@ ROWS = 4096
 """Images looked at in one go: 4,096 of them are 12 MB of float32, so copies stay small."""
 
 
+# A file may hold infinities and signalling NaNs; they are refused, and need no warning as well.
+@np.errstate(over="ignore", invalid="ignore")
 def part(images: Array, labels: Array, name: str) -> Part:
     """Images of any layout and number type as (N, h, w), uint8 or float32 in 0..1.
 
@@ -67,8 +69,7 @@ def _scale(blocks: list[Array]) -> int:
 
 def _all_bytes(block: Array, scale: int) -> bool:
     # A NaN equals nothing, and what overflows is above 255.
-    with np.errstate(over="ignore"):
-        scaled = block * block.dtype.type(scale)
+    scaled = block * block.dtype.type(scale)
     return bool(((scaled >= 0) & (scaled <= 255) & (scaled == np.rint(scaled))).all())
 
 

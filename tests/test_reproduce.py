@@ -1,0 +1,123 @@
+"""The articles' numbers come out again: equal to the last digit wherever a seed makes that possible."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule import published
+from chainrule.claims import as_printed, exact, falling, inside
+from chainrule.data.dataset import Dataset
+from chainrule.fixes import FIXES, worth_of
+from chainrule.recipes import RECIPES, prepare
+from chainrule.reproduce import ARTICLES, Effort
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "articles.json").read_text())
+QUICK = Effort(quick=True)
+
+
+def hear(_line: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("article", ARTICLES)
+def test_no_claim_of_the_quick_reproduction_is_outside(article: str, mnist: Dataset) -> None:
+    claims = list(ARTICLES[article](mnist, QUICK, hear))
+    assert claims
+    assert [claim for claim in claims if claim.verdict not in ("exact", "within")] == []
+
+
+def test_article_2_is_exact_in_all_fifteen_rows(mnist: Dataset) -> None:
+    claims = list(ARTICLES["tanh-16-16"](mnist, Effort(), hear))
+    rows = {claim.claim.split(":")[0].removeprefix("iteration "): claim for claim in claims}
+    assert {k: rows[k].measured for k in GOLDEN["tanh-16-16"]} == GOLDEN["tanh-16-16"]
+    assert rows["first test image"].measured == "7"
+    assert [claim.verdict for claim in claims] == ["exact"] * GOLDEN["exact claims"]["tanh-16-16"]
+
+
+def test_article_2_at_the_rate_of_its_text_gives_another_table(mnist: Dataset) -> None:
+    slow = RECIPES["tanh-16-16"]
+    try:
+        dict.__setitem__(RECIPES, "tanh-16-16", replace(slow, learning_rate=1.0))
+        claims = list(ARTICLES["tanh-16-16"](mnist, QUICK, hear))
+    finally:
+        dict.__setitem__(RECIPES, "tanh-16-16", slow)
+    assert claims[1].measured == GOLDEN["tanh-16-16 at learning rate 1, iteration 10"]
+    assert [claim.verdict for claim in claims] == ["exact", "outside", "outside"]
+
+
+def test_article_3_is_exact_and_reaches_its_accuracy(mnist: Dataset) -> None:
+    claims = {claim.claim: claim for claim in ARTICLES["relu-45"](mnist, Effort(), hear)}
+    verdicts = [claim.verdict for claim in claims.values()]
+    assert verdicts.count("exact") == GOLDEN["exact claims"]["relu-45"]
+    assert claims["cross-entropy of given probabilities"].measured == GOLDEN["relu-45 loss"]
+    for part, accuracy in GOLDEN["relu-45"].items():
+        assert claims[f"accuracy % on {part}"].measured == accuracy
+        assert claims[f"accuracy % on {part}"].verdict == "within"
+
+
+def test_article_1s_toy_data_are_exact(mnist: Dataset) -> None:
+    verdicts = [claim.verdict for claim in ARTICLES["sigmoid-128-64"](mnist, QUICK, hear)]
+    assert verdicts.count("exact") == GOLDEN["exact claims"]["sigmoid-128-64"]
+
+
+@pytest.mark.parametrize("digit", [1e-8, -1e-8])
+def test_one_unit_in_the_last_digit_is_outside(digit: float) -> None:
+    values = np.array(published.LAYER_DB.split(), float)
+    assert exact("db", published.LAYER_DB, values).verdict == "exact"
+    assert exact("db", published.LAYER_DB, values + digit * np.eye(3)[1]).verdict == "outside"
+
+
+def test_dropped_zeros_hide_no_digit() -> None:
+    assert as_printed("0.1 0.25", np.array([0.1, 0.25]))[0] == "0.1"
+    assert as_printed("0.1 0.25 0.125", np.array([0.1004, 0.25, 0.125]))[0] == "0.100"
+    assert exact("x", "0.1 0.25 0.125", np.array([0.1006, 0.25, 0.125])).verdict == "outside"
+    assert as_printed("1e-05 2.5e-01 0", np.array([1.04e-5, 0.25, -0.0])) == [
+        "1.0e-05",
+        "2.5e-01",
+        "0.0e+00",
+    ]
+    with pytest.raises(ValueError, match="2 values against 1"):
+        as_printed("1", np.zeros(2))
+
+
+def test_a_value_beyond_the_spread_of_the_seeds_is_outside() -> None:
+    assert inside("cost", 2.0, [1.0, 3.0], digits=1).verdict == "within"
+    assert inside("cost", 3.1, [1.0, 3.0], digits=1).verdict == "outside"
+    assert "2 seeds" in inside("cost", 2.0, [1.0, 3.0], digits=1).measured
+
+
+def test_a_cost_that_rises_once_does_not_fall() -> None:
+    assert falling("cost", [3.0, 2.0, 1.0]).verdict == "within"
+    assert falling("cost", [3.0, 3.5, 1.0]).verdict == "outside"
+
+
+@pytest.mark.parametrize(
+    ("article", "quirk"), [(article, quirk) for article in FIXES for quirk in FIXES[article]]
+)
+def test_each_correction_changes_what_the_article_does(
+    article: str, quirk: str, mnist: Dataset
+) -> None:
+    before = RECIPES[article]
+    after = replace(before, **FIXES[article][quirk].changes)
+    assert after != before
+    prepare(replace(after, examples=100), mnist)
+
+
+def test_scaling_article_4s_pixels_is_worth_more_than_its_bias_gradient(mnist: Dataset) -> None:
+    worth = {
+        quirk: worth_of("sigmoid-72-36", quirk, mnist, Effort(seeds=1, quick=True), hear)
+        for quirk in ("scalar-bias-gradient", "unscaled-pixels")
+    }
+    assert worth["unscaled-pixels"].epochs == 10
+    assert len({round(one.as_published, 12) for one in worth.values()}) == 1
+    assert all(one.fixed != one.as_published for one in worth.values())
+
+
+def test_a_quirk_that_an_article_does_not_have_is_named(mnist: Dataset) -> None:
+    with pytest.raises(ValueError, match=r"unknown quirk of relu-45 'dropout': .* narrow-weights"):
+        worth_of("relu-45", "dropout", mnist, QUICK, hear)
