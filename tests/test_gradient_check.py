@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chainrule import gradient_check
 from chainrule.activations import ACTIVATIONS, sigmoid_backward
 from chainrule.arrays import Array
 from chainrule.gradient_check import TOLERANCE, GradientCheck, gradcheck
@@ -208,9 +209,10 @@ def test_a_failure_reads_as_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.endswith(", relative error 1.0e+00")
 
 
-def test_the_network_is_left_as_it_was() -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_network_is_left_as_it_was(dtype: Any) -> None:
     network, X, y = example("relu")
-    network = network.copy(np.float32)
+    network = network.copy(dtype)
     before = network.parameters.tobytes(), X.tobytes(), y.tobytes()
     assert gradcheck(network, X, y, l2=0.1).ok
     assert (network.parameters.tobytes(), X.tobytes(), y.tobytes()) == before
@@ -229,6 +231,34 @@ def test_parameters_at_a_kink_are_skipped_and_counted(activation: str) -> None:
     network, X, y = example("tanh")
     network.b[0][0] = -float(X[0] @ network.W[0][:, 0])
     assert gradcheck(network, X, y).skipped == 0
+
+
+def test_the_walk_passes_every_activation_with_every_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def note(network: Network, X: Array, y: Array, loss: str, **settings: float) -> GradientCheck:
+        asked.append((*(layer.activation for layer in network.layers), loss, *settings.values()))
+        return GradientCheck(checked=1, skipped=0, worst=0.0)
+
+    # The checks themselves are the first test here, and the command's.
+    monkeypatch.setattr(gradient_check, "gradcheck", note)
+    walked = list(gradient_check.walk(np.random.default_rng(0)))
+    pairs = {(activation, loss) for activation in ACTIVATIONS for loss in LOSSES}
+    assert {(activation, loss) for activation, loss, _ in walked} == pairs
+    assert {(first, loss) for first, _, _, loss, _, _ in asked} == pairs
+    for activation, loss in pairs:
+        mine = [rest for first, *rest in asked if first == activation and rest[2] == loss]
+        assert len(mine) == 4
+        assert {rest[0] for rest in mine} == {activation}
+        assert {rest[1] for rest in mine} == {activation, LOSSES[loss].output}
+        assert {rest[3] > 0 for rest in mine} == {rest[4] > 0 for rest in mine} == {True, False}
+
+
+def test_one_step_of_the_walk_is_right() -> None:
+    activation, loss, found = next(gradient_check.walk(np.random.default_rng(0)))
+    assert (activation, loss) == ("identity", "softmax-cross-entropy")
+    assert found.ok
+    assert found.worst <= 1e-7
 
 
 def test_a_check_of_nothing_is_not_ok() -> None:

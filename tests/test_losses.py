@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
+import sklearn.preprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.arrays import Array
-from chainrule.losses import LOSSES, Buffers, _checked_buffers, check_labels, l2_penalty
+from chainrule.losses import (
+    LOSSES,
+    Buffers,
+    _checked_buffers,
+    check_labels,
+    l2_penalty,
+    one_hot,
+)
 
 NAMES = list(LOSSES)
 PRECISIONS = [(np.float64, 1e-12), (np.float32, 1e-6)]
@@ -201,6 +209,14 @@ def test_the_l2_penalty_adds_the_gradient_that_autograd_finds(
 def test_labels_that_do_not_fit_are_refused(labels: Array, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_labels(labels, 3)
+
+
+def test_one_hot_rows_are_those_of_scikit_learn() -> None:
+    labels = np.array([3, 0, 2, 3])
+    expected = sklearn.preprocessing.label_binarize(labels, classes=range(5))
+    assert np.array_equal(one_hot(labels, 5), expected)
+    with pytest.raises(ValueError, match="label 3 of example 0 is outside"):
+        one_hot(labels, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)

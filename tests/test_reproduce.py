@@ -1,4 +1,4 @@
-"""The articles' numbers come out again: equal to the last digit wherever a seed makes that possible."""
+"""The articles' numbers come out again: to the last digit wherever a seed makes that possible."""
 
 from __future__ import annotations
 

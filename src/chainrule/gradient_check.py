@@ -123,7 +123,7 @@ def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
     plain and with L2 penalty and label smoothing.
     """
     for activation, (name, loss) in product(ACTIVATIONS, LOSSES.items()):
-        for output, (l2, smoothing) in product((loss.output, activation), ((0, 0), (0.3, 0.1))):
+        for output, (l2, smoothing) in product((loss.output, activation), ((0.0, 0.0), (0.3, 0.1))):
             network = Network.dense([5, 4, 4, 3], activation, rng=rng, output=output)
             for b in network.b:
                 b[...] = rng.normal(0, 0.1, b.shape)

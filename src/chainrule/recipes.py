@@ -26,7 +26,6 @@ from chainrule.settings import ConfigError, Settings, checked, read_toml, text
 from chainrule.tables import Table
 from chainrule.training import Epoch, Pair, never, train
 
-
 ARTICLE = Settings(optimizer="sgd", shuffle=False, dtype="float64", batch_size=0)
 """What the five articles share: plain gradient descent in float64, in the order of the file."""
 

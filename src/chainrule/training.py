@@ -253,26 +253,29 @@ class _Stepper:
                 self.step += 1
                 total += loss * len(y)
                 examples += len(y)
-            # No batch follows the last step to tell whether it went too far: ask its own again.
-            loss = self.loss(network.forward(X, workspace), y, workspace.loss)[0]
-            if not isfinite(loss):
+            # No batch follows the last step to tell whether it went too far: ask the weights.
+            parameters = network.parameters
+            if not isfinite(float(np.dot(parameters, parameters))):
                 raise self._diverged(loss, workspace)
         return total / examples
 
     def _diverged(self, loss: float, workspace: Workspace) -> DivergenceError:
         """Puts the last good weights back, and says where the numbers ran away."""
-        np.copyto(self.network.parameters, self.kept)
-        layer = next(
-            (i for i, A in enumerate(workspace.A, 1) if not np.isfinite(A).all()),
-            None,
+        network = self.network
+        finite = (
+            all(np.isfinite(values).all() for values in layer)
+            for layer in zip(workspace.A, network.W, network.b, strict=True)
         )
+        layer = next((number for number, good in enumerate(finite, 1) if not good), None)
+        np.copyto(network.parameters, self.kept)
         rate = self.schedule(max(self.step - 1, 0))
         remedy = float(f"{rate / 10:.0e}")
-        where = f"layer {layer} ({self.network.layers[layer - 1]})" if layer else "the loss itself"
+        where = f"layer {layer} ({network.layers[layer - 1]})" if layer else "the loss itself"
+        what = "the weights became infinite" if isfinite(loss) else f"the loss became {loss}"
         largest = float(np.abs(workspace.X).max())
         scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
         return DivergenceError(
-            f"the loss became {loss} at step {self.step}, first in {where}, at learning rate "
+            f"{what} at step {self.step}, first in {where}, at learning rate "
             f"{rate:g}: try a learning rate of {remedy:g}{scale}; the weights of step "
             f"{self.step - 1 - (self.step - 1) % KEEP_EVERY if self.step else 0} are kept",
             step=self.step,

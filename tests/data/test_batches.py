@@ -43,7 +43,8 @@ def test_the_last_batch_holds_the_rest() -> None:
 
 def test_without_a_generator_the_order_is_that_of_the_file_without_copies() -> None:
     images, labels = numbered(10)
-    for start, (X, y) in zip((0, 4, 8), Batches(images, labels, batch_size=4).epoch(None)):
+    epoch = Batches(images, labels, batch_size=4).epoch(None)
+    for start, (X, y) in zip((0, 4, 8), epoch, strict=True):
         assert np.shares_memory(X, images)
         assert np.shares_memory(y, labels)
         assert y[0] == start

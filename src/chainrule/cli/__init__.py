@@ -27,7 +27,7 @@ for command in (train, evaluate, predict, reproduce, data, gradcheck):
     app.command()(command)
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool | None) -> None:
     if asked:
         typer.echo(f"chainrule {__version__}")
         raise typer.Exit
@@ -35,8 +35,8 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    version: bool | None = typer.Option(
+        None, "--version", callback=_version, is_eager=True, help="Print the version and stop."
     ),
 ) -> None:
     del version
