@@ -29,13 +29,13 @@ def tiny() -> Dataset:
 
 
 def test_without_anything_the_recipe_is_fast() -> None:
-    assert combine() == (RECIPES["fast"], False)
+    assert combine() == (RECIPES["fast"], frozenset())
 
 
 def test_a_list_of_layers_alone_starts_from_plain_settings() -> None:
     settings, asked_for = combine(flags={"layers": (784, 20, 10)})
     assert settings == replace(Settings(), layers=(784, 20, 10))
-    assert asked_for
+    assert asked_for == {"layers"}
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_recipe(tmp_path: Path) -> None:
@@ -51,7 +51,9 @@ def test_a_recipe_written_as_toml_reads_back_as_itself(name: str, tmp_path: Path
     file = tmp_path / "config.toml"
     file.write_text(as_toml(RECIPES[name]) + "\n[environment]\nnumpy = '2'\n")
     assert set(read_toml(file)) == {field.name for field in fields(Settings)}
-    assert combine(file=file) == (RECIPES[name], True)
+    settings, asked_for = combine(file=file)
+    assert settings == RECIPES[name]
+    assert asked_for == {field.name for field in fields(Settings)}
 
 
 @pytest.mark.parametrize(
@@ -95,16 +97,23 @@ def test_a_recipe_follows_the_data_and_a_list_of_layers_must_fit_them(tiny: Data
     with pytest.raises(
         ConfigError, match=r"layers \[784, 5, 10\]: tiny has 6 pixels .* \[6, 5, 3\]"
     ):
-        prepare(Settings(layers=(784, 5, 10)), tiny, layers_asked_for=True)
+        prepare(Settings(layers=(784, 5, 10)), tiny, asked_for=frozenset({"layers"}))
+
+
+def test_a_recipe_holds_out_a_seventh_at_most_of_few_examples(tiny: Dataset) -> None:
+    settings, asked_for = combine("fast")
+    assert prepare(settings, tiny, asked_for=asked_for).settings.validation == 5
+    settings, asked_for = combine("fast", flags={"validation": 20})
+    assert prepare(settings, tiny, asked_for=asked_for).settings.validation == 20
 
 
 def test_validation_takes_the_last_examples_and_never_all(tiny: Dataset) -> None:
-    job = prepare(Settings(validation=10), tiny)
+    job = prepare(Settings(validation=10), tiny, asked_for=frozenset({"validation"}))
     assert job.validation is not None
     np.testing.assert_array_equal(job.train[0], tiny.train.images[:30])
     np.testing.assert_array_equal(job.validation[0], tiny.train.images[30:])
     with pytest.raises(ConfigError, match="validation 40: there are 40"):
-        prepare(Settings(validation=40), tiny)
+        prepare(Settings(validation=40), tiny, asked_for=frozenset({"validation"}))
 
 
 def test_one_seed_gives_one_result_and_another_seed_another(tiny: Dataset) -> None:

@@ -40,12 +40,9 @@ def chainrule(
 
 def _exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, arguments)])
-    try:
+    with pytest.raises(SystemExit) as end:
         main()
-    except SystemExit as end:
-        assert end.code is None or isinstance(end.code, int)
-        return end.code or 0
-    return 0
+    return int(end.value.code or 0)
 
 
 @pytest.fixture(scope="session")

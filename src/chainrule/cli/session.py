@@ -21,7 +21,7 @@ class Request:
     """What `chainrule train` was asked for."""
 
     settings: Settings
-    layers_asked_for: bool
+    asked_for: frozenset[str]
     recipe: str
     data: str
     test_data: str
@@ -36,7 +36,7 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
     """
     started = perf_counter()
     data = runs.load_data(request.data, request.test_data, offline=request.offline, report=say)
-    job = prepare(request.settings, data, layers_asked_for=request.layers_asked_for)
+    job = prepare(request.settings, data, asked_for=request.asked_for)
     folder = runs.claim_folder(request.run, otherwise=request.recipe)
     runs.write_config(
         folder, job.settings, data, recipe=request.recipe,

@@ -82,11 +82,11 @@ def train(
         "examples": examples,
         "dtype": dtype,
     }
-    settings, layers_asked_for = combine(recipe, file=config, flags=flags)
+    settings, asked_for = combine(recipe, file=config, flags=flags)
     request = Request(
         settings=settings,
-        layers_asked_for=layers_asked_for,
-        recipe=recipe or ("custom" if layers_asked_for or config else "fast"),
+        asked_for=asked_for,
+        recipe=recipe or ("custom" if config or "layers" in asked_for else "fast"),
         data=data,
         test_data=test_data,
         run=run,
