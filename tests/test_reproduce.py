@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from chainrule import published
-from chainrule.claims import as_printed, exact, falling, inside
+from chainrule.claims import as_printed, exact, falling, inside, prediction_interval
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.fixes import FIXES, worth_of
 from chainrule.recipes import RECIPES, prepare
@@ -110,10 +111,20 @@ def test_dropped_zeros_hide_no_digit() -> None:
         as_printed("1", np.zeros(2))
 
 
-def test_a_value_beyond_the_spread_of_the_seeds_is_outside() -> None:
-    assert inside("cost", 2.0, [1.0, 3.0], digits=1).verdict == "within"
-    assert inside("cost", 3.1, [1.0, 3.0], digits=1).verdict == "outside"
-    assert "2 seeds" in inside("cost", 2.0, [1.0, 3.0], digits=1).measured
+@pytest.mark.parametrize("count", [2, 5, 11])
+def test_the_interval_for_one_more_run_is_that_of_students_t(count: int) -> None:
+    found = np.random.default_rng(count).normal(50, 3, count)
+    scale = found.std(ddof=1) * np.sqrt(1 + 1 / count)
+    expected = scipy.stats.t.interval(0.95, count - 1, found.mean(), scale)
+    np.testing.assert_allclose(prediction_interval(found.tolist()), expected, rtol=1e-4)
+
+
+def test_a_value_beyond_what_the_seeds_explain_is_outside() -> None:
+    found = [10.0, 11.0, 9.0, 10.5, 9.5]
+    assert inside("cost", 12.1, found, digits=1).verdict == "within"
+    assert inside("cost", 12.5, found, digits=1).verdict == "outside"
+    assert "5 seeds" in inside("cost", 2.0, found, digits=1).measured
+    assert inside("cost", 99.0, [1.0], digits=1).verdict == "within"
 
 
 def test_a_cost_that_rises_once_does_not_fall() -> None:

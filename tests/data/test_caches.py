@@ -12,7 +12,7 @@ import pooch
 import pytest
 
 from chainrule.data import sources
-from chainrule.data.caches import cache_folder, write_whole
+from chainrule.data.caches import cache_folder
 from chainrule.data.dataset import DataError, Dataset, Found
 from chainrule.data.idx import FILES
 from chainrule.data.known import Source
@@ -83,37 +83,6 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_load(
     lines: list[str] = []
     same(load("mnist", report=lines.append), sample)
     assert "is not kept" in lines[-1]
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_files_get_their_name_only_when_they_are_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[bool, int]] = []
-    original = os.fsync
-
-    def watch(descriptor: int) -> None:
-        original(descriptor)
-        seen.append(((tmp_path / "file").exists(), os.fstat(descriptor).st_size))
-
-    monkeypatch.setattr(os, "fsync", watch)
-    write_whole(tmp_path / "file", b"whole")
-    assert seen == [(False, 5)]
-    assert (tmp_path / "file").read_bytes() == b"whole"
 
 
 LOADER = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from chainrule.data.dataset import DataError, Dataset, Found, assemble
 from chainrule.data.formats import read
 from chainrule.data.idx import FILES, LARGEST_IDX, read_pair, write_idx
 from chainrule.data.known import Source
+from chainrule.files import write_atomically
 
 
 class Place(NamedTuple):
@@ -112,24 +112,10 @@ def keep(name: str, source: Source, found: Found, origin: Path) -> Path:
     if source.arrays is None:
         for key in FILES:
             file = f"{FILES[key]}.gz"
-            write_whole(folder / file, read_file(origin / file, LARGEST_IDX))
+            write_atomically(folder / file, read_file(origin / file, LARGEST_IDX))
         return folder
     for which, part in (("train", found.train), ("test", found.test)):
         assert part is not None
-        write_whole(folder / FILES[f"{which}_images"], write_idx(part.images))
-        write_whole(folder / FILES[f"{which}_labels"], write_idx(part.labels))
+        write_atomically(folder / FILES[f"{which}_images"], write_idx(part.images))
+        write_atomically(folder / FILES[f"{which}_labels"], write_idx(part.labels))
     return folder
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that at every moment the old one or the whole new one is at `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -8,7 +8,6 @@ Okabe and Ito's palette, made for every kind of colour vision (jfly.uni-koeln.de
 from __future__ import annotations
 
 import textwrap
-import uuid
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
@@ -22,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from chainrule.arrays import Array, Float
+from chainrule.files import write_atomically
 
 DPI = 150
 BLUE, VERMILION = "#0072B2", "#D55E00"
@@ -160,9 +160,4 @@ def save(figure: Figure, path: str | Path) -> None:
     picture = BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(picture.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, picture.getvalue())
