@@ -217,6 +217,26 @@ def test_data_lists_what_is_there_with_checksums(chainrule, mnist, few) -> None:
     assert "599 images to train on" in chainrule("data", few).out
 
 
+def test_letters_are_trained_and_read_by_their_names(chainrule, tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 12
+    images = (np.eye(12)[labels].repeat(3, axis=1) * 200 + rng.integers(0, 50, (120, 36))).astype(
+        int
+    )
+    rows = "\n".join(",".join(map(str, [k, *row])) for k, row in zip(labels, images, strict=True))
+    (tmp_path / "letters.csv").write_text(rows + "\n")
+    refused = chainrule("data", "letters.csv")
+    assert refused.code == 1
+    assert "--classes" in refused.err
+    names = "a,b,c,d,e,f,g,h,i,j,k,l"
+    done = chainrule("train", "--data", "letters.csv", "--classes", names, "--run", "abc", "-q")
+    assert done.code == 0, done.err
+    found = json.loads(chainrule("evaluate", "abc", "--json").out)
+    assert [row["class"] for row in found["per_class"]] == names.split(",")
+    digit = json.loads(chainrule("predict", "abc", "--index", 0, "--json").out)["predictions"][0]
+    assert digit["digit"] in names.split(",")
+
+
 def test_version_help_and_the_module_itself(chainrule) -> None:
     assert chainrule("--version").out == f"chainrule {cr.__version__}\n"
     for command in ("train", "evaluate", "predict", "reproduce", "data", "gradcheck"):

@@ -29,6 +29,18 @@ TestSource = Annotated[
     str, typer.Option("--test-data", metavar="PATH", help="The test part, if --data has none.")
 ]
 
+Classes = Annotated[
+    str,
+    typer.Option(
+        metavar="LIST", help="Names of the labels 0, 1, ..., such as a,b,c; by default digits."
+    ),
+]
+
+
+def names(classes: str) -> tuple[str, ...]:
+    """The names in a list with commas between."""
+    return tuple(name for name in classes.split(",") if name)
+
 
 def note(text: str) -> None:
     """One line for people, on stderr."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chainrule.cli.console import Json, Offline, Quiet, note, print_json, silence
+from chainrule.cli.console import Classes, Json, Offline, Quiet, names, note, print_json, silence
 
 if TYPE_CHECKING:
     from chainrule.data.dataset import Dataset
@@ -16,6 +16,7 @@ def data(
     source: Annotated[
         str, typer.Argument(metavar="[NAME|PATH]", help="A data set to fetch, or a path to read.")
     ] = "",
+    classes: Classes = "",
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -24,15 +25,15 @@ def data(
 
     Example: chainrule data mnist
     """
-    from chainrule.cli.runs import load_data
+    from chainrule.cli.runs import Origin, load_data
     from chainrule.data.caches import cache_folder
     from chainrule.data.known import SOURCES
     from chainrule.data.sources import inventory
 
     if source:
-        _describe(
-            load_data(source, "", offline=offline, report=silence if quiet else note), json=json
-        )
+        origin = Origin(source, classes=names(classes))
+        say = silence if quiet else note
+        _describe(load_data(origin, offline=offline, report=say), json=json)
         return
     rows = inventory()
     if json:

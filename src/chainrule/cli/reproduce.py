@@ -48,7 +48,7 @@ def reproduce(
 
     Example: chainrule reproduce sigmoid-72-36 --fix scalar-bias-gradient
     """
-    from chainrule.cli.runs import load_data
+    from chainrule.cli.runs import Origin, load_data
     from chainrule.fixes import FIXES, worth_of
     from chainrule.reproduce import ARTICLES, Effort
     from chainrule.settings import ConfigError
@@ -60,7 +60,7 @@ def reproduce(
         known = "; ".join(f"{article}: {', '.join(FIXES[article])}" for article in names)
         raise ConfigError(f"{name} has no quirk {fix!r}: choose one of {known}")
     say = silence if quiet else note
-    dataset = load_data(data, "", offline=offline, report=say)
+    dataset = load_data(Origin(data), offline=offline, report=say)
     effort = Effort(seeds=seeds, quick=quick)
     results: list[dict[str, Any]] = []
     for article in names:

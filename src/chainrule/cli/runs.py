@@ -6,7 +6,7 @@ import json
 import platform
 import re
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
 
 
 def write_config(
-    folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: dict[str, str]
+    folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: Origin
 ) -> None:
     """config.toml: everything that decides the result. `train --config` takes it again."""
     environment = {
@@ -62,7 +62,7 @@ def write_config(
     }
     tables = {
         "run": {"recipe": recipe},
-        "data": origin,
+        "data": origin.as_config(),
         "checksums": data.checksums,
         "environment": environment,
     }
@@ -107,19 +107,27 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
         raise ConfigError(f"{config}: not TOML: {error}") from None
 
 
-def load_data(source: str, test_source: str, *, offline: bool, report: Report) -> Dataset:
-    """The data set of a name or a path, as --data and --test-data give it."""
-    if source in SOURCES and not test_source:
-        return load(source, offline=offline or None, report=report)
-    return load(path=source, test_path=test_source or None)
+@dataclass(frozen=True)
+class Origin:
+    """Where data come from: a known name or a path, maybe another path for the test part."""
+
+    source: str = "mnist"
+    test: str = ""
+    classes: tuple[str, ...] = ()
+    """Names of the labels 0, 1, ...; empty: digits, or the names of folders."""
+
+    def as_config(self) -> dict[str, Any]:
+        """The table [data] of config.toml, with paths that hold from anywhere."""
+        paths = {} if self.source in SOURCES else {"source": self.source, "test": self.test}
+        absolute = {key: str(Path(path).absolute()) for key, path in paths.items() if path}
+        return {"source": self.source} | absolute | {"classes": self.classes}
 
 
-def origin(source: str, test_source: str) -> dict[str, str]:
-    """Where data came from, as config.toml keeps it: a name, or paths that hold anywhere."""
-    if source in SOURCES:
-        return {"source": source}
-    paths = {"source": source, "test": test_source}
-    return {key: str(Path(path).absolute()) for key, path in paths.items() if path}
+def load_data(origin: Origin, *, offline: bool, report: Report) -> Dataset:
+    """The data set that --data, --test-data and --classes ask for."""
+    if origin.source in SOURCES and not origin.test:
+        return load(origin.source, offline=offline or None, report=report)
+    return load(path=origin.source, test_path=origin.test or None, classes=origin.classes or None)
 
 
 def data_of(
@@ -129,14 +137,14 @@ def data_of(
 
     Raises DataError where they do not fit the model, or are not what they were.
     """
-    trained_with = config.get("data", {})
-    test_source = "" if source else str(trained_with.get("test", ""))
-    data = load_data(
-        source or str(trained_with.get("source", "mnist")),
-        test_source,
-        offline=offline,
-        report=report,
+    table = config.get("data", {})
+    trained_with = Origin(
+        str(table.get("source", "mnist")),
+        str(table.get("test", "")),
+        tuple(map(str, table.get("classes", ()))),
     )
+    origin = Origin(source, classes=trained_with.classes) if source else trained_with
+    data = load_data(origin, offline=offline, report=report)
     if not source and config.get("checksums", data.checksums) != data.checksums:
         raise DataError(
             f"{data.source}: not the data that the run was trained with, the checksums differ; "

@@ -23,8 +23,7 @@ class Request:
     settings: Settings
     asked_for: frozenset[str]
     recipe: str
-    data: str
-    test_data: str
+    origin: runs.Origin
     run: str
     offline: bool
 
@@ -35,12 +34,12 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
     0 done, 1 diverged, 130 interrupted; in each case the folder holds the weights so far.
     """
     started = perf_counter()
-    data = runs.load_data(request.data, request.test_data, offline=request.offline, report=say)
+    data = runs.load_data(request.origin, offline=request.offline, report=say)
     job = prepare(request.settings, data, asked_for=request.asked_for)
     folder = runs.claim_folder(request.run, otherwise=request.recipe)
     runs.write_config(
         folder, job.settings, data, recipe=request.recipe,
-        origin=runs.origin(request.data, request.test_data),
+        origin=request.origin,
     )  # fmt: skip
     say(f"{len(job.train[1]):,} images to train on: {data.source}")
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")

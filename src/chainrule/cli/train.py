@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli.console import Json, Offline, Quiet, Source, TestSource, note, silence
+from chainrule.cli.console import (
+    Classes,
+    Json,
+    Offline,
+    Quiet,
+    Source,
+    TestSource,
+    names,
+    note,
+    silence,
+)
 
 
 def _option(help_text: str, metavar: str | None = None) -> Any:
@@ -19,6 +29,7 @@ def train(
     config: Annotated[Path | None, _option("A TOML file of settings.", "FILE")] = None,
     data: Source = "mnist",
     test_data: TestSource = "",
+    classes: Classes = "",
     run: Annotated[str, _option("Name of the folder under runs/.", "NAME")] = "",
     seed: Annotated[int | None, _option("Decides everything random.")] = None,
     layers: Annotated[str | None, _option("Such as 784,128,64,10.", "LIST")] = None,
@@ -58,6 +69,7 @@ def train(
 
     Example: chainrule train --recipe fast --seed 0 --run mine
     """
+    from chainrule.cli.runs import Origin
     from chainrule.cli.session import Request, execute
     from chainrule.recipes import combine
 
@@ -87,8 +99,7 @@ def train(
         settings=settings,
         asked_for=asked_for,
         recipe=recipe or ("custom" if config or "layers" in asked_for else "fast"),
-        data=data,
-        test_data=test_data,
+        origin=Origin(data, test_data, names(classes)),
         run=run,
         offline=offline,
     )

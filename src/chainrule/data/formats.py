@@ -159,5 +159,5 @@ def _check_labels(examples: Part, classes: int, where: str) -> None:
         row = int(wrong[0])
         raise DataError(
             f"{where}, example {row + 1:,}: label {examples.labels[row]} is not one of the classes "
-            f"0..{classes - 1}; correct it, or name all classes with classes=."
+            f"0..{classes - 1}; correct it, or name all classes (--classes)."
         )

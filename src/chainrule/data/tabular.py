@@ -201,7 +201,7 @@ def _check_labels(labels: Array, classes: int, *, name: str, line: int, column: 
     if wrong.size:
         _refuse(
             f"label {labels[wrong[0]]:g} is not one of the classes 0..{classes - 1}; correct it, "
-            "or name all classes with classes=",
+            "or name all classes (--classes)",
             name=name,
             line=line + int(wrong[0]),
             column=column,
