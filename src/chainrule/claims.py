@@ -11,6 +11,9 @@ import numpy as np
 
 from chainrule.arrays import Array
 
+LONGEST_SHOWN = 24
+"""Characters of numbers that a claim spells out; more are counted."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -29,8 +32,10 @@ def exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim
     ours = as_printed(printed, measured)
     theirs = as_printed(printed, np.array(printed.split(), float))
     differing = sum(a != b for a, b in zip(ours, theirs, strict=True))
-    shown = " ".join(ours) if len(ours) <= 6 else f"{len(ours) - differing} of {len(ours)} equal"
-    numbers = " ".join(theirs) if len(theirs) <= 6 else f"{len(theirs)} numbers"
+    numbers, shown = " ".join(theirs), " ".join(ours)
+    if len(numbers) > LONGEST_SHOWN:
+        numbers = f"{len(theirs)} numbers"
+        shown = f"{len(ours) - differing} of {len(ours)} equal"
     return Claim(claim, numbers, shown, "outside" if differing else "exact", note)
 
 

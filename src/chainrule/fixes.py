@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.recipes import RECIPES, prepare, run
-from chainrule.reproduce import Effort, Say, accuracy
+from chainrule.recipes import RECIPES, prepare
+from chainrule.reproduce import Effort, Say, accuracy, running
 from chainrule.settings import Settings
 from chainrule.tables import Table
 
@@ -99,7 +99,7 @@ def _mean_accuracy(settings: Settings, data: Dataset, seeds: int, what: str, say
     for seed in range(settings.seed, settings.seed + seeds):
         say(f"{what}: {settings.epochs} epochs, seed {seed}")
         job = prepare(replace(settings, seed=seed), data)
-        for _ in run(job):
+        for _ in running(job, say):
             pass
         found.append(accuracy(job, "test") / 100)
     return float(np.mean(found))

@@ -22,7 +22,7 @@ from chainrule.quirks import cross_entropy_of_probabilities
 from chainrule.recipes import RECIPES, Job, prepare, run
 from chainrule.settings import Settings
 from chainrule.tables import Table
-from chainrule.training import evaluate, train
+from chainrule.training import Epoch, evaluate, train
 
 Say = Callable[[str], None]
 """Hears one line for people about what is running."""
@@ -52,14 +52,14 @@ def sigmoid_128_64(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     for seed in range(effort.seeds):
         say(f"first epoch, seed {seed}")
         job = prepare(replace(settings, seed=seed, epochs=1), data)
-        first += [epoch.loss * len(job.train[1]) for epoch in run(job)]
+        first += [epoch.loss * len(job.train[1]) for epoch in running(job, say)]
     yield inside(
         "cost of the first epoch", published.EPOCH_COSTS[0], first, digits=0,
         note="chaotic with pixels 0..255: rounding alone moves it by thousands",
     )  # fmt: skip
     say(f"{settings.epochs} epochs, seed {settings.seed}")
     job = prepare(settings, data)
-    costs = [epoch.loss * len(job.train[1]) for epoch in run(job)]
+    costs = [epoch.loss * len(job.train[1]) for epoch in running(job, say)]
     for epoch, cost in published.EPOCH_COSTS.items():
         if epoch:
             yield Claim(
@@ -77,7 +77,7 @@ def tanh_16_16(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
         settings = replace(settings, epochs=21)
     say(f"{settings.epochs} iterations on {len(data.train.labels):,} images")
     job, rows = _watched(prepare(settings, data))
-    for _ in run(job):
+    for _ in running(job, say):
         pass
     for iteration, row in published.TANH_TABLE.items():
         if iteration < settings.epochs:
@@ -110,7 +110,7 @@ def relu_45(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
         return
     say(f"{settings.epochs} iterations on {settings.examples:,} images")
     job = prepare(settings, data)
-    for _ in run(job):
+    for _ in running(job, say):
         pass
     for part, stated in published.RELU_45_ACCURACY.items():
         measured = accuracy(job, part)
@@ -125,13 +125,13 @@ def sigmoid_72_36(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     """Article 4: 500 iterations on 10,000 images of pixels 0..255, without a seed."""
     settings = RECIPES["sigmoid-72-36"]
     if effort.quick:
-        yield _falls("cost over 20 iterations", replace(settings, epochs=20), data, every=5)
+        yield _falls("cost over 20 iterations", replace(settings, epochs=20), data, say, every=5)
         return
     found: dict[str, list[float]] = {"train": [], "test": []}
     for seed in range(effort.seeds):
         say(f"{settings.epochs} iterations, seed {seed}")
         job = prepare(replace(settings, seed=seed), data)
-        for _ in run(job):
+        for _ in running(job, say):
             pass
         for part, values in found.items():
             values.append(accuracy(job, part))
@@ -148,10 +148,10 @@ def relu_50_50_50(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     """Article 5: 1,000 iterations on all 60,000 images; it prints a falling curve, no number."""
     settings = RECIPES["relu-50-50-50"]
     if effort.quick:
-        yield _falls("cost over 10 iterations", replace(settings, epochs=10), data, every=3)
+        yield _falls("cost over 10 iterations", replace(settings, epochs=10), data, say, every=3)
         return
     say(f"{settings.epochs} iterations on {len(data.train.labels):,} images")
-    yield _falls("cost, at each hundredth iteration", settings, data, every=100)
+    yield _falls("cost, at each hundredth iteration", settings, data, say, every=100)
 
 
 ARTICLES: Table[Callable[[Dataset, Effort, Say], Iterator[Claim]]] = Table(
@@ -164,6 +164,15 @@ ARTICLES: Table[Callable[[Dataset, Effort, Say], Iterator[Claim]]] = Table(
         "relu-50-50-50": relu_50_50_50,
     },
 )
+
+
+def running(job: Job, say: Say) -> Iterator[Epoch]:
+    """The job's epochs, a line for people at each tenth of them."""
+    total = job.settings.epochs
+    for epoch in run(job):
+        if total >= 10 and epoch.epoch % (total // 10) == 0:
+            say(f"  {epoch.epoch} of {total}, loss {epoch.loss:.4f}")
+        yield epoch
 
 
 def _one_layer() -> Iterator[Claim]:
@@ -222,9 +231,9 @@ def _watched(job: Job) -> tuple[Job, list[tuple[float, float]]]:
     return replace(job, loss=loss), rows
 
 
-def _falls(claim: str, settings: Settings, data: Dataset, *, every: int) -> Claim:
+def _falls(claim: str, settings: Settings, data: Dataset, say: Say, *, every: int) -> Claim:
     job = prepare(settings, data)
-    losses = [epoch.loss for epoch in run(job)]
+    losses = [epoch.loss for epoch in running(job, say)]
     note = f"accuracy on test {accuracy(job, 'test'):.1f} %"
     return falling(claim, losses[::every], note=note)
 
