@@ -36,7 +36,7 @@ def test_json_is_one_object_and_nothing_else_on_stdout(chainrule, few) -> None:
     assert set(result) == KEYS
     assert result["recipe"] == "fast"
     assert (result["seed"], result["epochs"], result["run"]) == (3, 1, "runs/fast-1")
-    assert result["test_accuracy"] + result["test_error"] == 1
+    assert result["test_accuracy"] + result["test_error"] == pytest.approx(1)
     assert 0.1 < result["test_accuracy"] < 1
     assert "epoch 1/1" in done.err
 

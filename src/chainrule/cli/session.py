@@ -61,7 +61,7 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
         "recipe": request.recipe,
         "seed": job.settings.seed,
         "test_accuracy": found.accuracy,
-        "test_error": 1 - found.accuracy,
+        "test_error": found.errors / len(found.labels),
         "train_seconds": round(sum(epoch.seconds for epoch in history), 3),
         "total_seconds": round(perf_counter() - started, 3),
         "epochs": len(history),
