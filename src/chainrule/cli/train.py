@@ -34,9 +34,12 @@ def train(
     seed: Annotated[int | None, _option("Decides everything random.")] = None,
     layers: Annotated[str | None, _option("Such as 784,128,64,10.", "LIST")] = None,
     activation: Annotated[
-        str | None, _option("One for all hidden layers, or a list with one for each.", "LIST")
+        str | None,
+        _option("relu, leaky-relu, elu, gelu, silu, tanh, sigmoid; or one for each layer.", "LIST"),
     ] = None,
-    initializer: Annotated[str | None, _option("he, glorot, lecun, normal, uniform.")] = None,
+    initializer: Annotated[
+        str | None, _option("he, glorot, lecun, normal, uniform, zeros.")
+    ] = None,
     loss: Annotated[
         str | None, _option("softmax-cross-entropy, sigmoid-cross-entropy, mean-squared-error.")
     ] = None,
@@ -57,6 +60,9 @@ def train(
         int | None, _option("Stop after more epochs than this without a lower validation loss.")
     ] = None,
     examples: Annotated[int | None, _option("Train on the first so many; 0: all.")] = None,
+    shuffle: Annotated[
+        bool | None, typer.Option(help="Another order in each epoch, or that of the file.")
+    ] = None,
     dtype: Annotated[str | None, _option("float32 or float64.")] = None,
     offline: Offline = False,
     quiet: Quiet = False,
@@ -92,6 +98,7 @@ def train(
         "validation": validation,
         "patience": patience,
         "examples": examples,
+        "shuffle": shuffle,
         "dtype": dtype,
     }
     settings, asked_for = combine(recipe, file=config, flags=flags)
