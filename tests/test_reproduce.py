@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -152,6 +153,14 @@ def test_scaling_article_4s_pixels_is_worth_more_than_its_bias_gradient(mnist: D
     assert worth["unscaled-pixels"].epochs == 10
     assert len({round(one.as_published, 12) for one in worth.values()}) == 1
     assert all(one.fixed != one.as_published for one in worth.values())
+
+
+def test_article_5_gives_mean_and_spread_over_the_seeds_asked_for(mnist: Dataset) -> None:
+    few = replace(mnist, train=Examples(*(part[:100] for part in mnist.train)))
+    (claim,) = ARTICLES["relu-50-50-50"](few, Effort(seeds=2), hear)
+    assert re.search(r"accuracy on test \d+\.\d ± \d+\.\d %, 2 seeds", claim.note)
+    (single,) = ARTICLES["relu-50-50-50"](few, Effort(), hear)
+    assert "±" not in single.note
 
 
 def test_a_quirk_that_an_article_does_not_have_is_named(mnist: Dataset) -> None:

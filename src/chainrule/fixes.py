@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.data.dataset import Dataset
 from chainrule.recipes import RECIPES, prepare
-from chainrule.reproduce import Effort, Say, accuracy, running
+from chainrule.reproduce import SEEDS, Effort, Say, accuracy, running
 from chainrule.settings import Settings
 from chainrule.tables import Table
 
@@ -84,12 +84,13 @@ def worth_of(name: str, quirk: str, data: Dataset, effort: Effort, say: Say) -> 
     if effort.quick:
         before = replace(before, epochs=max(before.epochs // 50, 1))
     after = replace(before, **fix.changes)
+    seeds = effort.seeds or SEEDS.get(name, 1)
     return Worth(
         quirk,
         fix.mistake,
-        as_published=_mean_accuracy(before, data, effort.seeds, f"{name} as published", say),
-        fixed=_mean_accuracy(after, data, effort.seeds, f"{name} without {quirk}", say),
-        seeds=effort.seeds,
+        as_published=_mean_accuracy(before, data, seeds, f"{name} as published", say),
+        fixed=_mean_accuracy(after, data, seeds, f"{name} without {quirk}", say),
+        seeds=seeds,
         epochs=before.epochs,
     )
 

@@ -7,7 +7,7 @@ one can only be held against the spread over seeds ("within" or "outside").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from chainrule.arrays import Array
 from chainrule.claims import Claim, exact, falling, inside
 from chainrule.data.dataset import Dataset
 from chainrule.losses import Buffers, one_hot
+from chainrule.metrics import wilson_interval
 from chainrule.network import Dense, Network, Workspace
 from chainrule.quirks import cross_entropy_of_probabilities
 from chainrule.recipes import RECIPES, Job, prepare, run
@@ -32,9 +33,14 @@ Say = Callable[[str], None]
 class Effort:
     """How much of an article to run."""
 
-    seeds: int = 5
+    seeds: int | None = None
+    """How many runs where the article gives no seed; None: as SEEDS has it."""
     quick: bool = False
     """Only what takes seconds."""
+
+
+SEEDS = {"sigmoid-128-64": 5, "sigmoid-72-36": 5}
+"""Runs of the articles that gave no seed, and whose figures a few runs can be held against."""
 
 
 def sigmoid_128_64(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
@@ -49,7 +55,7 @@ def sigmoid_128_64(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     if effort.quick:
         return
     first = []
-    for seed in range(effort.seeds):
+    for seed in range(effort.seeds or SEEDS["sigmoid-128-64"]):
         say(f"first epoch, seed {seed}")
         job = prepare(replace(settings, seed=seed, epochs=1), data)
         first += [epoch.loss * len(job.train[1]) for epoch in running(job, say)]
@@ -128,7 +134,7 @@ def sigmoid_72_36(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
         yield _falls("cost over 20 iterations", replace(settings, epochs=20), data, say, every=5)
         return
     found: dict[str, list[float]] = {"train": [], "test": []}
-    for seed in range(effort.seeds):
+    for seed in range(effort.seeds or SEEDS["sigmoid-72-36"]):
         say(f"{settings.epochs} iterations, seed {seed}")
         job = prepare(replace(settings, seed=seed), data)
         for _ in running(job, say):
@@ -150,8 +156,9 @@ def relu_50_50_50(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     if effort.quick:
         yield _falls("cost over 10 iterations", replace(settings, epochs=10), data, say, every=3)
         return
-    say(f"{settings.epochs} iterations on {len(data.train.labels):,} images")
-    yield _falls("cost, at each hundredth iteration", settings, data, say, every=100)
+    seeds = range(effort.seeds or 1)
+    say(f"{settings.epochs} iterations on {len(data.train.labels):,} images, {len(seeds)} seeds")
+    yield _falls("cost, at each hundredth iteration", settings, data, say, every=100, seeds=seeds)
 
 
 ARTICLES: Table[Callable[[Dataset, Effort, Say], Iterator[Claim]]] = Table(
@@ -231,24 +238,35 @@ def _watched(job: Job) -> tuple[Job, list[tuple[float, float]]]:
     return replace(job, loss=loss), rows
 
 
-def _falls(claim: str, settings: Settings, data: Dataset, say: Say, *, every: int) -> Claim:
-    job = prepare(settings, data)
-    losses = [epoch.loss for epoch in running(job, say)]
-    note = f"accuracy on test {accuracy(job, 'test'):.1f} %"
-    return falling(claim, losses[::every], note=note)
+def _falls(
+    claim: str, settings: Settings, data: Dataset, say: Say, *, every: int,
+    seeds: Sequence[int] = (0,),
+) -> Claim:  # fmt: skip
+    """The costs fall in the run of each seed; shown are their means, and the accuracy's spread."""
+    costs, accuracies = [], []
+    for seed in seeds:
+        job = prepare(replace(settings, seed=seed), data)
+        costs.append([epoch.loss for epoch in running(job, say)][::every])
+        accuracies.append(accuracy(job, "test"))
+    spread = f" ± {np.std(accuracies, ddof=1):.1f}" if len(seeds) > 1 else ""
+    note = f"accuracy on test {np.mean(accuracies):.1f}{spread} %, {len(seeds)} seeds"
+    falls = all(falling(claim, one).verdict == "within" for one in costs)
+    shown = falling(claim, np.mean(costs, axis=0).tolist(), note=note)
+    return shown if falls else replace(shown, verdict="outside")
 
 
 def _first_ten(job: Job) -> Claim:
+    """Ten digits tell little: ours over all images must lie where the article's ten leave room."""
     theirs = published.FIRST_TEN_PREDICTED.split()
     actual = published.FIRST_TEN_ACTUAL.split()
     ours = [str(digit) for digit in job.network.predict(job.train[0][:10])]
-    right, theirs_right = (
-        sum(a == b for a, b in zip(row, actual, strict=True)) for row in (ours, theirs)
-    )
+    right = sum(a == b for a, b in zip(theirs, actual, strict=True))
+    low, high = (100 * share for share in wilson_interval(right, len(actual)))
+    measured = accuracy(job, "train")
     return Claim(
         "first ten images after training", " ".join(theirs), " ".join(ours),
-        "within" if right >= theirs_right else "outside",
-        f"{right} of 10 are right, of the article's {theirs_right}; one run, chaotic",
+        "within" if low <= measured <= high else "outside",
+        f"{right} of 10 leave room for {low:.0f} to {high:.0f} %; ours on all: {measured:.1f} %",
     )  # fmt: skip
 
 

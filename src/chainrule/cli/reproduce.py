@@ -30,8 +30,11 @@ def reproduce(
         ),
     ],
     seeds: Annotated[
-        int, typer.Option(min=1, help="How many, where an article gives no seed.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=1, help="Runs where an article gives no seed; by default 5, article 5: 1."
+        ),
+    ] = None,
     fix: Annotated[
         str, typer.Option(metavar="QUIRK", help="Put one of the article's mistakes right.")
     ] = "",
