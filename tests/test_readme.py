@@ -52,5 +52,5 @@ def test_the_files_to_read_are_as_long_as_the_readme_says(path: str, lines: str)
 def test_the_readme_has_commands_and_files_to_read() -> None:
     assert len(COMMANDS) >= 6
     assert len(LENGTHS) >= 3
-    for link in re.findall(r"\]\(((?!http)[^)#]+)", README):
+    for link in re.findall(r"(?:\]\(|src=\")((?!http)[^)#\"]+)", README):
         assert (ROOT / link).exists(), f"README links to {link}"

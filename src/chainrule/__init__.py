@@ -6,8 +6,9 @@
     mnist = cr.load("mnist")
     rng = np.random.default_rng(0)
     network = cr.Network.dense([784, 128, 10], activation="relu", rng=rng)
-    for epoch in cr.train(network, mnist.train, rng=rng, validation=mnist.test):
-        print(epoch.epoch, epoch.loss, epoch.validation_accuracy)
+    for epoch in cr.train(network, mnist.train, rng=rng):
+        print(epoch.epoch, epoch.loss)
+    loss, accuracy = cr.evaluate(network, mnist.test)
 
 Every public name is here; each is loaded when it is first used.
 """
