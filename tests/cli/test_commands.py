@@ -38,6 +38,12 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
 def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None:
     done = chainrule("evaluate", mine / "model.safetensors")
     assert done.code == 0
+    report = json.loads((mine / "report.json").read_text())
+    assert len(report["mistakes"]) == report["errors"]
+    index, actual, predicted = report["mistakes"][0]
+    assert f"first mistakes, by index: {index} ({actual} read as {predicted})" in done.out
+    one = json.loads(chainrule("predict", "mine", "--index", index, "--json").out)
+    assert one["predictions"][0]["digit"] == predicted
     for words in ("95 % interval", "three most probable", "recall", "rows actual"):
         assert words in done.out
 

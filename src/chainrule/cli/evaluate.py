@@ -16,6 +16,9 @@ from chainrule.cli.console import (
     silence,
 )
 
+SHOWN = 12
+"""Mistakes that are listed by their index."""
+
 
 def evaluate(
     run: Annotated[str, typer.Argument(help="A run's name, its folder, or a model file.")],
@@ -68,3 +71,8 @@ def evaluate(
             for name, row in zip(dataset.classes, found.confusion, strict=True)
         ],
     )
+    first = found.mistakes()[:SHOWN]
+    if first:
+        names = dataset.classes
+        listed = ", ".join(f"{i} ({names[a]} read as {names[p]})" for i, a, p in first)
+        print(f"first mistakes, by index: {listed}")

@@ -32,6 +32,11 @@ class Assessment:
     confusion: Int[Array, "K K"]
     scores: metrics.ClassScores
 
+    def mistakes(self) -> list[tuple[int, int, int]]:
+        """(index, actual class, predicted class) of each wrong prediction, in order."""
+        wrong = np.flatnonzero(self.labels != self.predicted)
+        return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
+
     def per_class(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """Precision, recall, F1 and number of examples of each class, for JSON."""
         s = self.scores

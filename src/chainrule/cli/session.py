@@ -68,8 +68,14 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
         "run": str(folder),
         "parameters": job.network.parameter_count,
     }
-    details = {"ending": ending, "interval": found.interval, "errors": found.errors}
-    runs.write_report(folder, result | details | {"confusion": found.confusion.tolist()})
+    details = {
+        "ending": ending,
+        "interval": found.interval,
+        "errors": found.errors,
+        "confusion": found.confusion.tolist(),
+        "mistakes": found.mistakes(),
+    }
+    runs.write_report(folder, result | details)
     if failure:
         note(f"error: {failure}")
     if as_json:
