@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chainrule.checkpoint import load_model
-from chainrule.cli import session
+from chainrule.cli import execute
 from chainrule.cli.report import PICTURES
 from chainrule.training import Epoch
 
@@ -125,14 +125,14 @@ def test_a_loss_that_is_not_finite_stops_keeps_good_weights_and_says_what_to_try
 def test_ctrl_c_ends_after_a_step_keeps_the_weights_and_says_where(
     chainrule, few, monkeypatch
 ) -> None:
-    plain_run = session.run
+    plain_run = execute.run
 
     def interrupted_run(job, *, stop):
         for epoch in plain_run(job, stop=stop):
             yield epoch
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(session, "run", interrupted_run)
+    monkeypatch.setattr(execute, "run", interrupted_run)
     before = signal.getsignal(signal.SIGINT)
     done = chainrule("train", "--data", few, "--run", "half", "--epochs", 50, "--json")
     assert done.code == 130

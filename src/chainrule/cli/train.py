@@ -75,8 +75,8 @@ def train(
 
     Example: chainrule train --recipe fast --seed 0 --run mine
     """
+    from chainrule.cli.execute import Request, execute
     from chainrule.cli.runs import Origin
-    from chainrule.cli.session import Request, execute
     from chainrule.recipes import combine
 
     flags = {

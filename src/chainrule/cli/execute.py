@@ -1,4 +1,4 @@
-"""One training session from the command line: data in, run folder out."""
+"""What `chainrule train` does once it knows what is wanted: data in, run folder out."""
 
 from __future__ import annotations
 
