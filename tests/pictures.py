@@ -13,20 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from chainrule import plots
+from chainrule.data.known import SOURCES
 
 DIGITS = [str(digit) for digit in range(10)]
-FASHION = [
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-]
+FASHION = list(SOURCES["fashion-mnist"].classes)
 BALANCED_EMNIST = list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")
 
 

@@ -92,16 +92,18 @@ def gradcheck(
         total = function(outputs, y, label_smoothing=label_smoothing)[0]
         return total + 0.5 * l2 * float(np.square(network.parameters[weights]).sum())
 
-    _, dlogits = function(network.forward(X, workspace), y, label_smoothing=label_smoothing)
+    sides = _sides_of_kinks(network, workspace)
+    outputs = network.forward(X, workspace)
+    before = sides()  # now: the backward pass under test may be the one that spoils A
+    _, dlogits = function(outputs, y, label_smoothing=label_smoothing)
     analytic = network.backward(dlogits, workspace).copy()
     l2_penalty(network.parameters[weights], analytic[weights], l2, scratch)
-    sides = _sides_of_kinks(network, X, workspace)
 
     floor = max(1e-3 * float(np.abs(analytic).max()), 1e-9)
     checked, skipped, worst, failures = 0, 0, 0.0, []
     for layer, name, values, gradient in _named(network, analytic):
         for index in np.ndindex(values.shape):
-            numeric = _slope(values, index, value, sides)
+            numeric = _slope(values, index, value, sides, before)
             if numeric is None:
                 skipped += 1
                 continue
@@ -147,10 +149,11 @@ def _slope(
     index: tuple[int, ...],
     value: Callable[[], float],
     sides: Callable[[], list[Array]],
+    before: list[Array],
 ) -> float | None:
     """The slope of the loss along one parameter, None where a nudge crosses a kink."""
     kept = float(values[index])
-    losses, before = {}, sides()
+    losses = {}
     for step in (-2, -1, 1, 2):
         values[index] = kept + step * STEP
         losses[step] = value()
@@ -164,14 +167,8 @@ def _slope(
     return (8 * near - far) / (12 * STEP)
 
 
-def _sides_of_kinks(network: Network, X: Array, workspace: Workspace) -> Callable[[], list[Array]]:
-    """A function that tells on which side of its kink each kinked unit is."""
+def _sides_of_kinks(network: Network, workspace: Workspace) -> Callable[[], list[Array]]:
+    """A function that tells on which side of its kink each kinked unit was in the last forward."""
     kinked = [i for i, layer in enumerate(network.layers) if ACTIVATIONS[layer.activation].kinked]
-
-    def sides() -> list[Array]:
-        if kinked:
-            network.forward(X, workspace)
-        # A kinked activation keeps the sign of Z, so A tells the side.
-        return [workspace.A[i] > 0 for i in kinked]
-
-    return sides
+    # A kinked activation keeps the sign of Z, so A tells the side.
+    return lambda: [workspace.A[i] > 0 for i in kinked]
