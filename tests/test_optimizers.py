@@ -136,7 +136,7 @@ def test_decay_shrinks_by_the_same_share_whatever_the_optimizer(name: str) -> No
         ("sgd", []),
         ("momentum", ["velocity"]),
         ("nesterov", ["velocity"]),
-        ("rmsprop", ["mean_square"]),
+        ("rmsprop", ["squares"]),
         ("adam", ["m", "v"]),
         ("adamw", ["m", "v"]),
     ],

@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(SRC.rglob("*.py"))
 }
 FLOORS = [
-    {"arrays", "tables", "files"},
+    {"arrays", "tables", "files", "parallel", "products"},
     {
         "activations",
         "losses",
@@ -26,11 +26,13 @@ FLOORS = [
         "data",
     },
     {"network"},
-    {"training", "gradient_check", "checkpoint"},
+    {"steps", "training", "gradient_check", "checkpoint"},
     {"quirks", "settings", "recipes", "published", "claims", "reproduce", "fixes", "plots"},
     {"cli", "__main__"},
 ]
 SAME_FLOOR = {
+    ("products", "arrays"),
+    ("training", "steps"),
     ("settings", "quirks"),
     ("recipes", "settings"),
     ("recipes", "quirks"),
@@ -53,6 +55,7 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "pickle": {"data.pickles"},
+    "threadpoolctl": {"parallel"},
     "numpy": None,
     "jaxtyping": {"arrays"},
 }

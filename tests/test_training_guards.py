@@ -11,8 +11,8 @@ import pytest
 from chainrule.arrays import Array
 from chainrule.network import Network
 from chainrule.schedules import Schedule
+from chainrule.steps import KEEP_EVERY
 from chainrule.training import (
-    KEEP_EVERY,
     DivergenceError,
     Epoch,
     check_examples,

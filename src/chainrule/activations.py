@@ -4,7 +4,8 @@ Forward is A = g(Z), element by element (softmax: row by row). Backward is the c
 dZ = dA * g'(Z), derived in docs/derivation.md, section 3. One call convention for all:
 
     forward(Z, out)                     writes A into out; out may be Z where the row says in_place
-    backward(dA, Z, A, out, scratch)    writes dZ into out; scratch is overwritten, nothing else is
+    backward(dA, Z, A, out, scratch)    dZ, written into out (or dA itself, where nothing changes);
+                                        scratch is overwritten, nothing else is
 
 In the in_place rows forward may overwrite its input and g' needs A alone: the network then keeps
 no Z.
@@ -39,8 +40,7 @@ def identity(Z: Matrix, out: Matrix) -> Matrix:
 
 def identity_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Matrix) -> Matrix:
     """dZ = dA."""
-    np.copyto(out, dA)
-    return out
+    return dA
 
 
 def sigmoid(Z: Matrix, out: Matrix) -> Matrix:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,12 +24,9 @@ class Buffers:
 
     def __init__(self, examples: int, classes: int, dtype: Any) -> None:
         self.dlogits = np.zeros((examples, classes), dtype)
+        self.targets = np.zeros((examples, classes), dtype)
         self.scratch = np.zeros((examples, classes), dtype)
         self.row = np.zeros((examples, 1), dtype)
-        self.row_sum = np.zeros((examples, 1), dtype)
-        self.at_label = np.zeros(examples, dtype)
-        self.row_start = np.arange(examples) * classes
-        self.label_index = np.zeros(examples, np.intp)
 
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Float[Array, "N K"]]]
@@ -48,23 +46,18 @@ def softmax_cross_entropy(
     section 7). Without `buffers` the labels are checked and fresh memory is used.
     """
     b = buffers or _checked_buffers(logits, labels)
-    examples, classes = logits.shape
-    np.max(logits, axis=1, keepdims=True, out=b.row)
+    T = targets(labels, label_smoothing, out=b.targets)
+    np.maximum.reduce(logits, axis=1, keepdims=True, out=b.row)
     np.subtract(logits, b.row, out=b.dlogits)
-    _take_at_labels(b.dlogits, labels, b)
-    log_target = float(b.at_label.sum())
-    if label_smoothing:
-        uniform = label_smoothing / classes
-        log_target = (1 - label_smoothing) * log_target + uniform * float(b.dlogits.sum())
+    np.multiply(b.dlogits, T, out=b.scratch)
+    log_target = float(np.add.reduce(b.scratch, axis=None))
     np.exp(b.dlogits, out=b.dlogits)
-    np.sum(b.dlogits, axis=1, keepdims=True, out=b.row_sum)
-    np.divide(b.dlogits, b.row_sum, out=b.dlogits)
-    np.log(b.row_sum, out=b.row_sum)
-    loss = (float(b.row_sum.sum()) - log_target) / examples
-    if label_smoothing:
-        np.subtract(b.dlogits, label_smoothing / classes, out=b.dlogits)
-    _subtract_at_labels(b.dlogits, labels, 1 - label_smoothing, b)
-    return loss, np.divide(b.dlogits, examples, out=b.dlogits)
+    np.add.reduce(b.dlogits, axis=1, keepdims=True, out=b.row)
+    np.divide(b.dlogits, b.row, out=b.dlogits)
+    np.log(b.row, out=b.row)
+    loss = (float(np.add.reduce(b.row, axis=None)) - log_target) / len(labels)
+    np.subtract(b.dlogits, T, out=b.dlogits)
+    return loss, np.divide(b.dlogits, len(labels), out=b.dlogits)
 
 
 def sigmoid_cross_entropy(
@@ -79,21 +72,21 @@ def sigmoid_cross_entropy(
     One class costs log(1 + exp(z)) - z * target. Smoothing makes the targets 1 - s + s/K and s/K.
     """
     b = buffers or _checked_buffers(logits, labels)
-    examples, classes = logits.shape
-    np.logaddexp(0, logits, out=b.scratch)
+    T = targets(labels, label_smoothing, out=b.targets)
+    # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)); np.logaddexp does it, ten times as slowly.
+    np.copysign(logits, -1, out=b.dlogits)
+    np.exp(b.dlogits, out=b.dlogits)
+    np.log1p(b.dlogits, out=b.dlogits)
+    np.maximum(logits, 0, out=b.scratch)
+    np.add(b.scratch, b.dlogits, out=b.scratch)
     np.subtract(logits, b.scratch, out=b.dlogits)
     np.exp(b.dlogits, out=b.dlogits)  # sigmoid(z) = exp(z - log(1 + exp(z)))
-    _take_at_labels(logits, labels, b)
-    np.multiply(b.at_label, 1 - label_smoothing, out=b.row[:, 0])
+    np.subtract(b.dlogits, T, out=b.dlogits)
     # Each from its own: one large logit would swallow the digits of a difference of two sums.
-    _subtract_at_labels(b.scratch, labels, b.row[:, 0], b)
-    loss = float(b.scratch.sum()) / examples
-    if label_smoothing:
-        uniform = label_smoothing / classes
-        loss -= uniform * float(logits.sum()) / examples
-        np.subtract(b.dlogits, uniform, out=b.dlogits)
-    _subtract_at_labels(b.dlogits, labels, 1 - label_smoothing, b)
-    return loss, np.divide(b.dlogits, examples, out=b.dlogits)
+    np.multiply(logits, T, out=T)
+    np.subtract(b.scratch, T, out=b.scratch)
+    loss = float(np.add.reduce(b.scratch, axis=None)) / len(labels)
+    return loss, np.divide(b.dlogits, len(labels), out=b.dlogits)
 
 
 def mean_squared_error(
@@ -109,12 +102,10 @@ def mean_squared_error(
     usually ends in a softmax or sigmoid layer, so that its outputs can reach the targets.
     """
     b = buffers or _checked_buffers(outputs, labels)
-    examples, classes = outputs.shape
-    np.subtract(outputs, label_smoothing / classes, out=b.dlogits)
-    _subtract_at_labels(b.dlogits, labels, 1 - label_smoothing, b)
+    np.subtract(outputs, targets(labels, label_smoothing, out=b.targets), out=b.dlogits)
     np.multiply(b.dlogits, b.dlogits, out=b.scratch)
-    loss = float(b.scratch.sum()) / (examples * classes)
-    return loss, np.multiply(b.dlogits, 2 / (examples * classes), out=b.dlogits)
+    loss = float(np.add.reduce(b.scratch, axis=None)) / outputs.size
+    return loss, np.multiply(b.dlogits, 2 / outputs.size, out=b.dlogits)
 
 
 def l2_penalty(
@@ -130,12 +121,24 @@ def l2_penalty(
 
 
 def one_hot(labels: Int[Array, " N"], classes: int) -> Float[Array, "N K"]:
-    """The labels as rows of zeros with a single 1, (N, K): the target of each loss, unsmoothed.
-
-    Training never needs it: the losses look the label up instead.
-    """
+    """The labels as rows of zeros with a single 1, (N, K)."""
     check_labels(labels, classes)
-    return np.eye(classes)[labels]
+    return targets(labels, 0.0, out=np.zeros((len(labels), classes)))
+
+
+def targets(
+    labels: Int[Array, " N"], smoothing: float, *, out: Float[Array, "N K"]
+) -> Float[Array, "N K"]:
+    """1 - s + s/K at each example's label and s/K elsewhere, written into `out`."""
+    rows = _target_rows(out.shape[1], smoothing, out.dtype)
+    # mode="clip" because mode="raise" copies `out`; the labels were checked when training began.
+    return rows.take(labels, 0, out, "clip")
+
+
+@cache
+def _target_rows(classes: int, smoothing: float, dtype: np.dtype[Any]) -> Float[Array, "K K"]:
+    """The target of each label."""
+    return ((1 - smoothing) * np.eye(classes) + smoothing / classes).astype(dtype)
 
 
 def check_labels(labels: Array, classes: int) -> None:
@@ -159,20 +162,6 @@ def _checked_buffers(logits: Array, labels: Array) -> Buffers:
     check_labels(labels, logits.shape[1])
     examples, classes = logits.shape
     return Buffers(examples, classes, logits.dtype)
-
-
-def _take_at_labels(values: Array, labels: Array, b: Buffers) -> None:
-    """b.at_label[i] = values[i, labels[i]], without the temporaries of fancy indexing."""
-    np.add(b.row_start, labels, out=b.label_index, dtype=np.intp)  # uint64 would make floats
-    # mode="clip" because mode="raise" copies `out`; the labels were checked when training began.
-    np.take(values.reshape(-1), b.label_index, out=b.at_label, mode="clip")
-
-
-def _subtract_at_labels(values: Array, labels: Array, amount: float | Array, b: Buffers) -> None:
-    """values[i, labels[i]] -= amount, one for all or one a row."""
-    _take_at_labels(values, labels, b)
-    np.subtract(b.at_label, amount, out=b.at_label)
-    np.put(values, b.label_index, b.at_label)
 
 
 @dataclass(frozen=True)

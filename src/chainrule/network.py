@@ -22,6 +22,7 @@ from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array, Float, Int, aligned_size, aligned_zeros
 from chainrule.initializers import INITIALIZERS
 from chainrule.losses import Buffers
+from chainrule.products import product
 
 PREDICT_ROWS = 1024
 """Rows that predicting sends through the network at a time."""
@@ -153,7 +154,7 @@ class Network:
         for layer, W, b, Z, out in zip(
             self.layers, self.W, self.b, workspace.Z, workspace.A, strict=True
         ):
-            np.matmul(A, W, out=Z)  # (N, fan_in) @ (fan_in, fan_out)
+            product(A, W, out=Z)  # (N, fan_in) @ (fan_in, fan_out)
             np.add(Z, b, out=Z)
             A = ACTIVATIONS[layer.activation].forward(Z, out)
         return A
@@ -169,10 +170,10 @@ class Network:
             activation = ACTIVATIONS[self.layers[i].activation]
             dZ = activation.backward(dA, w.Z[i], w.A[i], w.dZ[i], w.scratch[i])
             A_prev = w.A[i - 1] if i else w.X
-            np.matmul(A_prev.T, dZ, out=w.dW[i])  # (fan_in, N) @ (N, fan_out)
-            np.sum(dZ, axis=0, out=w.db[i])
+            product(A_prev.T, dZ, out=w.dW[i])  # (fan_in, N) @ (N, fan_out)
+            np.matmul(w.ones, dZ, out=w.db[i])  # the sum of its rows
             if i:
-                dA = np.matmul(dZ, self.W[i].T, out=w.dA[i - 1])  # (N, fan_out) @ (fan_out, fan_in)
+                dA = product(dZ, self.W[i].T, out=w.dA[i - 1])  # (N, fan_out) @ (fan_out, fan_in)
         return w.gradient
 
     def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
@@ -199,6 +200,7 @@ class Workspace:
         dtype, layers = network.dtype, network.layers
         self.examples = examples
         self.X = np.zeros((0, 0), dtype)
+        self.ones = np.ones(examples, dtype)
         self.A = [np.zeros((examples, layer.fan_out), dtype) for layer in layers]
         self.Z = [
             A if ACTIVATIONS[layer.activation].in_place else np.zeros_like(A)

@@ -16,6 +16,7 @@ from chainrule.arrays import Array, Float, Int
 from chainrule.losses import LossFunction, one_hot
 from chainrule.network import Network
 from chainrule.optimizers import Optimizer
+from chainrule.parallel import ALONE, Crew
 from chainrule.schedules import Schedule
 from chainrule.tables import Table
 
@@ -77,12 +78,14 @@ class ScalarBiasGradient:
         self.state = optimizer.state
         self.steps = 0
 
-    def step(self, parameters: Array, gradient: Array, learning_rate: float) -> None:
+    def step(
+        self, parameters: Array, gradient: Array, learning_rate: float, crew: Crew = ALONE
+    ) -> None:
         """Spoils the bias gradients, then steps."""
         self.steps += 1
         for db in self.network.views(gradient)[1]:
             db[...] = db.sum()
-        self.optimizer.step(parameters, gradient, learning_rate)
+        self.optimizer.step(parameters, gradient, learning_rate, crew)
 
 
 def global_maximum_softmax(

@@ -82,9 +82,11 @@ def tanh_16_16(data: Dataset, effort: Effort, say: Say) -> Iterator[Claim]:
     if effort.quick:
         settings = replace(settings, epochs=21)
     say(f"{settings.epochs} iterations on {len(data.train.labels):,} images")
-    job, rows = _watched(prepare(settings, data))
-    for _ in running(job, say):
-        pass
+    job, right = _watched(prepare(settings, data))
+    rows = []
+    for epoch in running(job, say):
+        rows.append((epoch.loss, 100 * sum(right) / len(job.train[1])))
+        right.clear()
     for iteration, row in published.TANH_TABLE.items():
         if iteration < settings.epochs:
             yield exact(
@@ -203,7 +205,7 @@ def _one_layer() -> Iterator[Claim]:
     workspace = Workspace(relu, 5)
     relu.forward(X, workspace)
     relu.backward(np.random.RandomState(2).rand(3, 5).T / 5, workspace)
-    yield exact("one ReLU layer, dX", published.LAYER_DX, 5 * workspace.dZ[0].T)
+    yield exact("one ReLU layer, dX", published.LAYER_DX, 5 * workspace.dA[0].T)
     yield exact("one ReLU layer, dW", published.LAYER_DW, workspace.dW[1].T)
     yield exact("one ReLU layer, db", published.LAYER_DB, workspace.db[1])
 
@@ -224,18 +226,17 @@ def _toy_cost_falls(random: np.random.RandomState, X: Array, labels: Array) -> C
     return falling("toy cost over 100 epochs", losses)
 
 
-def _watched(job: Job) -> tuple[Job, list[tuple[float, float]]]:
-    """The job with a loss that also keeps (cost, accuracy %) of each iteration, before its step."""
-    rows: list[tuple[float, float]] = []
+def _watched(job: Job) -> tuple[Job, list[int]]:
+    """The job with a loss that also notes how many of the examples it sees are right so far."""
+    right: list[int] = []
 
     def loss(
         logits: Array, labels: Array, buffers: Buffers | None = None, *, label_smoothing: float = 0
     ) -> tuple[float, Array]:
-        cost, dlogits = job.loss(logits, labels, buffers, label_smoothing=label_smoothing)
-        rows.append((cost, 100 * float((logits.argmax(axis=1) == labels).mean())))
-        return cost, dlogits
+        right.append(int(np.count_nonzero(logits.argmax(axis=1) == labels)))
+        return job.loss(logits, labels, buffers, label_smoothing=label_smoothing)
 
-    return replace(job, loss=loss), rows
+    return replace(job, loss=loss), right
 
 
 def _falls(

@@ -3,54 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int
 
+Rows: TypeAlias = slice | Int[Array, " _"]
+"""Which examples: from one row to another of the file, or the numbers of the rows."""
 
-class Batches:
-    """Portions of `batch_size` examples, the last one maybe smaller; memory is reused.
 
-    Called with a generator, one epoch in an order drawn from it; with None, in the order of the
-    file, as views of the data. A batch is valid until the next one is asked for.
+def batch_rows(
+    examples: int, batch_size: int, rng: np.random.Generator | None = None
+) -> Iterator[Rows]:
+    """The rows of one epoch, batch by batch; the last batch may be smaller.
+
+    With a generator the order is drawn from it, with None it is that of the file. Raises
+    ValueError for a batch of nothing.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch size {batch_size}: a batch holds at least one example")
+    order = None if rng is None else rng.permutation(examples)
+    return parts_of(slice(0, examples) if order is None else order, batch_size)
+
+
+def parts_of(rows: Rows, size: int) -> Iterator[Rows]:
+    """The rows in portions of at most `size`, in order."""
+    for start in range(0, count(rows), size):
+        if isinstance(rows, slice):
+            yield slice(rows.start + start, min(rows.start + start + size, rows.stop))
+        else:
+            yield rows[start : start + size]
+
+
+def count(rows: Rows) -> int:
+    """How many examples the rows are."""
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+class Gather:
+    """Brings the examples of given rows together, always in the same memory.
+
+    What it returns is valid until it is called again. Rows in the order of the file are views of
+    the data and cost nothing.
     """
 
-    def __init__(
-        self, images: Float[Array, "N n"], labels: Int[Array, " N"], *, batch_size: int
-    ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch size {batch_size}: a batch holds at least one example")
+    def __init__(self, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> None:
         self.images = images
         self.labels = labels
-        self.batch_size = min(batch_size, len(images))
-        self._X = np.empty((0, 0), images.dtype)
+        self._X = np.empty((0, *images.shape[1:]), images.dtype)
         self._y = np.empty(0, labels.dtype)
 
-    def __len__(self) -> int:
-        """How many batches an epoch has."""
-        return -(-len(self.images) // self.batch_size)
-
-    def epoch(
-        self, rng: np.random.Generator | None
-    ) -> Iterator[tuple[Float[Array, "B n"], Int[Array, " B"]]]:
-        """The examples of one epoch, batch by batch."""
-        if rng is None:
-            return self._in_file_order()
-        return self._in_order(rng.permutation(len(self.images)))
-
-    def _in_file_order(self) -> Iterator[tuple[Array, Array]]:
-        for start in range(0, len(self.images), self.batch_size):
-            part = slice(start, start + self.batch_size)
-            yield self.images[part], self.labels[part]
-
-    def _in_order(self, order: Array) -> Iterator[tuple[Array, Array]]:
-        if not self._X.size:
-            self._X = np.empty((self.batch_size, *self.images.shape[1:]), self.images.dtype)
-            self._y = np.empty(self.batch_size, self.labels.dtype)
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            # mode="clip" because mode="raise" copies `out`; a permutation has no index outside.
-            X = np.take(self.images, rows, axis=0, out=self._X[: len(rows)], mode="clip")
-            y = np.take(self.labels, rows, out=self._y[: len(rows)], mode="clip")
-            yield X, y
+    def __call__(self, rows: Rows) -> tuple[Float[Array, "B n"], Int[Array, " B"]]:
+        """(images, labels) of the rows."""
+        if isinstance(rows, slice):
+            return self.images[rows], self.labels[rows]
+        if len(self._y) < len(rows):
+            self._X = np.empty((len(rows), *self.images.shape[1:]), self.images.dtype)
+            self._y = np.empty(len(rows), self.labels.dtype)
+        # mode="clip" because mode="raise" copies `out`; a permutation has no index outside.
+        X = np.take(self.images, rows, axis=0, out=self._X[: len(rows)], mode="clip")
+        y = np.take(self.labels, rows, out=self._y[: len(rows)], mode="clip")
+        return X, y

@@ -1,0 +1,200 @@
+"""The steps of one epoch: forward, loss, backward, optimizer, again and again.
+
+Each batch is shared out by rows among a crew of workers, one a core. The loss is a mean, so the
+gradient of a batch is the mean of its shares' gradients, weighted by their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import isfinite
+
+import numpy as np
+
+from chainrule.arrays import Array, Float, Int, aligned_zeros
+from chainrule.data.batches import Gather, Rows, count, parts_of
+from chainrule.losses import LossFunction, l2_penalty
+from chainrule.network import Network, Workspace, Workspaces
+from chainrule.optimizers import Optimizer, chunks, clip
+from chainrule.parallel import Crew, cores, one_blas_thread
+from chainrule.schedules import Schedule
+
+KEEP_EVERY = 100
+"""Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
+
+SHARE_ROWS = 1024
+"""Rows that go through the network at a time; what they need stays in the cache."""
+
+WORK_PER_CORE = 5_000_000
+"""Weights times rows of a share that are worth a second core: below, handing over costs more."""
+
+
+class DivergenceError(ArithmeticError):
+    """The loss stopped being a finite number; the network holds the last good weights again."""
+
+    def __init__(self, message: str, *, step: int, layer: int | None, learning_rate: float) -> None:
+        super().__init__(message)
+        self.step = step
+        self.layer = layer
+        """The first layer, counted from 1, whose outputs are not finite; None: only the loss."""
+        self.learning_rate = learning_rate
+        """A learning rate to try."""
+
+
+class Worker:
+    """One core's part in each step, and all the memory that it writes into."""
+
+    def __init__(self, network: Network, gather: Gather, loss: LossFunction) -> None:
+        self.network = network
+        self.gather = gather
+        self.loss = loss
+        self.workspaces = Workspaces(network)
+        self.workspace: Workspace | None = None
+        """That of the last share."""
+        self.total = aligned_zeros(network.parameters.size, network.dtype)
+
+    def backpropagate(
+        self, shares: Sequence[Rows], examples: int
+    ) -> tuple[float, Float[Array, " P"]]:
+        """(loss, gradient): what these shares add to those of their batch of so many examples."""
+        loss, gradient = self.share(shares[0], examples)
+        if len(shares) > 1:
+            np.copyto(self.total, gradient)
+            for rows in shares[1:]:
+                more, gradient = self.share(rows, examples)
+                loss += more
+                np.add(self.total, gradient, out=self.total)
+            gradient = self.total
+        return loss, gradient
+
+    def share(self, rows: Rows, examples: int) -> tuple[float, Float[Array, " P"]]:
+        """(loss, gradient) of one share, weighted by its part of the batch."""
+        X, y = self.gather(rows)
+        self.workspace = workspace = self.workspaces[len(y)]
+        logits = self.network.forward(X, workspace)
+        loss, dlogits = self.loss(logits, y, workspace.loss)
+        weight = len(y) / examples
+        np.multiply(dlogits, weight, out=dlogits)
+        return weight * loss, self.network.backward(dlogits, workspace)
+
+
+class Stepper:
+    """All that a run of training carries from one step to the next."""
+
+    def __init__(
+        self,
+        network: Network,
+        examples: tuple[Float[Array, "N n"], Int[Array, " N"]],
+        *,
+        loss: LossFunction,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        crew: Crew,
+        l2: float,
+        max_norm: float | None,
+    ) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.crew = crew
+        self.l2 = l2
+        self.max_norm = max_norm
+        self.step = 0
+        self.workers = [Worker(network, Gather(*examples), loss) for _ in range(crew.size)]
+        self.kept = network.parameters.copy()
+        self.scratch = np.zeros(network.weights_end if l2 else 0, network.dtype)
+
+    def epoch(self, batches: Iterator[Rows], stop: Callable[[], bool]) -> float | None:
+        """The mean loss over the batches; None if stopped on the way."""
+        network, total, examples = self.network, 0.0, 0
+        # An overflow is no news while the loss is watched: it is reported below, once, in words.
+        ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+        with one_blas_thread(), ignored:
+            for rows in batches:
+                if stop():
+                    return None
+                loss, gradient = self.backpropagate(rows)
+                if self.l2:
+                    weights = slice(network.weights_end)
+                    loss += l2_penalty(
+                        network.parameters[weights], gradient[weights], self.l2, self.scratch
+                    )
+                if not isfinite(loss):
+                    raise self._diverged(loss)
+                if self.step % KEEP_EVERY == 0:
+                    np.copyto(self.kept, network.parameters)
+                if self.max_norm:
+                    clip(gradient, self.max_norm)
+                rate = self.schedule(self.step)
+                self.optimizer.step(network.parameters, gradient, rate, self.crew)
+                self.step += 1
+                total += loss * count(rows)
+                examples += count(rows)
+            # No batch follows the last step to tell whether it went too far: ask the weights.
+            parameters = network.parameters
+            if not isfinite(float(np.dot(parameters, parameters))):
+                raise self._diverged(loss)
+        return total / examples
+
+    def backpropagate(self, rows: Rows) -> tuple[float, Float[Array, " P"]]:
+        """(mean loss, gradient) of one batch, each worker of the crew with its share."""
+        examples = count(rows)
+        shares = shares_of(rows, self.crew.size)
+        answers = self.crew.share(
+            shares, lambda k, mine: self.workers[k].backpropagate(mine, examples)
+        )
+        losses, gradients = zip(*answers, strict=True)
+        return sum(losses), self._sum(gradients)
+
+    def _sum(self, gradients: Sequence[Float[Array, " P"]]) -> Float[Array, " P"]:
+        """All gradients added up, in the memory of the first."""
+        total, *others = gradients
+
+        def add(worker: int, parts: Sequence[slice]) -> None:
+            for part in parts:
+                for other in others:
+                    np.add(total[part], other[part], out=total[part])
+
+        if others:
+            self.crew.share(chunks(total.size), add)
+        return total
+
+    def _diverged(self, loss: float) -> DivergenceError:
+        """Puts the last good weights back, and says where the numbers ran away."""
+        network = self.network
+        # A crew may be larger than the last batch was: some may not have had a share yet.
+        seen = [worker.workspace for worker in self.workers if worker.workspace]
+        finite = (
+            all(np.isfinite(values).all() for values in layer)
+            for layer in zip(*(each.A for each in seen), network.W, network.b, strict=True)
+        )
+        layer = next((number for number, good in enumerate(finite, 1) if not good), None)
+        np.copyto(network.parameters, self.kept)
+        rate = self.schedule(max(self.step - 1, 0))
+        remedy = float(f"{rate / 10:.0e}")
+        where = f"layer {layer} ({network.layers[layer - 1]})" if layer else "the loss itself"
+        what = "the weights became infinite" if isfinite(loss) else f"the loss became {loss}"
+        largest = max(float(np.abs(each.X).max()) for each in seen)
+        scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
+        return DivergenceError(
+            f"{what} at step {self.step}, first in {where}, at learning rate "
+            f"{rate:g}: try a learning rate of {remedy:g}{scale}; the weights of step "
+            f"{self.step - 1 - (self.step - 1) % KEEP_EVERY if self.step else 0} are kept",
+            step=self.step,
+            layer=layer,
+            learning_rate=remedy,
+        )
+
+
+def crew_size(network: Network, batch_size: int, threads: int | None) -> int:
+    """How many cores a step of this size is worth, of `threads` or else all there are."""
+    worth = network.weights_end * batch_size // WORK_PER_CORE
+    return max(1, min(cores() if threads is None else threads, worth))
+
+
+def shares_of(rows: Rows, workers: int) -> list[Rows]:
+    """The rows of a batch in near-equal shares, as many for each worker, of SHARE_ROWS at most."""
+    if workers == 1 and count(rows) <= SHARE_ROWS:
+        return [rows]
+    rounds = -(-count(rows) // (workers * SHARE_ROWS))
+    return list(parts_of(rows, -(-count(rows) // (workers * rounds))))
