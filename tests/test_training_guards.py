@@ -11,9 +11,8 @@ import pytest
 from chainrule.arrays import Array
 from chainrule.network import Network
 from chainrule.schedules import Schedule
-from chainrule.steps import KEEP_EVERY
+from chainrule.steps import KEEP_EVERY, DivergenceError
 from chainrule.training import (
-    DivergenceError,
     Epoch,
     check_examples,
     epoch_generator,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chainrule.network import Workspace as Workspace
     from chainrule.optimizers import OPTIMIZERS as OPTIMIZERS
     from chainrule.schedules import SCHEDULES as SCHEDULES
-    from chainrule.training import DivergenceError as DivergenceError
+    from chainrule.steps import DivergenceError as DivergenceError
     from chainrule.training import Epoch as Epoch
     from chainrule.training import evaluate as evaluate
     from chainrule.training import train as train
@@ -45,7 +45,7 @@ HOMES = {
     "DataError": "data.dataset",
     "Dataset": "data.dataset",
     "Dense": "network",
-    "DivergenceError": "training",
+    "DivergenceError": "steps",
     "Epoch": "training",
     "Examples": "data.dataset",
     "INITIALIZERS": "initializers",

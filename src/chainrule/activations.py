@@ -160,10 +160,9 @@ def _gated_backward(dA: Matrix, B: Matrix, S: Matrix, scratch: Matrix) -> Matrix
 
 def softmax(Z: Matrix, out: Matrix) -> Matrix:
     """A = exp(Z) / sum(exp(Z)) along each row, shifted by the row's own maximum."""
-    np.subtract(Z, Z.max(axis=1, keepdims=True), out=out)
+    np.subtract(Z, np.maximum.reduce(Z, axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
-    np.divide(out, out.sum(axis=1, keepdims=True), out=out)
-    return out
+    return np.divide(out, np.add.reduce(out, axis=1, keepdims=True), out=out)
 
 
 def softmax_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Matrix) -> Matrix:

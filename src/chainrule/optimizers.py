@@ -23,6 +23,12 @@ from chainrule.tables import Table
 CHUNK = 65_536
 """Elements a pass: four float32 vectors of this length fit into 1 MiB of L2 cache."""
 
+FLUSH_EVERY = 50
+"""Steps between two searches for denormal numbers, see `flush`."""
+
+TINY = 1e-30
+"""Far above the float32 denormals, 1e-38, and too little to move any parameter."""
+
 Vector: TypeAlias = Float[Array, " P"]
 
 
@@ -71,6 +77,9 @@ class _Stepper:
                     weights = theta[: max(self.decayed - part.start, 0)]
                     np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
                 self._update(theta, gradient[part], learning_rate, part, scratch[: theta.size])
+                if self.steps % FLUSH_EVERY == 0:
+                    for state in self.state.values():
+                        flush(state[part], scratch[: theta.size])
 
         crew.share(chunks(parameters.size), update)
 
@@ -191,6 +200,18 @@ class Adam(_Stepper):
         np.subtract(theta, scratch, out=theta)
 
 
+def flush(state: Vector, scratch: Vector) -> None:
+    """Sets what is below TINY in `state` to zero, in place.
+
+    Where a pixel is black in all images but a few, a moment fades by a factor at each step and ends
+    as a denormal number, for good: 0.9 times the smallest one is rounded up to itself. Processors
+    take 50 times as long for those.
+    """
+    np.abs(state, out=scratch)
+    np.greater(scratch, TINY, out=scratch)
+    np.multiply(state, scratch, out=state)
+
+
 @cache
 def chunks(size: int) -> tuple[slice, ...]:
     """Slices of at most CHUNK elements that cover 0..size-1 in order."""
@@ -211,7 +232,7 @@ def clip(gradient: Vector, max_norm: float) -> float:
 def _fading_sum_of_squares(total: Vector, g: Vector, beta: float, scratch: Vector) -> None:
     """total = beta * total + g^2: the running mean of squares, but for its factor 1 - beta."""
     np.multiply(total, beta, out=total)
-    np.multiply(g, g, out=scratch)
+    np.square(g, out=scratch)  # in half the time of np.multiply(g, g)
     np.add(total, scratch, out=total)
 
 

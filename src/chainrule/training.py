@@ -24,7 +24,7 @@ from chainrule.network import Network, Workspaces
 from chainrule.optimizers import OPTIMIZERS, Optimizer
 from chainrule.parallel import Crew
 from chainrule.schedules import Schedule
-from chainrule.steps import DivergenceError, Stepper, crew_size
+from chainrule.steps import Stepper, crew_size
 
 Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""

@@ -47,7 +47,7 @@ def main() -> None:
     from chainrule.checkpoint import ModelFileError
     from chainrule.data.dataset import DataError
     from chainrule.settings import ConfigError
-    from chainrule.training import DivergenceError
+    from chainrule.steps import DivergenceError
 
     try:
         app()

@@ -13,7 +13,8 @@ from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
 from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
-from chainrule.training import DivergenceError, Epoch
+from chainrule.steps import DivergenceError
+from chainrule.training import Epoch
 
 
 @dataclass(frozen=True)

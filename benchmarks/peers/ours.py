@@ -1,0 +1,64 @@
+"""chainrule, through its public functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import chainrule as cr
+from benchmarks.peers.weights import first_weights
+from benchmarks.work import Data, Task, Work, latency, seconds
+from chainrule.losses import LOSSES
+from chainrule.prediction import Predictor
+
+
+def network_for(work: Work) -> cr.Network:
+    """A network with the first weights that every contender starts from."""
+    layers = [
+        cr.Dense(fan_in, fan_out, activation)
+        for fan_in, fan_out, activation in zip(
+            work.widths[:-1],
+            work.widths[1:],
+            [work.activation] * (len(work.widths) - 2) + ["identity"],
+            strict=True,
+        )
+    ]
+    network = cr.Network(layers, link=LOSSES[work.loss].link)
+    for W, b, (first_W, first_b) in zip(network.W, network.b, first_weights(work), strict=True):
+        W[...], b[...] = first_W, first_b
+    return network
+
+
+def train(work: Work, data: Data, threads: int) -> Task:
+    """One epoch; of a full batch, ten."""
+    network = network_for(work)
+    epochs = cr.train(
+        network,
+        (data.X, data.y),
+        rng=np.random.default_rng(0) if work.shuffle else None,
+        epochs=10**9,
+        batch_size=work.batch_size or len(data.y),
+        loss=work.loss,
+        optimizer=work.optimizer,
+        learning_rate=work.learning_rate,
+    )
+    times = 1 if work.batch_size else 10
+    return Task(
+        run=lambda: seconds(lambda: next(epochs), times),
+        accuracy=lambda: cr.evaluate(network, (data.X_test, data.y_test), loss=work.loss)[1],
+    )
+
+
+def predict(work: Work, data: Data, threads: int) -> Task:
+    """Probabilities of the first rows of the test set."""
+    predict_proba = Predictor(network_for(work))
+    X = data.X_test[: work.rows]
+    measure = latency if work.rows == 1 else seconds
+    return Task(
+        run=lambda: measure(lambda: predict_proba(X)),
+        accuracy=lambda: float(np.mean(predict_proba(data.X_test).argmax(1) == data.y_test)),
+    )
+
+
+def load(work: Work, data: Data, threads: int) -> Task:
+    """From the cache, checksums included, as float32 rows in 0..1."""
+    return Task(run=lambda: seconds(lambda: cr.load("mnist")), accuracy=lambda: float("nan"))
