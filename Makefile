@@ -1,9 +1,9 @@
-# The two commands: `make train` and `make test`. They need Python >= 3.11, make and a package index.
+# The two commands: `make train` and `make test`; `make bench` beside the peers. They need Python >= 3.11, make and a package index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test reproduce clean
+.PHONY: train test reproduce bench clean
 
 train: $(VENV)/installed
 	$(BIN)/chainrule train --recipe fast
@@ -17,6 +17,9 @@ test: $(VENV)/testable
 reproduce: $(VENV)/installed
 	$(BIN)/chainrule reproduce all
 
+bench: $(VENV)/benchable
+	$(BIN)/python -m benchmarks --write docs
+
 $(VENV)/python: 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "chainrule needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -29,6 +32,10 @@ $(VENV)/installed: $(VENV)/python pyproject.toml
 
 $(VENV)/testable: $(VENV)/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/benchable: $(VENV)/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/installed
 
 clean:

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,11 +16,22 @@ from rich.table import Table
 import chainrule as cr
 from benchmarks.growth import as_dicts, costs
 from benchmarks.machine import cores, machine, versions
-from benchmarks.report import HEADINGS, Row, as_json, cells, rows_of
-from benchmarks.turns import take_turns
+from benchmarks.picture import draw
+from benchmarks.report import (
+    GROWTH,
+    HEADINGS,
+    Row,
+    as_json,
+    cells,
+    described,
+    growth_cells,
+    page,
+    rows_of,
+)
+from benchmarks.turns import Contenders, take_turns
 from benchmarks.work import WORKS, Data, Work
 
-REPEATS = int(__import__("os").environ.get("R","7"))
+REPEATS = 7
 QUICK_REPEATS, QUICK_IMAGES = 2, 6_400
 SLOW_TO_START = {"torch.compile"}
 """Left out of a quick look: compiling takes longer than the work."""
@@ -47,7 +58,7 @@ def write_data(folder: Path, images: int | None) -> None:
 
 def entries(work: Work, *, quick: bool) -> list[tuple[str, int]]:
     """The (peer, threads) that do a piece of work: ours first, each with 1 and with 2 threads."""
-    peers = ["ours", *(peer for peer in work.goals if peer)]
+    peers = ["ours", *["ours, compiled"] * work.compilable, *(peer for peer in work.goals if peer)]
     if work.kind in ("train", "predict"):
         peers = [*dict.fromkeys([*peers, "sgemm"])]
     if work.kind == "load":
@@ -65,7 +76,9 @@ def main(
     only: Annotated[str, typer.Option(help="Such as T1 or T3,T4 or growth.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A look in under 2 minutes.")] = False,
     as_object: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    write: Annotated[Path | None, typer.Option(help="Folder for benchmarks.json.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="A folder: benchmarks.json, benchmarks.md and speed.png.")
+    ] = None,
 ) -> None:
     """Times chainrule beside its peers: the same work, in turns, on this machine."""
     wanted = {name for name in only.split(",") if name}
@@ -79,25 +92,43 @@ def main(
         folder = Path(name)
         write_data(folder, QUICK_IMAGES if quick else None)
         images = QUICK_IMAGES if quick else 60_000
-        for work in WORKS:
-            if not wanted or work.name in wanted:
-                repeats = QUICK_REPEATS if quick else REPEATS
-                measured = take_turns(
-                    work, entries(work, quick=quick), folder=folder, repeats=repeats, say=say
-                )
-                rows += rows_of(work, measured, images=images)
+        with Contenders() as contenders:
+            for work in WORKS:
+                if not wanted or work.name in wanted:
+                    measured = take_turns(
+                        work,
+                        entries(work, quick=quick),
+                        contenders=contenders,
+                        folder=folder,
+                        repeats=QUICK_REPEATS if quick else REPEATS,
+                        say=say,
+                    )
+                    rows += rows_of(work, measured, images=images)
         if not wanted or "growth" in wanted:
             growth = as_dicts(costs(folder, quick=quick, say=say))
     result = as_json(rows, machine=machine(), versions=versions(), growth=growth)
     if write:
-        (write / "benchmarks.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_all(write, rows, result)
     if as_object:
         print(json.dumps(result))
         return
-    table = Table(*HEADINGS, box=None)
-    for row in rows:
-        table.add_row(*cells(row))
-    Console().print(table)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(described(result))
+    for headings, lines in ((HEADINGS, map(cells, rows)), (GROWTH, map(growth_cells, growth))):
+        table = Table(*headings, box=None)
+        for line in lines:
+            table.add_row(*line)
+        if table.row_count:
+            console.print(table)
+
+
+def write_all(folder: Path, rows: list[Row], result: dict[str, Any]) -> None:
+    """The figures as JSON, as a page and as a picture."""
+    (folder / "benchmarks.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / "benchmarks.md").write_text(page(rows, result))
+    pictures = folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    draw(rows, pictures / "speed.png", caption=described(result))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,9 @@ def costs(folder: Path, *, quick: bool, say: Callable[[str], None]) -> list[Cost
     return found
 
 
-def measure(widths: tuple[int, ...], batch_size: int, images: int, folder: Path) -> dict[str, float]:
+def measure(
+    widths: tuple[int, ...], batch_size: int, images: int, folder: Path
+) -> dict[str, float]:
     """Seconds of the quicker of two epochs, on images that stay in their file, and memory."""
     import chainrule as cr
 

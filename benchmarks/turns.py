@@ -69,34 +69,46 @@ class Measured:
     """Why there are no figures."""
 
 
+class Contenders(dict[tuple[str, int], Contender]):
+    """The contenders by (peer, threads), each started when first asked for."""
+
+    def __missing__(self, entry: tuple[str, int]) -> Contender:
+        self[entry] = Contender(*entry)
+        return self[entry]
+
+    def __enter__(self) -> Contenders:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        for contender in self.values():
+            contender.close()
+
+
 def take_turns(
     work: Work,
     entries: Sequence[tuple[str, int]],
     *,
+    contenders: Contenders,
     folder: Path,
     repeats: int,
     say: Callable[[str], None],
 ) -> list[Measured]:
     """Runs each (peer, threads) once to warm up and `repeats` times in turn, all side by side."""
-    field_of = [(Contender(*entry), Measured(*entry)) for entry in entries]
-    try:
-        for contender, measured in field_of:
-            answer = contender.ask(prepare=work.name, folder=str(folder))
-            measured.failed = answer.get("failed", "")
-            if measured.failed:
-                say(f"{work.name}: {measured.peer} skipped: {measured.failed}")
-        present = [pair for pair in field_of if not pair[1].failed]
-        for turn in range(repeats):
-            for contender, measured in present:
-                time.sleep(REST)
-                answer = contender.ask(run=True)
-                measured.failed = answer.get("failed", "")
-                if not measured.failed:
-                    measured.seconds.append(answer["seconds"])
-            say(f"{work.name}: turn {turn + 1} of {repeats}")
+    pairs = [(contenders[entry], Measured(*entry)) for entry in entries]
+    for contender, measured in pairs:
+        measured.failed = contender.ask(prepare=work.name, folder=str(folder)).get("failed", "")
+        if measured.failed:
+            say(f"{work.name}: {measured.peer} skipped: {measured.failed}")
+    present = [pair for pair in pairs if not pair[1].failed]
+    for turn in range(repeats):
         for contender, measured in present:
-            measured.accuracy = contender.ask(accuracy=True).get("accuracy", float("nan"))
-    finally:
-        for contender, _ in field_of:
-            contender.close()
-    return [measured for _, measured in field_of]
+            time.sleep(REST)
+            answer = contender.ask(run=True)
+            if "failed" in answer:
+                measured.failed = answer["failed"]
+            else:
+                measured.seconds.append(answer["seconds"])
+        say(f"{work.name}: turn {turn + 1} of {repeats}")
+    for contender, measured in present:
+        measured.accuracy = contender.ask(accuracy=True).get("accuracy", float("nan"))
+    return [measured for _, measured in pairs]

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from chainrule.arrays import Array
-from chainrule.optimizers import CHUNK, OPTIMIZERS, SGD, Adam, RMSProp, chunks, clip
+from chainrule.optimizers import (
+    CHUNK,
+    FLUSH_EVERY,
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    RMSProp,
+    chunks,
+    clip,
+    flush,
+)
+from chainrule.parallel import Crew
 
 SIZES = {"a few": 7, "chunks and a rest": 2 * CHUNK + 1001}
 PRECISIONS = [(np.float64, 1e-12), (np.float32, 1e-6)]
@@ -27,17 +38,25 @@ TORCH: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def start(size: int, dtype: Any) -> tuple[Array, list[Array]]:
-    """(parameters, the gradients of twelve steps), of sizes from 1e-6 to 10."""
+def start(size: int, dtype: Any, steps: int = 12) -> tuple[Array, list[Array]]:
+    """(parameters, the gradients of so many steps), of sizes from 1e-6 to 10.
+
+    Beyond twelve steps every other parameter has a gradient in the first step alone.
+    """
     rng = np.random.default_rng(size)
     scale = 10.0 ** rng.integers(-6, 2, size)
-    gradients = [(scale * rng.normal(size=size)).astype(dtype) for _ in range(12)]
+    gradients = [(scale * rng.normal(size=size)).astype(dtype) for _ in range(steps)]
+    if steps > 12:
+        for gradient in gradients[1:]:
+            gradient[::2] = 0
     return rng.normal(size=size).astype(dtype), gradients
 
 
-def torch_walk(torch: ModuleType, make: Callable[[Any, Any], Any], size: int, dtype: Any) -> Array:
-    """Where torch's optimizer has come to after twelve steps."""
-    parameters, gradients = start(size, dtype)
+def torch_walk(
+    torch: ModuleType, make: Callable[[Any, Any], Any], size: int, dtype: Any, steps: int = 12
+) -> Array:
+    """Where torch's optimizer has come to after so many steps."""
+    parameters, gradients = start(size, dtype, steps)
     theirs = torch.tensor(parameters, requires_grad=True)
     optimizer = make(torch, [theirs])
     for gradient in gradients:
@@ -47,9 +66,9 @@ def torch_walk(torch: ModuleType, make: Callable[[Any, Any], Any], size: int, dt
     return walked
 
 
-def walk(optimizer: Any, size: int, dtype: Any) -> Array:
-    """Where our optimizer has come to after twelve steps."""
-    parameters, gradients = start(size, dtype)
+def walk(optimizer: Any, size: int, dtype: Any, steps: int = 12) -> Array:
+    """Where our optimizer has come to after so many steps."""
+    parameters, gradients = start(size, dtype, steps)
     for gradient in gradients:
         before = gradient.tobytes()
         optimizer.step(parameters, gradient, RATE)
@@ -203,3 +222,71 @@ def test_a_gradient_of_zeros_stays_zero() -> None:
     gradient = np.zeros(4)
     assert clip(gradient, 1.0) == 0
     assert not gradient.any()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_after_the_search_for_denormals_parameters_still_are_where_torchs_are(
+    torch: ModuleType, name: str, dtype: Any, tolerance: float
+) -> None:
+    steps = 2 * FLUSH_EVERY + 20
+    ours = walk(OPTIMIZERS[name](1001, dtype), 1001, dtype, steps)
+    theirs = torch_walk(torch, TORCH[name], 1001, dtype, steps)
+    # A rounding a step, in theirs as in ours.
+    np.testing.assert_allclose(ours, theirs, rtol=10 * tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("slot", ["momentum velocity", "rmsprop squares", "adam m", "adam v"])
+def test_moments_that_became_denormal_are_zero_after_fifty_steps(slot: str) -> None:
+    name, state = slot.split()
+    optimizer = OPTIMIZERS[name](CHUNK + 3, np.float32)
+    parameters, gradient = np.ones((2, CHUNK + 3), np.float32)
+    gradient[...] = 0
+    denormal = np.finfo(np.float32).smallest_subnormal
+    for _ in range(FLUSH_EVERY - 1):
+        # Steps round it up to itself; here it need not fade for a thousand of them first.
+        optimizer.state[state][[0, CHUNK + 2]] = denormal
+        optimizer.step(parameters, gradient, RATE)
+    assert (optimizer.state[state][[0, CHUNK + 2]] == denormal).all()
+    optimizer.step(parameters, gradient, RATE)
+    assert not optimizer.state[state].any()
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "rmsprop", "adam", "adamw"])
+def test_no_moment_stays_denormal_however_long_a_gradient_is_zero(name: str) -> None:
+    optimizer = OPTIMIZERS[name](7, np.float32)
+    parameters, gradient = np.ones(7, np.float32), np.logspace(-19, -25, 7, dtype=np.float32)
+    for _ in range(8 * FLUSH_EVERY):
+        optimizer.step(parameters, gradient, RATE)
+        gradient = np.zeros(7, np.float32)
+    moments = np.abs(np.concatenate([*optimizer.state.values()]))
+    assert not ((moments > 0) & (moments < np.finfo(np.float32).tiny)).any()
+    # 0.9 to the power of 400 is below 1e-18: a velocity or a mean of gradients is gone.
+    for slot in {"velocity", "m"} & {*optimizer.state}:
+        assert not optimizer.state[slot].any()
+
+
+def test_flushing_touches_nothing_but_what_is_nearly_zero() -> None:
+    gone = np.array([0, 1e-45, -1e-45, 1e-40, -1e-38, 1e-31, -9e-31], np.float32)
+    kept = np.array([2e-30, -2e-30, 1e-20, -0.1, 1 / 3, 1e38, -np.inf, np.nan], np.float32)
+    state = np.concatenate([gone, kept])
+    flush(state, np.full_like(state, np.nan))
+    assert not state[: len(gone)].any()
+    assert state[len(gone) :].tobytes() == kept.tobytes()
+
+
+@pytest.mark.parametrize("size", [7, 2 * CHUNK + 1001])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_crew_comes_to_the_same_bits_as_one_worker(name: str, size: int) -> None:
+    settings = {"weight_decay": 0.1, "decayed": size - 5}
+    alone = OPTIMIZERS[name](size, np.float32, **settings)
+    expected = walk(alone, size, np.float32).tobytes()
+    for workers in (2, 3):
+        shared = OPTIMIZERS[name](size, np.float32, **settings)
+        parameters, gradients = start(size, np.float32)
+        with Crew(workers) as crew:
+            for gradient in gradients:
+                shared.step(parameters, gradient, RATE, crew)
+        assert parameters.tobytes() == expected
+        for slot, state in alone.state.items():
+            assert shared.state[slot].tobytes() == state.tobytes()

@@ -26,12 +26,13 @@ FLOORS = [
         "data",
     },
     {"network"},
-    {"steps", "training", "gradient_check", "checkpoint"},
+    {"compiled", "steps", "training", "gradient_check", "checkpoint", "prediction"},
     {"quirks", "settings", "recipes", "published", "claims", "reproduce", "fixes", "plots"},
     {"cli", "__main__"},
 ]
 SAME_FLOOR = {
     ("products", "arrays"),
+    ("steps", "compiled"),
     ("training", "steps"),
     ("settings", "quirks"),
     ("recipes", "settings"),
@@ -56,6 +57,7 @@ HOMES = {
     "rich": {"cli"},
     "pickle": {"data.pickles"},
     "threadpoolctl": {"parallel"},
+    "numba": {"compiled"},
     "numpy": None,
     "jaxtyping": {"arrays"},
 }

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
 import numpy as np
 
 import chainrule as cr
@@ -9,6 +16,12 @@ from benchmarks.peers.weights import first_weights
 from benchmarks.work import Data, Task, Work, latency, seconds
 from chainrule.losses import LOSSES
 from chainrule.prediction import Predictor
+
+COMMAND = [
+    sys.executable, "-m", "chainrule", "train", "--recipe", "sprint", "--no-pictures",
+    "--run", "timed", "--offline",
+]  # fmt: skip
+"""What A1 types."""
 
 
 def network_for(work: Work) -> cr.Network:
@@ -28,7 +41,7 @@ def network_for(work: Work) -> cr.Network:
     return network
 
 
-def train(work: Work, data: Data, threads: int) -> Task:
+def train(work: Work, data: Data, threads: int, *, compiled: bool = False) -> Task:
     """One epoch; of a full batch, ten."""
     network = network_for(work)
     epochs = cr.train(
@@ -40,12 +53,18 @@ def train(work: Work, data: Data, threads: int) -> Task:
         loss=work.loss,
         optimizer=work.optimizer,
         learning_rate=work.learning_rate,
+        compiled=compiled,
     )
     times = 1 if work.batch_size else 10
     return Task(
         run=lambda: seconds(lambda: next(epochs), times),
         accuracy=lambda: cr.evaluate(network, (data.X_test, data.y_test), loss=work.loss)[1],
     )
+
+
+def train_compiled(work: Work, data: Data, threads: int) -> Task:
+    """The same with the steps in machine code."""
+    return train(work, data, threads, compiled=True)
 
 
 def predict(work: Work, data: Data, threads: int) -> Task:
@@ -62,3 +81,19 @@ def predict(work: Work, data: Data, threads: int) -> Task:
 def load(work: Work, data: Data, threads: int) -> Task:
     """From the cache, checksums included, as float32 rows in 0..1."""
     return Task(run=lambda: seconds(lambda: cr.load("mnist")), accuracy=lambda: float("nan"))
+
+
+def command(work: Work, data: Data, threads: int) -> Task:
+    """`chainrule train` as a user types it, in an empty folder; seconds of the whole process."""
+    accuracy = [float("nan")]
+
+    def run() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            started = perf_counter()
+            subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+            taken = perf_counter() - started
+            report = json.loads((Path(folder) / "runs" / "timed" / "report.json").read_text())
+        accuracy[0] = report["test_accuracy"]
+        return taken
+
+    return Task(run, lambda: accuracy[0])

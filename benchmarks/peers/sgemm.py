@@ -19,3 +19,6 @@ def train(work: Work, data: Data, threads: int) -> Task:
     return Task(
         run=lambda: seconds(lambda: np.matmul(A, A, out=C), 20), accuracy=lambda: float("nan")
     )
+
+
+predict = train

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chainrule.network import Network as Network
     from chainrule.network import Workspace as Workspace
     from chainrule.optimizers import OPTIMIZERS as OPTIMIZERS
+    from chainrule.prediction import Predictor as Predictor
     from chainrule.schedules import SCHEDULES as SCHEDULES
     from chainrule.steps import DivergenceError as DivergenceError
     from chainrule.training import Epoch as Epoch
@@ -53,6 +54,7 @@ HOMES = {
     "ModelFileError": "checkpoint",
     "Network": "network",
     "OPTIMIZERS": "optimizers",
+    "Predictor": "prediction",
     "SCHEDULES": "schedules",
     "Workspace": "network",
     "evaluate": "training",
@@ -66,7 +68,7 @@ HOMES = {
 
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
-__all__ += ["ModelFileError", "Network", "Workspace", "evaluate", "gradcheck", "load"]
+__all__ += ["ModelFileError", "Network", "Predictor", "Workspace", "evaluate", "gradcheck", "load"]
 __all__ += ["load_network", "save", "train"]
 
 

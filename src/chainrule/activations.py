@@ -160,9 +160,18 @@ def _gated_backward(dA: Matrix, B: Matrix, S: Matrix, scratch: Matrix) -> Matrix
 
 def softmax(Z: Matrix, out: Matrix) -> Matrix:
     """A = exp(Z) / sum(exp(Z)) along each row, shifted by the row's own maximum."""
+    if len(Z) == 1:
+        return _softmax_row(Z, out)
     np.subtract(Z, np.maximum.reduce(Z, axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
     return np.divide(out, np.add.reduce(out, axis=1, keepdims=True), out=out)
+
+
+def _softmax_row(Z: Matrix, out: Matrix) -> Matrix:
+    """A single row: Python finds the maximum and the sum of ten numbers in 1 us, NumPy in 5."""
+    np.subtract(Z, max(Z[0].tolist()), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, float(sum(out[0].tolist())), out=out)
 
 
 def softmax_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Matrix) -> Matrix:

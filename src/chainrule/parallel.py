@@ -108,3 +108,14 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     """Within the `with` statement, BLAS does each product on the core that asked for it."""
     limit: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limit
+
+
+def describe_blas() -> str:
+    """Which BLAS multiplies, with which kernel, on how many threads; for people."""
+    for pool in _controller().select(user_api="blas").info():
+        kernel = pool.get("architecture") or "unnamed"
+        return (
+            f"{pool['internal_api']} {pool.get('version')}, kernel {kernel}, "
+            f"{pool['num_threads']} threads"
+        )
+    return "an unknown BLAS"

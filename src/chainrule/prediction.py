@@ -8,20 +8,19 @@ once, so that a layer is a product, a sum and a tanh:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.activations import ACTIVATIONS
+from chainrule.activations import ACTIVATIONS, Activation
 from chainrule.arrays import Array, Float
 from chainrule.network import Network
 
-ROWS = 512
+ROWS = 1024
 """Rows that go through the network at a time: their activations stay in the cache."""
 
-Layer: TypeAlias = tuple[Array, Array, Callable[[Array, Array], Array], bool]
-"""(W, b, activation, whether it may overwrite its input)"""
+Layer: TypeAlias = tuple[Array, Array, Activation]
+"""(W, b, activation)"""
 
 
 class Predictor:
@@ -36,6 +35,7 @@ class Predictor:
         self.classes = network.widths[-1]
         self.dtype = network.dtype
         self._layers = folded(network)
+        self._link = ACTIVATIONS[network.link]
 
     def __call__(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
         """The probability of each class for each row of X, (N, K).
@@ -48,19 +48,25 @@ class Predictor:
                 f"X has shape {X.shape}: the network takes {self.inputs} inputs, "
                 f"so give (N, {self.inputs}), one example a row"
             )
-        if len(X) <= ROWS:
-            return self._rows(X)
+        if len(X) == 1:
+            return self._probabilities(self._through(X[0])[None])
         probabilities = np.empty((len(X), self.classes), self.dtype)
         for start in range(0, len(X), ROWS):
-            probabilities[start : start + ROWS] = self._rows(X[start : start + ROWS])
+            rows = slice(start, start + ROWS)
+            probabilities[rows] = self._probabilities(self._through(X[rows]))
         return probabilities
 
-    def _rows(self, A: Array) -> Array:
-        for W, b, activation, in_place in self._layers:
-            Z = A @ W
+    def _through(self, A: Array) -> Array:
+        """The last layer's outputs for rows of inputs; or for one vector, 1 us a layer sooner."""
+        for W, b, activation in self._layers:
+            Z = A.dot(W)
             np.add(Z, b, Z)
-            A = activation(Z, Z if in_place else np.empty_like(Z))
+            A = activation.forward(Z, Z if activation.in_place else np.empty_like(Z))
         return A
+
+    def _probabilities(self, outputs: Array) -> Array:
+        link = self._link
+        return link.forward(outputs, outputs if link.in_place else np.empty_like(outputs))
 
 
 def folded(network: Network) -> list[Layer]:
@@ -77,9 +83,5 @@ def folded(network: Network) -> list[Layer]:
         if halve:
             W /= 2
             b /= 2
-        row = ACTIVATIONS["tanh" if halve else layer.activation]
-        layers.append((W, b, row.forward, row.in_place))
-    W, b, activation, in_place = layers[-1]
-    link = ACTIVATIONS[network.link]
-    layers[-1] = (W, b, lambda Z, out: link.forward(activation(Z, out), out), in_place)
+        layers.append((W, b, ACTIVATIONS["tanh" if halve else layer.activation]))
     return layers

@@ -51,7 +51,11 @@ class Settings:
     examples: int = 0
     """Train on the first so many examples; 0: all."""
     shuffle: bool = True
+    threads: int = 0
+    """Cores to use at most; 0: all. Another number rounds differently."""
     dtype: str = "float32"
+    compiled: bool = False
+    """Steps in machine code by numba: for small batches and plain SGD."""
     seed: int = 0
     pixel_divisor: int = 255
     """Inputs are the bytes of the image divided by this."""

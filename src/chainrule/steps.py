@@ -7,11 +7,13 @@ gradient of a batch is the mean of its shares' gradients, weighted by their rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import isfinite
 
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int, aligned_zeros
+from chainrule.compiled import CompiledStep
 from chainrule.data.batches import Gather, Rows, count, parts_of
 from chainrule.losses import LossFunction, l2_penalty
 from chainrule.network import Network, Workspace, Workspaces
@@ -92,6 +94,7 @@ class Stepper:
         crew: Crew,
         l2: float,
         max_norm: float | None,
+        compiled: CompiledStep | None = None,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
@@ -99,42 +102,63 @@ class Stepper:
         self.crew = crew
         self.l2 = l2
         self.max_norm = max_norm
+        self.compiled = compiled
         self.step = 0
         self.workers = [Worker(network, Gather(*examples), loss) for _ in range(crew.size)]
         self.kept = network.parameters.copy()
+        """The weights that the last KEEP_EVERY-th good step started from."""
+        self.candidate = self.kept.copy()
         self.scratch = np.zeros(network.weights_end if l2 else 0, network.dtype)
 
     def epoch(self, batches: Iterator[Rows], stop: Callable[[], bool]) -> float | None:
         """The mean loss over the batches; None if stopped on the way."""
-        network, total, examples = self.network, 0.0, 0
+        total, examples = 0.0, 0
+        take_step = partial(self.take_compiled_step, self.compiled) if self.compiled else self.take_step
         # An overflow is no news while the loss is watched: it is reported below, once, in words.
         ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
         with one_blas_thread(), ignored:
             for rows in batches:
                 if stop():
                     return None
-                loss, gradient = self.backpropagate(rows)
-                if self.l2:
-                    weights = slice(network.weights_end)
-                    loss += l2_penalty(
-                        network.parameters[weights], gradient[weights], self.l2, self.scratch
-                    )
-                if not isfinite(loss):
-                    raise self._diverged(loss)
-                if self.step % KEEP_EVERY == 0:
-                    np.copyto(self.kept, network.parameters)
-                if self.max_norm:
-                    clip(gradient, self.max_norm)
-                rate = self.schedule(self.step)
-                self.optimizer.step(network.parameters, gradient, rate, self.crew)
+                loss = take_step(rows)
                 self.step += 1
                 total += loss * count(rows)
                 examples += count(rows)
             # No batch follows the last step to tell whether it went too far: ask the weights.
-            parameters = network.parameters
+            parameters = self.network.parameters
             if not isfinite(float(np.dot(parameters, parameters))):
                 raise self._diverged(loss)
         return total / examples
+
+    def take_step(self, rows: Rows) -> float:
+        """One batch forward and backward, one step downhill; returns its loss before the step."""
+        parameters = self.network.parameters
+        loss, gradient = self.backpropagate(rows)
+        if self.l2:
+            weights = slice(self.network.weights_end)
+            loss += l2_penalty(parameters[weights], gradient[weights], self.l2, self.scratch)
+        if not isfinite(loss):
+            raise self._diverged(loss)
+        if self.step % KEEP_EVERY == 0:
+            np.copyto(self.kept, parameters)
+        if self.max_norm:
+            clip(gradient, self.max_norm)
+        self.optimizer.step(parameters, gradient, self.schedule(self.step), self.crew)
+        return loss
+
+    def take_compiled_step(self, compiled: CompiledStep, rows: Rows) -> float:
+        """The same in machine code, which leaves the weights alone if the loss is not finite."""
+        parameters = self.network.parameters
+        keep = self.step % KEEP_EVERY == 0
+        if keep:
+            np.copyto(self.candidate, parameters)
+        loss = compiled(*self.workers[0].gather(rows), self.schedule(self.step))
+        if not isfinite(loss):
+            self.workers[0].share(rows, count(rows))  # for the activations that _diverged looks at
+            raise self._diverged(loss)
+        if keep:
+            self.kept, self.candidate = self.candidate, self.kept
+        return loss
 
     def backpropagate(self, rows: Rows) -> tuple[float, Float[Array, " P"]]:
         """(mean loss, gradient) of one batch, each worker of the crew with its share."""

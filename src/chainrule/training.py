@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int
+from chainrule.compiled import CompiledStep, supports
 from chainrule.data.batches import Gather, batch_rows
 from chainrule.losses import LOSSES, LossFunction, check_labels
 from chainrule.network import Network, Workspaces
@@ -71,6 +72,7 @@ def train(
     label_smoothing: float = 0.0,
     max_norm: float | None = None,
     threads: int | None = None,
+    compiled: bool = False,
     stop: Callable[[], bool] = never,
 ) -> Iterator[Epoch]:
     """Trains `network` in place; yields an Epoch after each pass over the examples.
@@ -85,10 +87,11 @@ def train(
     max_norm        the gradient is shortened to this length where it is longer
     threads         cores to use at most; None: all that BLAS would. Small batches use one whatever
                     is said here. Another number rounds differently, as the sums are others
+    compiled        whole steps in machine code, for small batches and plain SGD; needs numba
     stop            asked before each step; True ends training there
 
     Raises ValueError if data and network do not fit, DivergenceError when the loss is no longer
-    finite: the network then holds the last good weights.
+    finite: the network then holds the last good weights, ImportError for `compiled` without numba.
     """
     for pair in (examples, validation):
         if pair is not None:
@@ -101,7 +104,18 @@ def train(
             network.parameters.size, network.dtype, decayed=network.weights_end
         )
     schedule = learning_rate if isinstance(learning_rate, Schedule) else Schedule(learning_rate)
-    with Crew(crew_size(network, min(batch_size, len(examples[1])), threads)) as crew:
+    step = None
+    if compiled:
+        if l2 or max_norm or not supports(network, str(loss), optimizer):
+            raise ValueError(
+                "compiled=True: it knows sgd without momentum, l2, weight decay and max_norm, the "
+                "cross-entropies, and relu, tanh and sigmoid in the hidden layers; leave it out"
+            )
+        rows = min(batch_size, len(examples[1]))
+        step = CompiledStep(
+            network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
+        )
+    with Crew(1 if compiled else crew_size(network, min(batch_size, len(examples[1])), threads)) as crew:
         stepper = Stepper(
             network,
             examples,
@@ -111,6 +125,7 @@ def train(
             crew=crew,
             l2=l2,
             max_norm=max_norm,
+            compiled=step,
         )
         best, best_loss, waited = network.parameters.copy(), inf, 0
         try:

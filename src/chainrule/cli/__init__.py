@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import typer
@@ -11,6 +12,7 @@ from chainrule import __version__
 from chainrule.cli.data import data
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.gradcheck import gradcheck
+from chainrule.cli.kernel import choose_kernel, read_cpuinfo
 from chainrule.cli.predict import predict
 from chainrule.cli.reproduce import reproduce
 from chainrule.cli.train import train
@@ -44,6 +46,8 @@ def _options(
 
 def main() -> None:
     """Runs a command; a user's mistake ends in one line on stderr and an exit code of 1 or 2."""
+    # Before anything of ours loads NumPy, and OpenBLAS with it.
+    choose_kernel(os.environ, read_cpuinfo())
     from chainrule.checkpoint import ModelFileError
     from chainrule.data.dataset import DataError
     from chainrule.settings import ConfigError

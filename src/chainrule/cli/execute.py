@@ -11,6 +11,7 @@ from chainrule.cli import runs
 from chainrule.cli.console import interruptible, note, print_json
 from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
+from chainrule.parallel import describe_blas
 from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
 from chainrule.steps import DivergenceError
@@ -27,6 +28,8 @@ class Request:
     origin: runs.Origin
     run: str
     offline: bool
+    pictures: bool
+    verbose: bool
 
 
 def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_json: bool) -> int:
@@ -42,6 +45,8 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
         folder, job.settings, data, recipe=request.recipe,
         origin=request.origin,
     )  # fmt: skip
+    if request.verbose:
+        say(describe_blas())
     say(f"{len(job.train[1]):,} images to train on: {data.source}")
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
     history, ending, failure = _train(job, quiet=quiet)
@@ -56,7 +61,7 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
     )
     save(model, folder / "model.safetensors")
     found = assess(model, *data.test)
-    if ending == "finished":
+    if ending == "finished" and request.pictures:
         draw(folder, model, data, found, history)
     result = {
         "recipe": request.recipe,

@@ -25,7 +25,7 @@ def _option(help_text: str, metavar: str | None = None) -> Any:
 
 
 def train(
-    recipe: Annotated[str, _option("fast, or an article's name; see reproduce.")] = "",
+    recipe: Annotated[str, _option("fast, sprint, or an article's name; see reproduce.")] = "",
     config: Annotated[Path | None, _option("A TOML file of settings.", "FILE")] = None,
     data: Source = "mnist",
     test_data: TestSource = "",
@@ -64,6 +64,14 @@ def train(
         bool | None, typer.Option(help="Another order in each epoch, or that of the file.")
     ] = None,
     dtype: Annotated[str | None, _option("float32 or float64.")] = None,
+    threads: Annotated[int | None, _option("Cores to use at most; 0: all.")] = None,
+    compiled: Annotated[
+        bool | None, typer.Option(help="Small batches in machine code; needs numba.")
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name BLAS, its kernel and its threads.")
+    ] = False,
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -100,6 +108,8 @@ def train(
         "examples": examples,
         "shuffle": shuffle,
         "dtype": dtype,
+        "threads": threads,
+        "compiled": compiled,
     }
     settings, asked_for = combine(recipe, file=config, flags=flags)
     request = Request(
@@ -109,6 +119,8 @@ def train(
         origin=Origin(data, test_data, names(classes)),
         run=run,
         offline=offline,
+        pictures=pictures,
+        verbose=verbose,
     )
     raise typer.Exit(execute(request, say=silence if quiet else note, quiet=quiet, as_json=json))
 
