@@ -182,6 +182,20 @@ def test_a_step_takes_the_cores_that_it_is_worth(monkeypatch: pytest.MonkeyPatch
     assert crew_size(article, 10**9, None) == cores()
 
 
+@pytest.mark.parametrize(("batch_size", "threads"), [(10, 1), (11, 1), (ROWS, 2), (10_000, 2)])
+def test_it_is_the_largest_batch_there_is_that_counts(
+    batch_size: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, examples, _ = problem()
+    # All 22 examples are worth two cores, not more, whatever the batch size says.
+    monkeypatch.setattr(chainrule.steps, "WORK_PER_CORE", network.weights_end * ROWS // 2)
+    before = {*threading.enumerate()}
+    epochs = train(network, examples, rng=None, batch_size=batch_size, threads=8)
+    next(epochs)
+    assert len({*threading.enumerate()} - before) == threads - 1
+    epochs.close()
+
+
 def runaway(**settings: Any) -> tuple[Network, bytes, DivergenceError]:
     """(a network, its first weights, how it diverged at once): layer 2 cannot bear a large input"""
     rng = np.random.default_rng(0)

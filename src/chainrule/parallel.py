@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import cache, partial
+from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
@@ -94,6 +95,7 @@ ALONE = Crew(1)
 
 @cache
 def _controller() -> ThreadpoolController:
+    import_module("numpy")  # and BLAS with it, so that there is something to control
     return ThreadpoolController()
 
 

@@ -63,6 +63,8 @@ class Worker:
         if len(shares) > 1:
             np.copyto(self.total, gradient)
             for rows in shares[1:]:
+                if not isfinite(loss):
+                    break  # with the workspace that shows where it happened
                 more, gradient = self.share(rows, examples)
                 loss += more
                 np.add(self.total, gradient, out=self.total)
@@ -113,7 +115,9 @@ class Stepper:
     def epoch(self, batches: Iterator[Rows], stop: Callable[[], bool]) -> float | None:
         """The mean loss over the batches; None if stopped on the way."""
         total, examples = 0.0, 0
-        take_step = partial(self.take_compiled_step, self.compiled) if self.compiled else self.take_step
+        take_step = self.take_step
+        if self.compiled:
+            take_step = partial(self.take_compiled_step, self.compiled)
         # An overflow is no news while the loss is watched: it is reported below, once, in words.
         ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
         with one_blas_thread(), ignored:

@@ -104,18 +104,13 @@ def train(
             network.parameters.size, network.dtype, decayed=network.weights_end
         )
     schedule = learning_rate if isinstance(learning_rate, Schedule) else Schedule(learning_rate)
+    rows = min(batch_size, len(examples[1]))
     step = None
     if compiled:
-        if l2 or max_norm or not supports(network, str(loss), optimizer):
-            raise ValueError(
-                "compiled=True: it knows sgd without momentum, l2, weight decay and max_norm, the "
-                "cross-entropies, and relu, tanh and sigmoid in the hidden layers; leave it out"
-            )
-        rows = min(batch_size, len(examples[1]))
-        step = CompiledStep(
-            network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
-        )
-    with Crew(1 if compiled else crew_size(network, min(batch_size, len(examples[1])), threads)) as crew:
+        if l2 or max_norm:
+            raise ValueError("compiled=True knows neither l2 nor max_norm: leave one of them out")
+        step = compiled_step(network, loss, optimizer, label_smoothing, rows)
+    with Crew(1 if step else crew_size(network, rows, threads)) as crew:
         stepper = Stepper(
             network,
             examples,
@@ -155,6 +150,22 @@ def train(
         finally:
             if patience is not None and best_loss < inf:
                 np.copyto(network.parameters, best)
+
+
+def compiled_step(
+    network: Network,
+    loss: str | LossFunction,
+    optimizer: Optimizer,
+    label_smoothing: float,
+    batch_size: int,
+) -> CompiledStep:
+    """The step in machine code; ValueError for what it does not know, ImportError without numba."""
+    if not isinstance(loss, str) or not supports(network, loss, optimizer):
+        raise ValueError(
+            "compiled=True knows sgd without momentum and weight decay, the two cross-entropies by "
+            "name, and relu, tanh and sigmoid in hidden layers: leave it out for anything else"
+        )
+    return CompiledStep(network, loss=loss, label_smoothing=label_smoothing, batch_size=batch_size)
 
 
 def evaluate(
