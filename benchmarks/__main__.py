@@ -31,7 +31,7 @@ from benchmarks.report import (
 from benchmarks.turns import Contenders, take_turns
 from benchmarks.work import WORKS, Data, Work
 
-REPEATS = 7
+REPEATS = 5
 QUICK_REPEATS, QUICK_IMAGES = 2, 6_400
 SLOW_TO_START = {"torch.compile"}
 """Left out of a quick look: compiling takes longer than the work."""

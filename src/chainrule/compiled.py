@@ -40,10 +40,9 @@ class CompiledStep:
         A, D = (tuple(np.zeros((batch_size, n), self._type) for n in widths) for _ in "AD")
         self._X, self._y = A[0], np.zeros(batch_size, np.int64)
         kinds = tuple(KINDS.index(layer.activation) for layer in network.layers)
-        scratch = (np.zeros(max(batch_size, *widths) + 3, t) for t in (np.int64, self._type))
         off = label_smoothing / widths[-1]
         targets = 1 - label_smoothing + off, off, loss == LOSSES[0]
-        self._rest = tuple(network.W), tuple(network.b), A, D, kinds, *scratch, *targets
+        self._rest = tuple(network.W), tuple(network.b), A, D, kinds, *targets
 
     def __call__(self, X: Float[Array, "N n"], y: Int[Array, " N"], learning_rate: float) -> float:
         """Moves the parameters one step, or not at all if the loss is not finite; the mean loss."""
@@ -61,55 +60,40 @@ def _compiled() -> Any:
         raise ImportError("numba is missing: pip install 'chainrule[compiled]'") from None
     # Sums may be reordered into vectors, but nan stays nan: divergence is seen by it.
     settings: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}
-    for part in (_add_four, _nonzero, _forward, _measure, _backward):
-        globals()[part.__name__] = njit(forceinline=part is _add_four, **settings)(part)
+    for part in (_forward, _measure, _backward):
+        globals()[part.__name__] = njit(**settings)(part)
     return njit(cache=True, nogil=True, **settings)(_step)
 
 
 @no_type_check
-def _step(y, r, W, b, A, D, kinds, used, values, on, off, softmax):
+def _step(y, r, W, b, A, D, kinds, on, off, softmax):
     N, last = len(y), len(W) - 1
     for k in range(last + 1):
-        _forward(A[k][:N], W[k], b[k], A[k + 1], kinds[k], used, values)
+        _forward(A[k][:N], W[k], b[k], A[k + 1], kinds[k])
     loss = _measure(A[last + 1][:N], y, D[last + 1], on, off, softmax)
     if isfinite(loss):
         for k in range(last, -1, -1):
             kind = kinds[k - 1] if k else 0
-            _backward(A[k][:N], W[k], b[k], D[k + 1], D[k], kind, r, used, values)
+            _backward(A[k][:N], W[k], b[k], D[k + 1], D[k], kind, r)
     return loss
 
 
 @no_type_check
-def _add_four(total, rows, used, values, s, scale):
-    a, b, c, d = used[s], used[s + 1], used[s + 2], used[s + 3]
-    t, u = scale * values[s], scale * values[s + 1]
-    v, w = scale * values[s + 2], scale * values[s + 3]
-    for k in range(len(total)):
-        total[k] += t * rows[a, k] + u * rows[b, k] + v * rows[c, k] + w * rows[d, k]
-
-
-@no_type_check
-def _nonzero(a, used, values):
-    """How many of `a` are not zero; where, and which, each filled up with three zeros."""
-    n = 0
-    for j in range(len(a)):
-        used[n], values[n] = j, a[j]
-        n += a[j] != 0
-    for j in range(n, n + 3):
-        used[j], values[j] = 0, 0
-    return n
-
-
-@no_type_check
-def _forward(A, W, b, Z, kind, used, values):
+def _forward(A, W, b, Z, kind):
+    """Row j of W is fetched once, for all examples whose input j is not 0."""
     for i in range(len(A)):
-        z = Z[i]
-        z[:] = b
-        for s in range(0, _nonzero(A[i], used, values), 4):
-            _add_four(z, W, used, values, s, b.dtype.type(1))
-        for k in range(len(z) if kind else 0):
-            a = z[k]
-            z[k] = 1 / (1 + exp(-a)) if kind == 1 else tanh(a) if kind == 2 else 0 if a < 0 else a
+        for k in range(len(b)):
+            Z[i, k] = b[k]
+    for j in range(len(W)):
+        for i in range(len(A)):
+            a = A[i, j]
+            if a != 0:
+                for k in range(len(b)):
+                    Z[i, k] += a * W[j, k]
+    for i in range(len(A) if kind else 0):
+        for k in range(len(b)):
+            a = Z[i, k]
+            Z[i, k] = 1 / (1 + exp(-a)) if kind == 1 else tanh(a) if kind == 2 else max(a, 0 * a)
 
 
 @no_type_check
@@ -133,7 +117,7 @@ def _measure(Z, y, D, on, off, softmax):
 
 
 @no_type_check
-def _backward(A, W, b, D, dA, kind, r, used, values):
+def _backward(A, W, b, D, dA, kind, r):
     """Each row of W is used for dA, and then moved, while it is in the cache; r is -rate."""
     for j in range(len(W)):
         for i in range(len(A) if kind else 0):
@@ -142,8 +126,11 @@ def _backward(A, W, b, D, dA, kind, r, used, values):
                 total += D[i, k] * W[j, k]
             slope = a * (1 - a) if kind == 1 else 1 - a * a if kind == 2 else 1.0 if a > 0 else 0.0
             dA[i, j] = total * slope
-        for s in range(0, _nonzero(A[:, j], used, values), 4):
-            _add_four(W[j], D, used, values, s, r)
+        for i in range(len(A)):
+            a = r * A[i, j]
+            if a != 0:
+                for k in range(len(b)):
+                    W[j, k] += a * D[i, k]
     for i in range(len(A)):
         for k in range(len(b)):
             b[k] += r * D[i, k]

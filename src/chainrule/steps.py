@@ -27,7 +27,7 @@ KEEP_EVERY = 100
 SHARE_ROWS = 1024
 """Rows that go through the network at a time; what they need stays in the cache."""
 
-WORK_PER_CORE = 5_000_000
+WORK_PER_CORE = 10_000_000
 """Weights times rows of a share that are worth a second core: below, handing over costs more."""
 
 
