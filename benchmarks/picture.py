@@ -18,9 +18,9 @@ def draw(rows: Sequence[Row], path: Path, *, caption: str) -> None:
     """Writes the picture of all rows that have a peer and a ratio."""
     shown = [row for row in rows if row.peer not in ("bound", "sgemm")]
     works = [work for work in WORKS if any(row.work == work.name for row in shown)]
-    height = 0.2 * len(shown) + 0.36 * len(works) + 1.1
+    height = 0.2 * len(shown) + 0.36 * len(works) + 1.3
     figure = Figure((8.2, height), dpi=150, facecolor="white")
-    axes = figure.add_axes((0.16, 0.5 / height, 0.8, 1 - 1.25 / height))
+    axes = figure.add_axes((0.16, 0.5 / height, 0.8, 1 - 1.4 / height))
     y, ticks, names = 0.0, [], []
     for work in works:
         axes.text(TICKS[0], y, f"{work.name}  {work.title}", color=INK, size=8.5, va="center",

@@ -34,6 +34,7 @@ SAME_FLOOR = {
     ("products", "arrays"),
     ("steps", "compiled"),
     ("training", "steps"),
+    ("training", "compiled"),
     ("settings", "quirks"),
     ("recipes", "settings"),
     ("recipes", "quirks"),

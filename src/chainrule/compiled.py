@@ -8,6 +8,7 @@ forward nor in the update of its weights: 81 % of MNIST's pixels are. No gradien
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from math import exp, isfinite, log, log1p, tanh
 from typing import Any, no_type_check
 
@@ -27,6 +28,20 @@ def supports(network: Network, loss_name: str, optimizer: Optimizer) -> bool:
     *hidden, output = (layer.activation for layer in network.layers)
     plain = type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
     return plain and loss_name in LOSSES and output == KINDS[0] and {*hidden} <= {*KINDS[1:]}
+
+
+def objection(
+    network: Network, loss: object, optimizer: Optimizer, *, l2: float, max_norm: float | None
+) -> str:
+    """Why there can be no CompiledStep for these, for people; empty: there can be one."""
+    if find_spec("numba") is None:
+        return "numba is missing: pip install 'chainrule[compiled]'"
+    if l2 or max_norm or not isinstance(loss, str) or not supports(network, loss, optimizer):
+        return (
+            "the compiled step knows sgd without momentum, l2, weight decay and max_norm, the two "
+            "cross-entropies, and relu, tanh and sigmoid in hidden layers: leave it out for others"
+        )
+    return ""
 
 
 class CompiledStep:

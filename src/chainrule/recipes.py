@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arrays import Array
+from chainrule.compiled import objection
 from chainrule.data.dataset import Dataset
 from chainrule.losses import LOSSES, LossFunction
 from chainrule.network import Network
@@ -189,6 +190,12 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     optimizer = make(network.parameters.size, network.dtype, decayed=network.weights_end)
     if settings.scalar_bias_gradient:
         optimizer = ScalarBiasGradient(optimizer, network)
+    if settings.compiled:
+        reason = objection(
+            network, settings.loss, optimizer, l2=settings.l2, max_norm=settings.max_norm
+        )
+        if reason:
+            raise ConfigError(f"compiled = true: {reason}")
     return Job(
         settings=settings,
         network=network,

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int
-from chainrule.compiled import CompiledStep, supports
+from chainrule.compiled import CompiledStep, objection
 from chainrule.data.batches import Gather, batch_rows
 from chainrule.losses import LOSSES, LossFunction, check_labels
 from chainrule.network import Network, Workspaces
@@ -91,7 +91,7 @@ def train(
     stop            asked before each step; True ends training there
 
     Raises ValueError if data and network do not fit, DivergenceError when the loss is no longer
-    finite: the network then holds the last good weights, ImportError for `compiled` without numba.
+    finite: the network then holds the last good weights.
     """
     for pair in (examples, validation):
         if pair is not None:
@@ -107,9 +107,12 @@ def train(
     rows = min(batch_size, len(examples[1]))
     step = None
     if compiled:
-        if l2 or max_norm:
-            raise ValueError("compiled=True knows neither l2 nor max_norm: leave one of them out")
-        step = compiled_step(network, loss, optimizer, label_smoothing, rows)
+        reason = objection(network, loss, optimizer, l2=l2, max_norm=max_norm)
+        if reason:
+            raise ValueError(reason)
+        step = CompiledStep(
+            network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
+        )
     with Crew(1 if step else crew_size(network, rows, threads)) as crew:
         stepper = Stepper(
             network,
@@ -150,22 +153,6 @@ def train(
         finally:
             if patience is not None and best_loss < inf:
                 np.copyto(network.parameters, best)
-
-
-def compiled_step(
-    network: Network,
-    loss: str | LossFunction,
-    optimizer: Optimizer,
-    label_smoothing: float,
-    batch_size: int,
-) -> CompiledStep:
-    """The step in machine code; ValueError for what it does not know, ImportError without numba."""
-    if not isinstance(loss, str) or not supports(network, loss, optimizer):
-        raise ValueError(
-            "compiled=True knows sgd without momentum and weight decay, the two cross-entropies by "
-            "name, and relu, tanh and sigmoid in hidden layers: leave it out for anything else"
-        )
-    return CompiledStep(network, loss=loss, label_smoothing=label_smoothing, batch_size=batch_size)
 
 
 def evaluate(

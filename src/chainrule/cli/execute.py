@@ -11,10 +11,10 @@ from chainrule.cli import runs
 from chainrule.cli.console import interruptible, note, print_json
 from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
-from chainrule.parallel import describe_blas
+from chainrule.parallel import cores, describe_blas
 from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
-from chainrule.steps import DivergenceError
+from chainrule.steps import DivergenceError, crew_size
 from chainrule.training import Epoch
 
 
@@ -46,7 +46,9 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
         origin=request.origin,
     )  # fmt: skip
     if request.verbose:
-        say(describe_blas())
+        size = job.settings.batch_size or len(job.train[1])
+        used = crew_size(job.network, size, job.settings.threads or None)
+        say(f"{describe_blas()}; each step on {used} of {cores()} cores")
     say(f"{len(job.train[1]):,} images to train on: {data.source}")
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
     history, ending, failure = _train(job, quiet=quiet)
