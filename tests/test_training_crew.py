@@ -175,8 +175,8 @@ def test_a_step_takes_the_cores_that_it_is_worth(monkeypatch: pytest.MonkeyPatch
     article = Network.dense([784, 128, 64, 10], rng=np.random.default_rng(0))
     assert crew_size(article, 10, None) == crew_size(article, 10, 8) == 1
     assert crew_size(article, 1, 0) == 1
-    # 109,184 weights with their gaps: 46 rows of them are 5 million.
-    assert [crew_size(article, rows, 8) for rows in (45, 91, 92, 137, 138)] == [1, 1, 2, 2, 3]
+    # 109,184 weights with their gaps: 92 rows of them are 10 million.
+    assert [crew_size(article, rows, 8) for rows in (91, 183, 184, 274, 275)] == [1, 1, 2, 2, 3]
     assert crew_size(article, 10_000, 8) == 8
     assert crew_size(article, 10_000, 1) == 1
     assert crew_size(article, 10**9, None) == cores()
