@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import chainrule as cr
-from benchmarks.growth import as_dicts, costs
+from benchmarks.growth import costs
 from benchmarks.machine import cores, machine, versions
 from benchmarks.picture import draw
 from benchmarks.report import (
@@ -105,7 +106,7 @@ def main(
                     )
                     rows += rows_of(work, measured, images=images)
         if not wanted or "growth" in wanted:
-            growth = as_dicts(costs(folder, quick=quick, say=say))
+            growth = [asdict(cost) for cost in costs(folder, quick=quick, say=say)]
     result = as_json(rows, machine=machine(), versions=versions(), growth=growth)
     if write:
         write_all(write, rows, result)

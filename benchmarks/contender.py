@@ -1,4 +1,4 @@
-"""One contender in a process of its own: python -m benchmarks.contender PEER THREADS FOLDER.
+"""One contender in a process of its own: python -m benchmarks.contender PEER THREADS.
 
 It reads one JSON object a line from stdin and answers with one a line on stdout:
 {"prepare": "T1"} -> {"ready": true}      {"run": true} -> {"seconds": 0.61}

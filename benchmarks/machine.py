@@ -6,9 +6,10 @@ import os
 import platform
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from threadpoolctl import threadpool_info
+
+from chainrule.cli.kernel import read_cpuinfo
 
 PACKAGES = ("chainrule", "numpy", "torch", "jax", "scikit-learn", "onnxruntime")
 
@@ -45,9 +46,7 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    for line in read_cpuinfo().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -60,7 +60,9 @@ def rows_of(work: Work, measured: Sequence[Measured], *, images: int) -> list[Ro
         peak = Measured("sgemm", control.threads, [operations / FLOPS * s for s in control.seconds])
         rows.append(_row(work, ours, peak, work.goals["sgemm"], share))
     if "" in work.goals:
-        rows.append(_bound(work, ours, work.goals[""]))
+        # A goal in seconds of our own: the bound takes the place of a peer.
+        bound = Measured("bound", ours.threads, [work.goals[""]])
+        rows.append(_row(work, ours, bound, 1.0, None))
     return rows
 
 
@@ -88,11 +90,6 @@ def _row(
         accuracy=(_finite(ours.accuracy), _finite(theirs.accuracy)),
         share_of_peak=share,
     )
-
-
-def _bound(work: Work, ours: Measured, bound: float) -> Row:
-    """A goal in seconds of our own: the bound takes the place of a peer."""
-    return _row(work, ours, Measured("bound", ours.threads, [bound]), 1.0, None)
 
 
 def _finite(value: float) -> float | None:

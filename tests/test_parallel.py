@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +11,7 @@ import pytest
 
 import chainrule.parallel
 from chainrule.parallel import ALONE, Crew
+from processes import answer
 
 PATIENCE = 60
 """Seconds until a test that hangs is given up; none of them takes one."""
@@ -171,20 +168,6 @@ def test_the_threads_end_with_the_with_statement(ending: str) -> None:
 def test_a_crew_of_nobody_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"a crew of {size}: it takes at least one worker"):
         Crew(size)
-
-
-def answer(code: str, **env: str) -> Any:
-    """What the code prints, in a process where BLAS is NumPy's alone and as the variables say."""
-    source = Path(chainrule.parallel.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(source), **env},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 LIMIT = """

@@ -5,14 +5,9 @@ Counted, not timed, in a process of its own, without the checks of shapes that t
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-import chainrule.training
+from processes import answer
 
 FORWARD_AND_BACKWARD = 2 + (3 + 3) + 1 + (3 + 3 + 2)
 """Of three layers: 2 calls gather the batch, 3 products and 3 sums lead forward, 1 weighs the
@@ -155,16 +150,7 @@ Costs = dict[str, tuple[int, dict[str, int]]]
 
 @pytest.fixture(scope="module")
 def costs() -> Costs:
-    source = Path(chainrule.training.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", COUNT],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(source), "OPENBLAS_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    found: Costs = json.loads(done.stdout)
+    found: Costs = answer(COUNT, OPENBLAS_NUM_THREADS="1")
     return found
 
 

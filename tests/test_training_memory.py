@@ -5,15 +5,9 @@ Measured in a process of its own, without the checks of shapes that the tests sw
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import chainrule.training
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array
 from chainrule.losses import LOSSES, Buffers
@@ -21,6 +15,7 @@ from chainrule.network import Network, Workspace
 from chainrule.optimizers import OPTIMIZERS
 from chainrule.parallel import ALONE, Crew
 from chainrule.training import train
+from processes import answer
 
 LIMIT = 48 * 1024
 """Bytes a worker. NumPy's own buffer for broadcasting takes 33 KiB, whatever the sizes; anything
@@ -111,16 +106,7 @@ print(json.dumps(found))
 @pytest.fixture(scope="module")
 def peaks() -> dict[str, int]:
     """Bytes allocated at the worst moment of a few steps, by what they were made of."""
-    source = Path(chainrule.training.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", MEASURE],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(source), "OPENBLAS_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    measured: dict[str, int] = json.loads(done.stdout)
+    measured: dict[str, int] = answer(MEASURE, OPENBLAS_NUM_THREADS="1")
     return measured
 
 

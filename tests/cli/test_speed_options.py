@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.checkpoint import load_model
+from conftest import oracle
 
 SGD = ("--layers", "784,16,10", "--optimizer", "sgd", "--batch-size", 10, "--epochs", 1)
 
@@ -32,7 +33,7 @@ def test_without_pictures_a_run_has_everything_but_them(chainrule, few, tmp_path
 
 
 def test_the_compiled_step_trains_the_same_network(chainrule, few, tmp_path) -> None:
-    pytest.importorskip("numba", reason="numba is not installed")
+    oracle("numba")
     for name, options in (("numpy", ()), ("compiled", ("--compiled",))):
         done = chainrule("train", "--data", few, *SGD, "--no-pictures", "--run", name, *options)
         assert done.code == 0, done.err
@@ -50,7 +51,7 @@ def test_the_compiled_step_trains_the_same_network(chainrule, few, tmp_path) -> 
 def test_what_the_compiled_step_does_not_know_is_refused_in_one_line(
     chainrule, few, options
 ) -> None:
-    pytest.importorskip("numba", reason="numba is not installed")
+    oracle("numba")
     done = chainrule("train", "--data", few, *SGD, "--compiled", *options)
     assert done.code == 2
     assert "compiled = true: the compiled step knows sgd without momentum" in done.err
