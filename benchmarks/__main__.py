@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 import chainrule as cr
 from benchmarks.growth import costs
@@ -31,6 +29,7 @@ from benchmarks.report import (
 )
 from benchmarks.turns import Contenders, take_turns
 from benchmarks.work import WORKS, Data, Work
+from chainrule.cli.console import print_table
 
 REPEATS = 5
 QUICK_REPEATS, QUICK_IMAGES = 2, 6_400
@@ -113,14 +112,10 @@ def main(
     if as_object:
         print(json.dumps(result))
         return
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(described(result))
-    for headings, lines in ((HEADINGS, map(cells, rows)), (GROWTH, map(growth_cells, growth))):
-        table = Table(*headings, box=None)
-        for line in lines:
-            table.add_row(*line)
-        if table.row_count:
-            console.print(table)
+    if rows:
+        print_table(described(result), HEADINGS, [cells(row) for row in rows])
+    if growth:
+        print_table(described(result), GROWTH, [growth_cells(point) for point in growth])
 
 
 def write_all(folder: Path, rows: list[Row], result: dict[str, Any]) -> None:

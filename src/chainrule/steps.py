@@ -109,7 +109,7 @@ class Stepper:
         self.workers = [Worker(network, Gather(*examples), loss) for _ in range(crew.size)]
         self.kept = network.parameters.copy()
         """The weights that the last KEEP_EVERY-th good step started from."""
-        self.candidate = self.kept.copy()
+        self.candidate = np.empty_like(self.kept)
         self.scratch = np.zeros(network.weights_end if l2 else 0, network.dtype)
 
     def epoch(self, batches: Iterator[Rows], stop: Callable[[], bool]) -> float | None:
