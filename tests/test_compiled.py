@@ -12,17 +12,19 @@ import pytest
 import chainrule.compiled as module
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array
-from chainrule.compiled import KINDS, LOSSES, CompiledStep, supports
+from chainrule.compiled import CROSS_ENTROPIES as LOSSES
+from chainrule.compiled import KINDS, CompiledStep
+from chainrule.machine import machine_code
 from chainrule.network import Network
-from chainrule.optimizers import OPTIMIZERS, SGD
-from chainrule.training import train
+from chainrule.optimizers import OPTIMIZERS, SGD, Optimizer
+from chainrule.training import objection, train
 from conftest import oracle
 from processes import answer
 
 PARTS = {
     name: getattr(part, "py_func", part)
     for name, part in vars(module).items()
-    if name in {"_step", "_forward", "_measure", "_backward"}
+    if name in {"_step", "_forward", "_activate", "_measure", "_backward"}
 }
 """The functions as Python has them."""
 
@@ -177,6 +179,8 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setattr(module, "_compiled", module._compiled.__wrapped__)
     with pytest.raises(ImportError, match=r"pip install 'chainrule\[compiled\]'"):
+        machine_code(print)
+    with pytest.raises(ImportError, match=r"pip install 'chainrule\[compiled\]'"):
         CompiledStep(problem()[0], loss=LOSSES[0], label_smoothing=0.0, batch_size=4)
 
 
@@ -185,24 +189,33 @@ def test_without_a_compiled_step_numba_is_not_loaded() -> None:
     assert answer(code) is False
 
 
-def test_what_is_supported_without_numba() -> None:
+def test_what_can_be_compiled() -> None:
     network = problem()[0]
+
+    def possible(network: Network, loss: object, optimizer: Optimizer, **more: Any) -> bool:
+        return not objection(network, loss, optimizer, **{"l2": 0.0, "max_norm": None} | more)
+
     for name in OPTIMIZERS:
-        assert supports(network, LOSSES[0], OPTIMIZERS[name](1)) == (name == "sgd")
-    assert not supports(network, LOSSES[0], SGD(1, weight_decay=0.1))
-    assert supports(network, LOSSES[1], SGD(1))
-    assert not supports(network, "mean-squared-error", SGD(1))
+        wanted = name in {"sgd", "adam", "adamw"}
+        assert possible(network, LOSSES[0], OPTIMIZERS[name](1)) == wanted
+    assert not possible(network, LOSSES[0], SGD(1, weight_decay=0.1))
+    assert not possible(network, LOSSES[0], SGD(1), l2=0.1)
+    assert not possible(network, LOSSES[0], SGD(1), max_norm=1.0)
+    assert possible(network, LOSSES[1], SGD(1))
+    assert not possible(network, "mean-squared-error", SGD(1))
+    assert not possible(network, print, SGD(1))
     for hidden in ACTIVATIONS:
         wanted = hidden in {"sigmoid", "tanh", "relu"}
-        assert supports(problem(hidden)[0], LOSSES[0], SGD(1)) == wanted
+        assert possible(problem(hidden)[0], LOSSES[0], SGD(1)) == wanted
     rng = np.random.default_rng(0)
     softmax = Network.dense([3, 4, 2], rng=rng, output="softmax")
-    assert not supports(softmax, LOSSES[0], SGD(1))
+    assert not possible(softmax, LOSSES[0], SGD(1))
+    assert possible(softmax, "mean-squared-error", OPTIMIZERS["adam"](1), l2=0.1, max_norm=1.0)
 
     class Other(SGD):
         pass
 
-    assert not supports(network, LOSSES[0], Other(1))
+    assert not possible(network, LOSSES[0], Other(1))
 
 
 MEASURE = """

@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(SRC.rglob("*.py"))
 }
 FLOORS = [
-    {"arrays", "tables", "files", "parallel", "products"},
+    {"arrays", "tables", "files", "parallel", "products", "machine"},
     {
         "activations",
         "losses",
@@ -58,7 +58,7 @@ HOMES = {
     "rich": {"cli"},
     "pickle": {"data.pickles"},
     "threadpoolctl": {"parallel"},
-    "numba": {"compiled"},
+    "numba": {"machine"},
     "numpy": None,
     "jaxtyping": {"arrays"},
 }

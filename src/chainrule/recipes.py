@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from chainrule.arrays import Array
-from chainrule.compiled import objection
 from chainrule.data.dataset import Dataset
 from chainrule.losses import LOSSES, LossFunction
 from chainrule.network import Network
@@ -25,7 +24,7 @@ from chainrule.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, 
 from chainrule.schedules import SCHEDULES, Schedule, WarmUp
 from chainrule.settings import ConfigError, Settings, checked, read_toml, text
 from chainrule.tables import Table
-from chainrule.training import Epoch, Pair, never, train
+from chainrule.training import Epoch, Pair, never, objection, train
 
 ARTICLE = Settings(optimizer="sgd", shuffle=False, dtype="float64", batch_size=0)
 """What the five articles share: plain gradient descent in float64, in the order of the file."""

@@ -55,7 +55,7 @@ class Settings:
     """Cores to use at most; 0: all. Another number rounds differently."""
     dtype: str = "float32"
     compiled: bool = False
-    """Steps in machine code by numba: for small batches and plain SGD."""
+    """In machine code, by numba: Adam's update, or plain SGD's whole steps on small batches."""
     seed: int = 0
     pixel_divisor: int = 255
     """Inputs are the bytes of the image divided by this."""

@@ -214,8 +214,15 @@ class Stepper:
         )
 
 
-def crew_size(network: Network, batch_size: int, threads: int | None) -> int:
-    """How many cores a step of this size is worth, of `threads` or else all there are."""
+def crew_size(
+    network: Network, batch_size: int, threads: int | None, *, whole: bool = False
+) -> int:
+    """How many cores a step of this size is worth, of `threads` or else all there are.
+
+    One if the whole step is compiled: it shares nothing out.
+    """
+    if whole:
+        return 1
     worth = network.weights_end * batch_size // WORK_PER_CORE
     return max(1, min(cores() if threads is None else threads, worth))
 

@@ -18,11 +18,12 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int
-from chainrule.compiled import CompiledStep, objection
+from chainrule.compiled import CROSS_ENTROPIES, KINDS, CompiledStep
 from chainrule.data.batches import Gather, batch_rows
 from chainrule.losses import LOSSES, LossFunction, check_labels
+from chainrule.machine import MISSING, available
 from chainrule.network import Network, Workspaces
-from chainrule.optimizers import OPTIMIZERS, Optimizer
+from chainrule.optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from chainrule.parallel import Crew
 from chainrule.schedules import Schedule
 from chainrule.steps import Stepper, crew_size
@@ -87,7 +88,8 @@ def train(
     max_norm        the gradient is shortened to this length where it is longer
     threads         cores to use at most; None: all that BLAS would. Small batches use one whatever
                     is said here. Another number rounds differently, as the sums are others
-    compiled        whole steps in machine code, for small batches and plain SGD; needs numba
+    compiled        in machine code: Adam's update, or, meant for small batches, whole steps of
+                    plain SGD; needs numba
     stop            asked before each step; True ends training there
 
     Raises ValueError if data and network do not fit, DivergenceError when the loss is no longer
@@ -110,10 +112,13 @@ def train(
         reason = objection(network, loss, optimizer, l2=l2, max_norm=max_norm)
         if reason:
             raise ValueError(reason)
-        step = CompiledStep(
-            network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
-        )
-    with Crew(1 if step else crew_size(network, rows, threads)) as crew:
+        if isinstance(optimizer, Adam):
+            optimizer.compile()
+        else:
+            step = CompiledStep(
+                network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
+            )
+    with Crew(crew_size(network, rows, threads, whole=step is not None)) as crew:
         stepper = Stepper(
             network,
             examples,
@@ -153,6 +158,24 @@ def train(
         finally:
             if patience is not None and best_loss < inf:
                 np.copyto(network.parameters, best)
+
+
+def objection(
+    network: Network, loss: object, optimizer: Optimizer, *, l2: float, max_norm: float | None
+) -> str:
+    """Why nothing of such a training can be compiled, for people; empty: something can."""
+    if not available():
+        return MISSING
+    *hidden, output = (layer.activation for layer in network.layers)
+    plain = type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
+    known = loss in CROSS_ENTROPIES and output == KINDS[0] and {*hidden} <= {*KINDS[1:]}
+    if type(optimizer) is Adam or (plain and known and not l2 and not max_norm):
+        return ""
+    return (
+        "machine code knows adam's update, and whole steps of sgd without momentum, l2, weight "
+        "decay and max_norm, with a cross-entropy of logits and relu, tanh or sigmoid in hidden "
+        "layers: leave it out for others"
+    )
 
 
 def evaluate(

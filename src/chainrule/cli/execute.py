@@ -11,6 +11,7 @@ from chainrule.cli import runs
 from chainrule.cli.console import interruptible, note, print_json
 from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
+from chainrule.optimizers import SGD
 from chainrule.parallel import cores, describe_blas
 from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
@@ -47,7 +48,8 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
     )  # fmt: skip
     if request.verbose:
         size = job.settings.batch_size or len(job.train[1])
-        used = crew_size(job.network, size, job.settings.threads or None)
+        whole = job.settings.compiled and isinstance(job.optimizer, SGD)
+        used = crew_size(job.network, size, job.settings.threads or None, whole=whole)
         say(f"{describe_blas()}; each step on {used} of {cores()} cores")
     say(f"{len(job.train[1]):,} images to train on: {data.source}")
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")

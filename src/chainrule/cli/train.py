@@ -66,7 +66,7 @@ def train(
     dtype: Annotated[str | None, _option("float32 or float64.")] = None,
     threads: Annotated[int | None, _option("Cores to use at most; 0: all.")] = None,
     compiled: Annotated[
-        bool | None, typer.Option(help="Small batches in machine code; needs numba.")
+        bool | None, typer.Option(help="Adam's update or SGD's steps in machine code; needs numba.")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
     verbose: Annotated[
