@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from matplotlib.figure import Figure
 
@@ -18,9 +19,9 @@ def draw(rows: Sequence[Row], path: Path, *, caption: str) -> None:
     """Writes the picture of all rows that have a peer and a ratio."""
     shown = [row for row in rows if row.peer not in ("bound", "sgemm")]
     works = [work for work in WORKS if any(row.work == work.name for row in shown)]
-    height = 0.2 * len(shown) + 0.36 * len(works) + 1.3
+    height = 0.2 * len(shown) + 0.36 * len(works) + 1.4
     figure = Figure((8.2, height), dpi=150, facecolor="white")
-    axes = figure.add_axes((0.16, 0.5 / height, 0.8, 1 - 1.4 / height))
+    axes = figure.add_axes((0.16, 0.5 / height, 0.8, 1 - 1.5 / height))
     y, ticks, names = 0.0, [], []
     for work in works:
         axes.text(TICKS[0], y, f"{work.name}  {work.title}", color=INK, size=8.5, va="center",
@@ -49,7 +50,6 @@ def draw(rows: Sequence[Row], path: Path, *, caption: str) -> None:
     axes.set_axisbelow(True)
     figure.text(0.02, 1 - 0.28 / height, "How many times as long the others take", color=INK,
                 size=12, weight="bold")  # fmt: skip
-    figure.text(
-        0.02, 1 - 0.5 / height, f"{caption}. The dark mark is the goal.", color=GREY, size=8
-    )
+    lines = wrap(f"{caption}. The dark mark is the goal.", 120)
+    figure.text(0.02, 1 - 0.42 / height, "\n".join(lines), color=GREY, size=8, va="top")
     figure.savefig(path, metadata={"Software": ""})
