@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test reproduce bench clean
+.PHONY: train test reproduce bench torture fuzz planted clean
 
 train: $(VENV)/installed
 	$(BIN)/chainrule train --recipe fast
@@ -19,6 +19,12 @@ reproduce: $(VENV)/installed
 
 bench: $(VENV)/benchable
 	$(BIN)/python -m benchmarks --write docs
+
+torture: $(VENV)/testable
+	$(BIN)/python -m torture
+
+fuzz: $(VENV)/testable
+	$(BIN)/python -m fuzz
 
 $(VENV)/python: 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

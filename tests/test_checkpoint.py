@@ -17,15 +17,9 @@ from hypothesis import strategies as st
 
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array
-from chainrule.checkpoint import (
-    LARGEST_FILE,
-    Model,
-    ModelFileError,
-    load_model,
-    load_network,
-    save,
-)
+from chainrule.checkpoint import Model, load_model, load_network, save
 from chainrule.network import Dense, Network
+from chainrule.sealed import LARGEST_FILE, ModelFileError
 
 NAMES = st.sampled_from(list(ACTIVATIONS))
 

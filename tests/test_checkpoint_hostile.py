@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-import chainrule.checkpoint
+import chainrule.sealed
 from chainrule.arrays import Array
-from chainrule.checkpoint import FORMAT, ModelFileError, load_model, save
+from chainrule.checkpoint import FORMAT, load_model, save
 from chainrule.network import Network
+from chainrule.sealed import ModelFileError
 
 Description = dict[str, Any]
 Tensors = dict[str, Array]
@@ -130,7 +131,7 @@ def forged(change: Callable[[Description, Tensors], Any]) -> bytes:
     instead = change(description, tensors)
     text = instead if isinstance(instead, str) else json.dumps(description)
     metadata = {"format": FORMAT, "model": text}
-    metadata["sha256"] = chainrule.checkpoint._digest(tensors, metadata)
+    metadata["sha256"] = chainrule.sealed._digest(tensors, metadata)
     return safetensors.numpy.save(tensors, metadata)
 
 

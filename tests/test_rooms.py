@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(SRC.rglob("*.py"))
 }
 FLOORS = [
-    {"arrays", "tables", "files", "parallel", "products", "machine"},
+    {"arrays", "tables", "files", "parallel", "products", "machine", "numerics", "sealed"},
     {
         "activations",
         "losses",
@@ -26,12 +26,27 @@ FLOORS = [
         "data",
     },
     {"network"},
-    {"compiled", "steps", "training", "gradient_check", "checkpoint", "prediction"},
+    {
+        "compiled",
+        "progress",
+        "steps",
+        "training",
+        "gradient_check",
+        "checkpoint",
+        "snapshots",
+        "prediction",
+    },
     {"quirks", "settings", "recipes", "published", "claims", "reproduce", "fixes", "plots"},
     {"cli", "__main__"},
 ]
 SAME_FLOOR = {
     ("products", "arrays"),
+    ("numerics", "parallel"),
+    ("sealed", "arrays"),
+    ("sealed", "files"),
+    ("steps", "progress"),
+    ("training", "progress"),
+    ("snapshots", "progress"),
     ("steps", "compiled"),
     ("training", "steps"),
     ("training", "compiled"),
@@ -53,9 +68,10 @@ HOMES = {
     "matplotlib": {"plots"},
     "PIL": {"data"},
     "pooch": {"data"},
-    "safetensors": {"checkpoint"},
+    "safetensors": {"sealed"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "filelock": {"cli"},
     "pickle": {"data.pickles"},
     "threadpoolctl": {"parallel"},
     "numba": {"machine"},

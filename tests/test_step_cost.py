@@ -72,6 +72,7 @@ from chainrule.losses import LOSSES
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, SGD
 from chainrule.parallel import Crew
+from chainrule.progress import Progress
 from chainrule.schedules import Schedule
 from chainrule.steps import Stepper
 from chainrule.training import never
@@ -91,6 +92,7 @@ def cost(widths, activation, loss, optimizer, batch):
         optimizer=OPTIMIZERS[optimizer](network.parameters.size),
         schedule=Schedule(1e-3),
         crew=Crew(1),
+        progress=Progress(),
         l2=0.0,
         max_norm=None,
     )

@@ -32,6 +32,7 @@ from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS
 import chainrule.steps
 from chainrule.parallel import Crew
+from chainrule.progress import Progress
 from chainrule.schedules import Schedule
 from chainrule.steps import Stepper
 from chainrule.training import never
@@ -54,6 +55,7 @@ def peak(
         ),
         schedule=Schedule(1e-3),
         crew=Crew(crew),
+        progress=Progress(),
         l2=1e-4,
         max_norm=0.01,
     )

@@ -20,7 +20,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from chainrule.activations import ACTIVATIONS as ACTIVATIONS
-    from chainrule.checkpoint import ModelFileError as ModelFileError
     from chainrule.checkpoint import load_network as load_network
     from chainrule.checkpoint import save as save
     from chainrule.data.dataset import DataError as DataError
@@ -35,7 +34,9 @@ if TYPE_CHECKING:
     from chainrule.network import Workspace as Workspace
     from chainrule.optimizers import OPTIMIZERS as OPTIMIZERS
     from chainrule.prediction import Predictor as Predictor
+    from chainrule.progress import Progress as Progress
     from chainrule.schedules import SCHEDULES as SCHEDULES
+    from chainrule.sealed import ModelFileError as ModelFileError
     from chainrule.steps import DivergenceError as DivergenceError
     from chainrule.training import Epoch as Epoch
     from chainrule.training import evaluate as evaluate
@@ -51,10 +52,11 @@ HOMES = {
     "Examples": "data.dataset",
     "INITIALIZERS": "initializers",
     "LOSSES": "losses",
-    "ModelFileError": "checkpoint",
+    "ModelFileError": "sealed",
     "Network": "network",
     "OPTIMIZERS": "optimizers",
     "Predictor": "prediction",
+    "Progress": "progress",
     "SCHEDULES": "schedules",
     "Workspace": "network",
     "evaluate": "training",
@@ -68,8 +70,8 @@ HOMES = {
 
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
-__all__ += ["ModelFileError", "Network", "Predictor", "Workspace", "evaluate", "gradcheck", "load"]
-__all__ += ["load_network", "save", "train"]
+__all__ += ["ModelFileError", "Network", "Predictor", "Progress", "Workspace", "evaluate"]
+__all__ += ["gradcheck", "load", "load_network", "save", "train"]
 
 
 def __getattr__(name: str) -> object:

@@ -7,33 +7,20 @@ the network needs to be used: classes, image shape, how pixels were scaled.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array, Float
-from chainrule.files import write_atomically
 from chainrule.network import Dense, Network
+from chainrule.sealed import ModelFileError, Tensors, read_sealed, write_sealed
 
 FORMAT = "chainrule-1"
-LARGEST_FILE = 2 << 30
-LARGEST_HEADER = 1 << 20
 MOST_LAYERS = 1024
-STRANGERS = {b"\x80": "a pickle", b"PK": "a zip archive", b"\x89HDF": "an HDF5 file"}
-"""First bytes of formats that people also keep models in."""
-
-
-class ModelFileError(ValueError):
-    """A model file that cannot be read, or must not be believed."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ def save(model: Network | Model, path: str | Path) -> Path:
             f"{path}: not written, some weights are not finite numbers; train with a lower "
             "learning rate"
         )
-    tensors: dict[str, Array] = {}
+    tensors: Tensors = {}
     for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
         tensors[f"{2 * i}.weight"] = np.ascontiguousarray(W.T)
         tensors[f"{2 * i}.bias"] = np.ascontiguousarray(b)
@@ -81,9 +68,8 @@ def save(model: Network | Model, path: str | Path) -> Path:
         "pixel_scale": model.pixel_scale,
         "summary": model.summary,
     }
-    metadata = {"format": FORMAT, "model": json.dumps(description, sort_keys=True)}
-    metadata["sha256"] = _digest(tensors, metadata)
-    return write_atomically(path, _in_order(save_tensors(tensors, metadata)))
+    words = {"format": FORMAT, "model": json.dumps(description, sort_keys=True)}
+    return write_sealed(path, tensors, words)
 
 
 def load_network(path: str | Path) -> Network:
@@ -96,70 +82,14 @@ def load_model(path: str | Path) -> Model:
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise ModelFileError(f"{path}: not a file; give the path of a model.safetensors")
-    if path.exists() and path.stat().st_size > LARGEST_FILE:
-        raise ModelFileError(f"{path}: larger than {LARGEST_FILE:,} bytes, no model of ours is")
-    content = path.read_bytes()
-    metadata = _metadata(path, content)
+    tensors, words = read_sealed(path, format=FORMAT)
     try:
-        tensors = load_tensors(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path}: its format is {metadata.get('format')!r}, this program reads {FORMAT!r}; "
-            "save the model with chainrule"
-        )
-    if metadata.get("sha256") != _digest(tensors, metadata):
-        raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")
-    try:
-        return _model(json.loads(metadata["model"]), tensors)
+        return _model(json.loads(words["model"]), tensors)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
 
 
-def _metadata(path: Path, content: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file, after the checks that need no tensor."""
-    for start, name in STRANGERS.items():
-        # The brace after the length tells: a header of 128 bytes begins as a pickle does.
-        if content.startswith(start) and content[8:9] != b"{":
-            raise ModelFileError(f"{path}: {name}, which can hold code; only safetensors are read")
-    length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
-    if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
-        raise ModelFileError(f"{path}: not a safetensors file, its header length is {length:,}")
-    try:
-        header = json.loads(content[8 : 8 + length])
-        metadata = header.get("__metadata__", {})
-        if not all(isinstance(value, str) for value in metadata.values()):
-            raise ValueError("metadata are text")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise ModelFileError(f"{path}: its header is not what safetensors have ({error})") from None
-    return dict(metadata)
-
-
-def _in_order(content: bytes) -> bytes:
-    """The same file with its metadata sorted: safetensors writes them in an order of chance."""
-    end = 8 + struct.unpack("<Q", content[:8])[0]
-    header = json.loads(content[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the tensors behind it start on a multiple of 8
-    return struct.pack("<Q", len(text)) + text + content[end:]
-
-
-def _digest(tensors: dict[str, Array], metadata: dict[str, str]) -> str:
-    """SHA-256 over the description and each tensor with its name, type and shape."""
-    digest = hashlib.sha256(f"{metadata.get('format')}\n{metadata.get('model')}".encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
-        digest.update(np.ascontiguousarray(tensor).tobytes())
-    return digest.hexdigest()
-
-
-def _model(description: dict[str, Any], tensors: dict[str, Array]) -> Model:
+def _model(description: dict[str, Any], tensors: Tensors) -> Model:
     """The model that description and tensors agree on; ValueError where they do not."""
     layers = [Dense(int(i), int(o), str(name)) for i, o, name in description["layers"]]
     if not 1 <= len(layers) <= MOST_LAYERS:

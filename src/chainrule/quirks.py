@@ -76,13 +76,20 @@ class ScalarBiasGradient:
         self.optimizer = optimizer
         self.network = network
         self.state = optimizer.state
-        self.steps = 0
+
+    @property
+    def steps(self) -> int:
+        """Those of the optimizer behind it."""
+        return self.optimizer.steps
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self.optimizer.steps = steps
 
     def step(
         self, parameters: Array, gradient: Array, learning_rate: float, crew: Crew = ALONE
     ) -> None:
         """Spoils the bias gradients, then steps."""
-        self.steps += 1
         for db in self.network.views(gradient)[1]:
             db[...] = db.sum()
         self.optimizer.step(parameters, gradient, learning_rate, crew)

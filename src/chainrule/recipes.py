@@ -20,6 +20,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.losses import LOSSES, LossFunction
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Optimizer
+from chainrule.progress import Progress
 from chainrule.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
 from chainrule.schedules import SCHEDULES, Schedule, WarmUp
 from chainrule.settings import ConfigError, Settings, checked, read_toml, text
@@ -210,7 +211,9 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     )
 
 
-def run(job: Job, *, stop: Callable[[], bool] = never) -> Iterator[Epoch]:
+def run(
+    job: Job, *, stop: Callable[[], bool] = never, progress: Progress | None = None
+) -> Iterator[Epoch]:
     """Trains the job's network; yields an Epoch after each pass."""
     settings = job.settings
     return train(
@@ -230,6 +233,7 @@ def run(job: Job, *, stop: Callable[[], bool] = never) -> Iterator[Epoch]:
         threads=settings.threads or None,
         compiled=settings.compiled,
         stop=stop,
+        progress=progress,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import isfinite
+from time import perf_counter
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from chainrule.losses import LossFunction, l2_penalty
 from chainrule.network import Network, Workspace, Workspaces
 from chainrule.optimizers import Optimizer, chunks, clip
 from chainrule.parallel import Crew, cores, one_blas_thread
+from chainrule.progress import Progress
 from chainrule.schedules import Schedule
 
 KEEP_EVERY = 100
@@ -94,18 +96,19 @@ class Stepper:
         optimizer: Optimizer,
         schedule: Schedule,
         crew: Crew,
+        progress: Progress,
         l2: float,
         max_norm: float | None,
         compiled: CompiledStep | None = None,
     ) -> None:
         self.network = network
+        self.progress = progress
         self.optimizer = optimizer
         self.schedule = schedule
         self.crew = crew
         self.l2 = l2
         self.max_norm = max_norm
         self.compiled = compiled
-        self.step = 0
         self.workers = [Worker(network, Gather(*examples), loss) for _ in range(crew.size)]
         self.kept = network.parameters.copy()
         """The weights that the last KEEP_EVERY-th good step started from."""
@@ -113,11 +116,12 @@ class Stepper:
         self.scratch = np.zeros(network.weights_end if l2 else 0, network.dtype)
 
     def epoch(self, batches: Iterator[Rows], stop: Callable[[], bool]) -> float | None:
-        """The mean loss over the batches; None if stopped on the way."""
-        total, examples = 0.0, 0
-        take_step = self.take_step
+        """The mean loss over the epoch, of which these batches are left; None if stopped."""
+        progress, take_step = self.progress, self.take_step
         if self.compiled:
             take_step = partial(self.take_compiled_step, self.compiled)
+        loss = progress.loss
+        started = perf_counter() - progress.seconds
         # An overflow is no news while the loss is watched: it is reported below, once, in words.
         ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
         with one_blas_thread(), ignored:
@@ -125,14 +129,13 @@ class Stepper:
                 if stop():
                     return None
                 loss = take_step(rows)
-                self.step += 1
-                total += loss * count(rows)
-                examples += count(rows)
+                progress.add(loss, count(rows))
+                progress.seconds = perf_counter() - started
             # No batch follows the last step to tell whether it went too far: ask the weights.
             parameters = self.network.parameters
             if not isfinite(float(np.dot(parameters, parameters))):
                 raise self._diverged(loss)
-        return total / examples
+        return progress.loss / progress.examples
 
     def take_step(self, rows: Rows) -> float:
         """One batch forward and backward, one step downhill; returns its loss before the step."""
@@ -143,25 +146,25 @@ class Stepper:
             loss += l2_penalty(parameters[weights], gradient[weights], self.l2, self.scratch)
         if not isfinite(loss):
             raise self._diverged(loss)
-        if self.step % KEEP_EVERY == 0:
+        if self.progress.step % KEEP_EVERY == 0:
             np.copyto(self.kept, parameters)
         if self.max_norm:
             clip(gradient, self.max_norm)
-        self.optimizer.step(parameters, gradient, self.schedule(self.step), self.crew)
+        self.optimizer.step(parameters, gradient, self.schedule(self.progress.step), self.crew)
         return loss
 
     def take_compiled_step(self, compiled: CompiledStep, rows: Rows) -> float:
         """The same in machine code, which leaves the weights alone if the loss is not finite."""
         parameters = self.network.parameters
-        keep = self.step % KEEP_EVERY == 0
+        keep = self.progress.step % KEEP_EVERY == 0
         if keep:
             np.copyto(self.candidate, parameters)
-        loss = compiled(*self.workers[0].gather(rows), self.schedule(self.step))
+        loss = compiled(*self.workers[0].gather(rows), self.schedule(self.progress.step))
         if not isfinite(loss):
             self.workers[0].share(rows, count(rows))  # for the activations that _diverged looks at
             raise self._diverged(loss)
         if keep:
-            self.kept, self.candidate = self.candidate, self.kept
+            np.copyto(self.kept, self.candidate)
         return loss
 
     def backpropagate(self, rows: Rows) -> tuple[float, Float[Array, " P"]]:
@@ -198,17 +201,18 @@ class Stepper:
         )
         layer = next((number for number, good in enumerate(finite, 1) if not good), None)
         np.copyto(network.parameters, self.kept)
-        rate = self.schedule(max(self.step - 1, 0))
+        step = self.progress.step
+        rate = self.schedule(max(step - 1, 0))
         remedy = float(f"{rate / 10:.0e}")
         where = f"layer {layer} ({network.layers[layer - 1]})" if layer else "the loss itself"
         what = "the weights became infinite" if isfinite(loss) else f"the loss became {loss}"
         largest = max(float(np.abs(each.X).max()) for each in seen)
         scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
         return DivergenceError(
-            f"{what} at step {self.step}, first in {where}, at learning rate "
+            f"{what} at step {step}, first in {where}, at learning rate "
             f"{rate:g}: try a learning rate of {remedy:g}{scale}; the weights of step "
-            f"{self.step - 1 - (self.step - 1) % KEEP_EVERY if self.step else 0} are kept",
-            step=self.step,
+            f"{step - 1 - (step - 1) % KEEP_EVERY if step else 0} are kept",
+            step=step,
             layer=layer,
             learning_rate=remedy,
         )

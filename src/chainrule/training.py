@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from math import inf, isfinite
-from time import perf_counter
+from itertools import islice
+from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from chainrule.machine import MISSING, available
 from chainrule.network import Network, Workspaces
 from chainrule.optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from chainrule.parallel import Crew
+from chainrule.progress import Progress
 from chainrule.schedules import Schedule
 from chainrule.steps import Stepper, crew_size
 
@@ -75,6 +76,7 @@ def train(
     threads: int | None = None,
     compiled: bool = False,
     stop: Callable[[], bool] = never,
+    progress: Progress | None = None,
 ) -> Iterator[Epoch]:
     """Trains `network` in place; yields an Epoch after each pass over the examples.
 
@@ -91,6 +93,8 @@ def train(
     compiled        in machine code: Adam's update, or, meant for small batches, whole steps of
                     plain SGD; needs numba
     stop            asked before each step; True ends training there
+    progress        is kept up to date, to be saved; a saved one goes on where it was, to the same
+                    bits, if everything else is as it was
 
     Raises ValueError if data and network do not fit, DivergenceError when the loss is no longer
     finite: the network then holds the last good weights.
@@ -118,6 +122,7 @@ def train(
             step = CompiledStep(
                 network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
             )
+    progress = Progress() if progress is None else progress
     with Crew(crew_size(network, rows, threads, whole=step is not None)) as crew:
         stepper = Stepper(
             network,
@@ -126,37 +131,41 @@ def train(
             optimizer=optimizer,
             schedule=schedule,
             crew=crew,
+            progress=progress,
             l2=l2,
             max_norm=max_norm,
             compiled=step,
         )
-        best, best_loss, waited = network.parameters.copy(), inf, 0
+        best = network.parameters.copy() if patience is not None else network.parameters[:0]
+        memory = {f"optimizer.{slot}": values for slot, values in optimizer.state.items()}
+        arrays = {"parameters": network.parameters, "kept": stepper.kept, "best": best}
+        progress.attach(arrays | memory, optimizer, schedule)
         try:
-            for number in range(1, epochs + 1):
-                started = perf_counter()
-                order = rng and epoch_generator(rng, number)
-                mean = stepper.epoch(batch_rows(len(examples[1]), batch_size, order), stop)
-                seconds = perf_counter() - started
+            while progress.epoch < epochs and (patience is None or progress.waited <= patience):
+                order = rng and epoch_generator(rng, progress.epoch + 1)
+                batches = batch_rows(len(examples[1]), batch_size, order)
+                mean = stepper.epoch(islice(batches, progress.batches, None), stop)
                 if mean is None:
                     return
                 measured = validation and evaluate(network, validation, loss=function)
                 validation_loss, validation_accuracy = measured or (None, None)
                 monitored = mean if validation_loss is None else validation_loss
-                rate = schedule(stepper.step - 1)
+                rate, seconds = schedule(progress.step - 1), progress.seconds
                 schedule.observe(monitored)
-                if monitored < best_loss:
-                    best_loss, waited = monitored, 0
-                    if patience is not None:
-                        np.copyto(best, network.parameters)
-                else:
-                    waited += 1
+                progress.end_epoch(monitored)
+                if patience is not None and not progress.waited:
+                    np.copyto(best, network.parameters)
                 yield Epoch(
-                    number, stepper.step, mean, validation_loss, validation_accuracy, rate, seconds
+                    progress.epoch,
+                    progress.step,
+                    mean,
+                    validation_loss,
+                    validation_accuracy,
+                    rate,
+                    seconds,
                 )
-                if patience is not None and waited > patience:
-                    return
         finally:
-            if patience is not None and best_loss < inf:
+            if patience is not None and progress.best_step:
                 np.copyto(network.parameters, best)
 
 

@@ -14,6 +14,7 @@ import pytest
 from chainrule.checkpoint import load_model
 from chainrule.cli import execute
 from chainrule.cli.report import PICTURES
+from chainrule.cli.runs import contents
 from chainrule.training import Epoch
 
 KEYS = {
@@ -42,7 +43,8 @@ def test_json_is_one_object_and_nothing_else_on_stdout(chainrule, few) -> None:
 
 
 def test_a_run_folder_holds_configuration_history_model_report_and_pictures(mine) -> None:
-    assert {path.name for path in mine.iterdir()} == {
+    assert set(contents(mine)) == {
+        "checkpoints",
         "config.toml",
         "history.jsonl",
         "model.safetensors",
@@ -98,11 +100,12 @@ def test_quiet_says_nothing_on_stderr_and_the_result_on_stdout(chainrule, few) -
 
 
 def test_a_taken_name_is_refused_and_left_as_it_was(chainrule, mine, few) -> None:
-    before = {path: path.read_bytes() for path in mine.iterdir()}
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
     done = chainrule("train", "--data", few, "--run", "mine")
     assert done.code == 2
     assert "run 'mine' is taken" in done.err
-    assert {path: path.read_bytes() for path in mine.iterdir()} == before
+    after = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_a_loss_that_is_not_finite_stops_keeps_good_weights_and_says_what_to_try(
@@ -127,8 +130,8 @@ def test_ctrl_c_ends_after_a_step_keeps_the_weights_and_says_where(
 ) -> None:
     plain_run = execute.run
 
-    def interrupted_run(job, *, stop):
-        for epoch in plain_run(job, stop=stop):
+    def interrupted_run(job, *, stop, progress):
+        for epoch in plain_run(job, stop=stop, progress=progress):
             yield epoch
             os.kill(os.getpid(), signal.SIGINT)
 

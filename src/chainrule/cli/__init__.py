@@ -48,16 +48,27 @@ def main() -> None:
     """Runs a command; a user's mistake ends in one line on stderr and an exit code of 1 or 2."""
     # Before anything of ours loads NumPy, and OpenBLAS with it.
     choose_kernel(os.environ, read_cpuinfo())
-    from chainrule.checkpoint import ModelFileError
+    from chainrule.cli.keeping import SaveError
+    from chainrule.cli.writer import FolderInUseError
     from chainrule.data.dataset import DataError
+    from chainrule.sealed import ModelFileError
     from chainrule.settings import ConfigError
     from chainrule.steps import DivergenceError
 
+    codes: dict[type[Exception], int] = {
+        ConfigError: 2,
+        SaveError: 74,
+        FolderInUseError: 75,
+        DataError: 1,
+        ModelFileError: 1,
+        DivergenceError: 1,
+        OSError: 1,
+    }
     try:
         app()
-    except (ConfigError, DataError, ModelFileError, DivergenceError, OSError) as error:
+    except tuple(codes) as error:
         message = " ".join(str(error).split())
         if "--json" in sys.argv:
             print(json.dumps({"error": message}))
         print(f"error: {message}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        sys.exit(next(code for kind, code in codes.items() if isinstance(error, kind)))

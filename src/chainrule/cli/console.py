@@ -75,27 +75,30 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed; asked between two steps."""
+    """Whether Ctrl-C was pressed or SIGTERM came; asked between two steps."""
 
     def __init__(self) -> None:
-        self.happened = False
+        self.signal = 0
 
     def __call__(self) -> bool:
-        """True once Ctrl-C was pressed."""
-        return self.happened
+        """True once there was one."""
+        return self.signal != 0
 
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """The first Ctrl-C only asks to stop, so that no step is cut in half; the second one kills."""
+    """The first signal only asks to stop, so that no step is cut in half; the second one kills."""
     interrupt = Interrupt()
+    signals = (signal.SIGINT, signal.SIGTERM)
 
-    def handle(_signal: int, _frame: object) -> None:
-        interrupt.happened = True
+    def handle(number: int, _frame: object) -> None:
+        interrupt.signal = number
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    before = signal.signal(signal.SIGINT, handle)
+    before = [signal.signal(number, handle) for number in signals]
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 
 from chainrule.checkpoint import Model, save
 from chainrule.cli import runs
 from chainrule.cli.console import interruptible, note, print_json
+from chainrule.cli.keeping import Every, Keeper
 from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
+from chainrule.cli.resuming import begun, saved_run
+from chainrule.cli.writer import only_writer
+from chainrule.data.dataset import Dataset
+from chainrule.numerics import fingerprint
 from chainrule.optimizers import SGD
 from chainrule.parallel import cores, describe_blas
+from chainrule.progress import Progress
 from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
 from chainrule.steps import DivergenceError, crew_size
 from chainrule.training import Epoch
+
+CODES = {"finished": 0, "diverged": 1, "SIGINT": 130, "SIGTERM": 143}
+"""How a run ended -> exit code"""
 
 
 @dataclass(frozen=True)
@@ -28,33 +39,73 @@ class Request:
     recipe: str
     origin: runs.Origin
     run: str
+    every: Every
+    resume: bool
+    """Go on with the run of that name."""
+    require_exact: bool
     offline: bool
     pictures: bool
     verbose: bool
 
 
 def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_json: bool) -> int:
-    """Trains, writes the run folder, prints the result; returns the exit code.
+    """Trains, writes the run folder, prints the result; returns the exit code, see CODES.
 
-    0 done, 1 diverged, 130 interrupted; in each case the folder holds the weights so far.
+    However training ends, the folder holds the weights so far, and `--resume` goes on from there.
     """
     started = perf_counter()
     data = runs.load_data(request.origin, offline=request.offline, report=say)
     job = prepare(request.settings, data, asked_for=request.asked_for)
-    folder = runs.claim_folder(request.run, otherwise=request.recipe)
-    runs.write_config(
-        folder, job.settings, data, recipe=request.recipe,
-        origin=request.origin,
-    )  # fmt: skip
+    if request.resume:
+        folder = runs.existing(request.run)
+    else:
+        folder = runs.claim_folder(request.run, otherwise=request.recipe)
+    with only_writer(folder):
+        if not request.resume:
+            runs.write_config(
+                folder, job.settings, data, recipe=request.recipe, origin=request.origin
+            )
+        return _execute(request, folder, data, job, started, say, quiet=quiet, as_json=as_json)
+
+
+def _execute(
+    request: Request,
+    folder: Path,
+    data: Dataset,
+    job: Job,
+    started: float,
+    say: Callable[[str], None],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    size = job.settings.batch_size or len(job.train[1])
+    whole = job.settings.compiled and isinstance(job.optimizer, SGD)
+    workers = crew_size(job.network, size, job.settings.threads or None, whole=whole)
+    numerics = fingerprint(workers, compiled=job.settings.compiled)
+    progress, epochs = Progress(), list[dict[str, object]]()
+    if request.resume:
+        snapshot = saved_run(
+            folder, job.settings, data.checksums, numerics, say=say, exact=request.require_exact
+        )
+        if snapshot:
+            progress, epochs = snapshot.progress, snapshot.history
+            say(f"going on with {folder} after {begun(progress)}")
     if request.verbose:
-        size = job.settings.batch_size or len(job.train[1])
-        whole = job.settings.compiled and isinstance(job.optimizer, SGD)
-        used = crew_size(job.network, size, job.settings.threads or None, whole=whole)
-        say(f"{describe_blas()}; each step on {used} of {cores()} cores")
+        say(f"{describe_blas()}; each step on {workers} of {cores()} cores")
     say(f"{len(job.train[1]):,} images to train on: {data.source}")
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
-    history, ending, failure = _train(job, quiet=quiet)
+    with interruptible() as interrupt:
+        keeper = Keeper(
+            folder / "checkpoints", request.every, asdict(job.settings), data.checksums, numerics,
+            progress, epochs, interrupt, say,
+        )  # fmt: skip
+        failure = _train(job, keeper, quiet=quiet)
+        ending = "diverged" if failure else "finished"
+        if interrupt.signal:
+            ending = signal.Signals(interrupt.signal).name
 
+    history = [Epoch(**epoch) for epoch in keeper.history]
     runs.write_history(folder, history)
     model = Model(
         job.network,
@@ -79,7 +130,7 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
         "parameters": job.network.parameter_count,
     }
     details = {
-        "ending": ending,
+        "ending": "interrupted" if interrupt.signal else ending,
         "interval": found.interval,
         "errors": found.errors,
         "confusion": found.confusion.tolist(),
@@ -96,19 +147,21 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
             f"{len(history)} epochs in {result['train_seconds']:.1f} s of training, "
             f"{result['total_seconds']:.1f} s in all"
         )
-        print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-    if ending == "interrupted":
-        note(f"interrupted after {len(history)} epochs: the weights so far are in {folder}")
-    return {"finished": 0, "diverged": 1, "interrupted": 130}[ending]
+        print(f"{folder}: {', '.join(runs.contents(folder))}")
+    if interrupt.signal:
+        note(
+            f"interrupted after {begun(progress)}: the weights so far are in {folder}; "
+            f"to go on: chainrule train --resume {folder.name}"
+        )
+    return CODES[ending]
 
 
-def _train(job: Job, *, quiet: bool) -> tuple[list[Epoch], str, DivergenceError | None]:
-    """(the epochs, how it ended, what went wrong)"""
-    history: list[Epoch] = []
-    with interruptible() as stop:
-        try:
-            for epoch in shown(run(job, stop=stop), job.settings.epochs, quiet=quiet):
-                history.append(epoch)
-        except DivergenceError as error:
-            return history, "diverged", error
-        return history, "interrupted" if stop.happened else "finished", None
+def _train(job: Job, keeper: Keeper, *, quiet: bool) -> DivergenceError | None:
+    """Trains to the end, or as far as it goes; what went wrong."""
+    epochs = run(job, stop=keeper, progress=keeper.progress)
+    try:
+        for epoch in shown(epochs, job.settings.epochs, quiet=quiet):
+            keeper.add(epoch)
+    except DivergenceError as error:
+        return error
+    return None

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from chainrule import __version__
-from chainrule.checkpoint import Model, ModelFileError, load_model
+from chainrule.checkpoint import Model, load_model
 from chainrule.data.dataset import DataError, Dataset
 from chainrule.data.known import SOURCES
 from chainrule.data.sources import Report, load
-from chainrule.files import write_atomically
+from chainrule.files import make_folder, sync_folder, write_atomically
+from chainrule.sealed import ModelFileError
 from chainrule.settings import ConfigError, Settings, as_toml, text
 from chainrule.training import Epoch
 
@@ -34,7 +35,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
         raise ConfigError(
             f"run name {name!r}: use letters, digits, '.', '_' and '-', a letter or digit first"
         )
-    RUNS.mkdir(exist_ok=True)
+    make_folder(RUNS)
     number = 1
     while True:
         folder = RUNS / (name or f"{otherwise}-{number}")
@@ -47,7 +48,37 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
                 ) from None
             number += 1
         else:
+            sync_folder(RUNS)
             return folder
+
+
+def existing(run: str) -> Path:
+    """The folder of a run: its name under runs/, or the folder itself. Raises ConfigError."""
+    for folder in (RUNS / run, Path(run)):
+        if (folder / "config.toml").is_file():
+            return folder
+    there = sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
+    known = f"there are {', '.join(there)}" if there else "there is none yet"
+    raise ConfigError(f"no run {run!r} to go on with: {known}")
+
+
+def origin_of(folder: Path) -> tuple[str, Origin]:
+    """(recipe, where the data came from) of a run, as its config.toml tells."""
+    config = read_config(folder / "config.toml")
+    return str(config.get("run", {}).get("recipe", "custom")), Origin.from_config(config)
+
+
+def contents(folder: Path) -> list[str]:
+    """The names in a run folder, but for its hidden ones."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """All tables of a config.toml; ConfigError if it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
 def write_config(
@@ -101,10 +132,7 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     config = path.parent / "config.toml"
     if not config.is_file():
         return load_model(path), {}
-    try:
-        return load_model(path), tomllib.loads(config.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{config}: not TOML: {error}") from None
+    return load_model(path), read_config(config)
 
 
 @dataclass(frozen=True)
@@ -122,6 +150,13 @@ class Origin:
         absolute = {key: str(Path(path).absolute()) for key, path in paths.items() if path}
         return {"source": self.source} | absolute | {"classes": self.classes}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Origin:
+        """What `as_config` wrote into a configuration."""
+        table = config.get("data", {})
+        classes = tuple(map(str, table.get("classes", ())))
+        return cls(str(table.get("source", "mnist")), str(table.get("test", "")), classes)
+
 
 def load_data(origin: Origin, *, offline: bool, report: Report) -> Dataset:
     """The data set that --data, --test-data and --classes ask for."""
@@ -137,12 +172,7 @@ def data_of(
 
     Raises DataError where they do not fit the model, or are not what they were.
     """
-    table = config.get("data", {})
-    trained_with = Origin(
-        str(table.get("source", "mnist")),
-        str(table.get("test", "")),
-        tuple(map(str, table.get("classes", ()))),
-    )
+    trained_with = Origin.from_config(config)
     origin = Origin(source, classes=trained_with.classes) if source else trained_with
     data = load_data(origin, offline=offline, report=report)
     if not source and config.get("checksums", data.checksums) != data.checksums:

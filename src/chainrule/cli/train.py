@@ -68,6 +68,15 @@ def train(
     compiled: Annotated[
         bool | None, typer.Option(help="Adam's update or SGD's steps in machine code; needs numba.")
     ] = None,
+    checkpoint_every: Annotated[
+        str, _option("Also save within epochs: every 20 steps, or every 30s.", "20|30s")
+    ] = "",
+    resume: Annotated[
+        str, _option("Go on with this run, from its newest whole checkpoint.", "RUN")
+    ] = "",
+    require_exact: Annotated[
+        bool, typer.Option("--require-exact", help="Go on only if the last bits will be the same.")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name BLAS, its kernel and its threads.")
@@ -84,8 +93,10 @@ def train(
     Example: chainrule train --recipe fast --seed 0 --run mine
     """
     from chainrule.cli.execute import Request, execute
-    from chainrule.cli.runs import Origin
+    from chainrule.cli.keeping import every
+    from chainrule.cli.runs import Origin, existing, origin_of
     from chainrule.recipes import combine
+    from chainrule.settings import ConfigError
 
     flags = {
         "seed": seed,
@@ -111,13 +122,28 @@ def train(
         "threads": threads,
         "compiled": compiled,
     }
+    origin = Origin(data, test_data, names(classes))
+    if resume:
+        if recipe or config or run or origin != Origin():
+            raise ConfigError(
+                "--resume takes recipe, data and name from the run: leave out --recipe, --config, "
+                "--run, --data, --test-data and --classes"
+            )
+        folder = existing(resume)
+        config = folder / "config.toml"
+        recipe_then, origin = origin_of(folder)
     settings, asked_for = combine(recipe, file=config, flags=flags)
     request = Request(
         settings=settings,
         asked_for=asked_for,
-        recipe=recipe or ("custom" if config or "layers" in asked_for else "fast"),
-        origin=Origin(data, test_data, names(classes)),
-        run=run,
+        recipe=recipe_then
+        if resume
+        else recipe or ("custom" if config or "layers" in asked_for else "fast"),
+        origin=origin,
+        run=resume or run,
+        every=every(checkpoint_every),
+        resume=bool(resume),
+        require_exact=require_exact,
         offline=offline,
         pictures=pictures,
         verbose=verbose,

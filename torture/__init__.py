@@ -1,0 +1,1 @@
+"""Training, killed again and again."""
