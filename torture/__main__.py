@@ -31,11 +31,14 @@ from chainrule.sealed import ModelFileError
 from chainrule.snapshots import read_snapshot
 
 OPTIONS = (
-    "--layers", "64,24,3", "--epochs", "30", "--batch-size", "20", "--validation", "60",
-    "--patience", "40", "--schedule", "plateau", "--checkpoint-every", "2", "--no-pictures",
+    "--layers", "64,24,10", "--epochs", "100", "--batch-size", "20", "--validation", "60",
+    "--patience", "99", "--schedule", "plateau", "--checkpoint-every", "2", "--no-pictures",
 )  # fmt: skip
-LONGEST = 1.6
-"""Seconds that a process lives at most; starting takes about half of them."""
+EARLY = 0.2
+"""The share of kills at any time from the start of the process; the others hit it training."""
+
+LONGEST = 0.4
+"""Seconds between the first checkpoint of a process and its end, at most."""
 
 
 @dataclass
@@ -58,7 +61,7 @@ class Figures:
 
 
 def images(path: Path) -> None:
-    """300 random pictures of 8 x 8 in three classes, as CSV."""
+    """300 random pictures of 8 x 8 of three digits, as CSV."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 300)
     pixels = np.clip(rng.integers(0, 90, (300, 64)) + 50 * labels[:, None], 0, 255)
@@ -87,25 +90,36 @@ def steps(run: Path, figures: Figures) -> int:
     return max(found)
 
 
-def live(folder: Path, seconds: float) -> int:
-    """One process, begun or resumed, killed after so many seconds; its exit code."""
+def live(folder: Path, rng: np.random.Generator | None) -> int:
+    """One process, begun or resumed, killed at a random moment if there is an rng; its code."""
     run = folder / "runs" / "victim"
     if not (run / "config.toml").is_file():
         shutil.rmtree(run, ignore_errors=True)
         arguments = ["--data", "data.csv", *OPTIONS, "--run", "victim"]
     else:
         arguments = ["--resume", "victim", "--no-pictures", "--checkpoint-every", "2"]
-    process = subprocess.Popen(
+    before = names(run)
+    with subprocess.Popen(
         command(*arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        _, complaint = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+    ) as process:
+        if rng:
+            early = rng.random() < EARLY
+            moment = time.monotonic() + rng.uniform(0, 1)
+            while process.poll() is None and (
+                time.monotonic() < moment if early else names(run) == before
+            ):
+                time.sleep(0.002)
+            time.sleep(0 if early else rng.uniform(0, LONGEST))
+            process.send_signal(signal.SIGKILL)
         _, complaint = process.communicate()
     if process.returncode > 0:
         print(complaint.decode(), file=sys.stderr)
     return process.returncode
+
+
+def names(run: Path) -> set[str]:
+    """Of the checkpoints that are there."""
+    return {path.name for path in (run / "checkpoints").glob("step-*")}
 
 
 def torture(kills: int, rng: np.random.Generator) -> Figures:
@@ -121,8 +135,9 @@ def torture(kills: int, rng: np.random.Generator) -> Figures:
         wanted = weights(folder / "runs" / "undisturbed")
         run = folder / "runs" / "victim"
         step = 0
-        while figures.kills < kills:
-            code = live(folder, float(rng.uniform(0, LONGEST)))
+        while figures.kills < kills or step:
+            # When all kills are done, the last run may come to its end.
+            code = live(folder, rng if figures.kills < kills else None)
             now = steps(run, figures)
             figures.checkpoints_lost += now < step
             if code == -signal.SIGKILL:
