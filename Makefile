@@ -26,6 +26,9 @@ torture: $(VENV)/testable
 fuzz: $(VENV)/testable
 	$(BIN)/python -m fuzz
 
+planted: $(VENV)/testable
+	$(BIN)/python tests/planted/run.py
+
 $(VENV)/python: 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "chainrule needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -1,11 +1,13 @@
-"""What all tests share: shapes checked at every call, oracles, and the real MNIST."""
+"""What all tests share: shapes checked, floating-point errors raised, oracles, the real MNIST."""
 
 from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from types import ModuleType
 
+import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
@@ -27,6 +29,17 @@ def oracle(name: str) -> ModuleType:
         if os.environ.get(REQUIRE):
             pytest.fail(f"{reason} ({REQUIRE} is set)")
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _floating_point_errors_are_raised() -> Iterator[None]:
+    """An overflow, a division by zero or an invalid operation fails the test that causes it.
+
+    Not an underflow: exp(-1e4) is meant to be 0, and what is too small to be held is off by less
+    than 1e-37, far below any rounding. NumPy itself says nothing about it either.
+    """
+    with np.errstate(over="raise", divide="raise", invalid="raise", under="ignore"):
+        yield
 
 
 @pytest.fixture(scope="session")

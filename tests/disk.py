@@ -108,12 +108,13 @@ class File:
     written: bytes = b""
 
     def remains(self) -> set[bytes]:
-        """What a power cut may leave: nothing, half, zeros, or all of what was not synced."""
+        """What a power cut may leave: of what was not synced any part, or zeros in its place."""
         if self.written == self.synced:
             return {self.synced}
         new = self.written[len(self.synced) :]
-        tails = (b"", new[: len(new) // 2], bytes(len(new)), new)
-        return {self.synced + tail for tail in tails}
+        parts = {new[: len(new) * part // 64] for part in range(65)}
+        parts |= {part + bytes(len(new) - len(part)) for part in parts}
+        return {self.synced + part for part in parts}
 
 
 FOLDER = File()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
 def test_files_get_their_name_only_when_they_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[bool, int]] = []
+    seen: list[tuple[bool, bool]] = []
     original = os.fsync
 
     def watch(descriptor: int) -> None:
         original(descriptor)
-        seen.append(((tmp_path / "file").exists(), os.fstat(descriptor).st_size))
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        seen.append(((tmp_path / "file").exists(), is_folder))
 
     monkeypatch.setattr(os, "fsync", watch)
     write_atomically(tmp_path / "file", b"whole")
-    assert seen == [(False, 5)]
+    assert seen == [(False, False), (True, True)]
     assert (tmp_path / "file").read_bytes() == b"whole"

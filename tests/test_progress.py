@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.arrays import Array
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS, Optimizer
 from chainrule.progress import Progress
@@ -145,49 +144,6 @@ def test_a_run_that_is_done_has_nothing_to_do(tmp_path: Path) -> None:
     again = Run(loaded(tmp_path).progress)
     assert not again.epochs
     assert again.network.parameters.tobytes() == whole.network.parameters.tobytes()
-
-
-def test_a_diverging_run_falls_back_on_the_same_weights_after_a_break(tmp_path: Path) -> None:
-    from chainrule.steps import DivergenceError
-
-    options = {"optimizer_name": "sgd", "schedule_name": "constant"}
-    messages, weights = [], []
-    for cut in (-1, 3):
-        run_network: list[Array] = []
-
-        def save(run: Run, kept: list[Array] = run_network) -> None:
-            run.progress.arrays["parameters"][:] *= 1
-            through_a_file(tmp_path, run)
-
-        Run(cut=3, save=save, **options)
-        progress = loaded(tmp_path).progress if cut == 3 else None
-        with pytest.raises(DivergenceError) as failure:
-            Explode(progress)
-        messages.append(str(failure.value))
-        weights.append(Explode.last.parameters.tobytes())
-    assert messages[0] == messages[1]
-    assert weights[0] == weights[1]
-
-
-class Explode:
-    """SGD whose learning rate becomes enormous at step 10."""
-
-    last: Network
-
-    def __init__(self, progress: Progress | None) -> None:
-        Explode.last = network()
-
-        class Rate(Schedule):
-            def __call__(self, step: int) -> float:
-                return 1e30 if step >= 10 else 0.05
-
-        list(
-            train(
-                Explode.last, (X[:80], Y[:80]), rng=np.random.default_rng(3), epochs=EPOCHS,
-                batch_size=12, optimizer=optimizer("sgd", Explode.last),
-                learning_rate=Rate(0.05), progress=progress,
-            )
-        )  # fmt: skip
 
 
 def test_progress_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def _activate(z, kind):
     e = 1 + t * (1 + t * (1 / 2 + t * (1 / 6 + t * (1 / 24 + t * (1 / 120 + t / 720)))))
     for _ in range(10):
         e *= e
-    return e / (1 + e) if kind == 1 else (e - 1) / (e + 1)
+    a = e / (1 + e) if kind == 1 else (e - 1) / (e + 1)
+    return a + 0 * z  # so that what is not finite is not hidden
 
 
 @no_type_check

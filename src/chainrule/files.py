@@ -27,8 +27,9 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    descriptor = _create(temporary)
     try:
-        _write(temporary, content)
+        _write(descriptor, content, path)
         if temporary.read_bytes() != content:
             raise OSError(errno.EIO, "the disk gives back other bytes than it was given", str(path))
         os.replace(temporary, path)
@@ -54,10 +55,14 @@ def remove(path: Path) -> None:
         os.unlink(path)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """A new file with this content, on the disk when this returns."""
+def _create(path: Path) -> int:
+    """A descriptor of a new file."""
     binary = getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
+
+
+def _write(descriptor: int, content: bytes, path: Path) -> None:
+    """Writes the content, which is on the disk when this returns, and closes the file."""
     try:
         rest = memoryview(content)
         while rest:

@@ -85,19 +85,35 @@ RANGES: dict[str, tuple[float, float]] = {
 """Settings whose range is not simply 0 or more."""
 
 TYPES = get_type_hints(Settings)
+LARGEST_CONFIG = 8192
+"""Bytes of a TOML file: all settings take 700, and tomllib's time grows with the square."""
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Everything in a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is none."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path}: not a file; give the path of a TOML file")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_CONFIG + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    if len(raw) > LARGEST_CONFIG:
+        raise ConfigError(f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it")
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        # TOMLDecodeError is a ValueError; so is a number of too many digits.
+        raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The settings in a TOML file: at its top, or in a table [settings] as a run writes it."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+    content = read_tables(path)
     settings = content.get("settings", content)
     if not isinstance(settings, dict):
-        raise ConfigError(f"{path}: settings = {settings!r}; [settings] is a table")
+        kind = type(settings).__name__  # not its text: lists in lists may be too deep for one
+        raise ConfigError(f"{path}: settings is of type {kind}; [settings] is a table")
     return dict(settings)
 
 

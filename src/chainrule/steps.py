@@ -131,10 +131,8 @@ class Stepper:
                 loss = take_step(rows)
                 progress.add(loss, count(rows))
                 progress.seconds = perf_counter() - started
-            # No batch follows the last step to tell whether it went too far: ask the weights.
-            parameters = self.network.parameters
-            if not isfinite(float(np.dot(parameters, parameters))):
-                raise self._diverged(loss)
+            # No batch follows the last step to tell whether it went too far.
+            self._check(loss)
         return progress.loss / progress.examples
 
     def take_step(self, rows: Rows) -> float:
@@ -147,6 +145,7 @@ class Stepper:
         if not isfinite(loss):
             raise self._diverged(loss)
         if self.progress.step % KEEP_EVERY == 0:
+            self._check(loss)
             np.copyto(self.kept, parameters)
         if self.max_norm:
             clip(gradient, self.max_norm)
@@ -158,6 +157,7 @@ class Stepper:
         parameters = self.network.parameters
         keep = self.progress.step % KEEP_EVERY == 0
         if keep:
+            self._check(0.0)
             np.copyto(self.candidate, parameters)
         loss = compiled(*self.workers[0].gather(rows), self.schedule(self.progress.step))
         if not isfinite(loss):
@@ -190,7 +190,15 @@ class Stepper:
             self.crew.share(chunks(total.size), add)
         return total
 
-    def _diverged(self, loss: float) -> DivergenceError:
+    def _check(self, loss: float) -> None:
+        """Raises DivergenceError for what a finite loss may hide: Adam divides by infinity to 0."""
+        parameters, memory = self.network.parameters, self.optimizer.state.values()
+        if not isfinite(float(np.dot(parameters, parameters))):
+            raise self._diverged(loss, "the weights became infinite")
+        if not all(isfinite(float(np.add.reduce(values))) for values in memory):
+            raise self._diverged(loss, "what the optimizer remembers became infinite")
+
+    def _diverged(self, loss: float, what: str = "") -> DivergenceError:
         """Puts the last good weights back, and says where the numbers ran away."""
         network = self.network
         # A crew may be larger than the last batch was: some may not have had a share yet.
@@ -204,12 +212,14 @@ class Stepper:
         step = self.progress.step
         rate = self.schedule(max(step - 1, 0))
         remedy = float(f"{rate / 10:.0e}")
-        where = f"layer {layer} ({network.layers[layer - 1]})" if layer else "the loss itself"
-        what = "the weights became infinite" if isfinite(loss) else f"the loss became {loss}"
-        largest = max(float(np.abs(each.X).max()) for each in seen)
+        where = f", first in layer {layer} ({network.layers[layer - 1]})" if layer else ""
+        if not (layer or isfinite(loss)):
+            where = ", first in the loss itself"
+        # Machine code has memory of its own: no worker may have seen a batch.
+        largest = max((float(np.abs(each.X).max()) for each in seen), default=0.0)
         scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
         return DivergenceError(
-            f"{what} at step {step}, first in {where}, at learning rate "
+            f"{what or f'the loss became {loss}'} at step {step}{where}, at learning rate "
             f"{rate:g}: try a learning rate of {remedy:g}{scale}; the weights of step "
             f"{step - 1 - (step - 1) % KEEP_EVERY if step else 0} are kept",
             step=step,

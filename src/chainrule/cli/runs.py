@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import re
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from chainrule.data.known import SOURCES
 from chainrule.data.sources import Report, load
 from chainrule.files import make_folder, sync_folder, write_atomically
 from chainrule.sealed import ModelFileError
-from chainrule.settings import ConfigError, Settings, as_toml, text
+from chainrule.settings import ConfigError, Settings, as_toml, read_tables, text
 from chainrule.training import Epoch
 
 RUNS = Path("runs")
@@ -64,21 +63,13 @@ def existing(run: str) -> Path:
 
 def origin_of(folder: Path) -> tuple[str, Origin]:
     """(recipe, where the data came from) of a run, as its config.toml tells."""
-    config = read_config(folder / "config.toml")
+    config = read_tables(folder / "config.toml")
     return str(config.get("run", {}).get("recipe", "custom")), Origin.from_config(config)
 
 
 def contents(folder: Path) -> list[str]:
     """The names in a run folder, but for its hidden ones."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """All tables of a config.toml; ConfigError if it is none."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
 def write_config(
@@ -132,7 +123,7 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     config = path.parent / "config.toml"
     if not config.is_file():
         return load_model(path), {}
-    return load_model(path), read_config(config)
+    return load_model(path), read_tables(config)
 
 
 @dataclass(frozen=True)
