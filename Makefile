@@ -12,7 +12,7 @@ test: $(VENV)/testable
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
 
 reproduce: $(VENV)/installed
 	$(BIN)/chainrule reproduce all
@@ -24,7 +24,7 @@ torture: $(VENV)/testable
 	$(BIN)/python -m torture
 
 fuzz: $(VENV)/testable
-	$(BIN)/python -m fuzz
+	$(BIN)/python -m fuzz --inputs 1000000
 
 planted: $(VENV)/testable
 	$(BIN)/python tests/planted/run.py

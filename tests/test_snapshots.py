@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 from chainrule.progress import Progress
-from chainrule.sealed import ModelFileError
-from chainrule.snapshots import Snapshot, newest, read_snapshot, write_snapshot
+from chainrule.sealed import ModelFileError, read_sealed, write_sealed
+from chainrule.snapshots import FORMAT, Snapshot, newest, read_snapshot, write_snapshot
 
 
 class Following(Progress):
@@ -118,3 +119,24 @@ def test_no_folder_and_an_empty_one_have_no_snapshot(tmp_path: Path) -> None:
     assert newest(tmp_path / "none", report=pytest.fail) is None
     (tmp_path / "step-1.safetensors").write_bytes(b"not named as we name them")
     assert newest(tmp_path, report=pytest.fail) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("progress", {"step": "3"}),
+        ("progress", {"best_loss": True}),
+        ("progress", {"schedule": []}),
+        ("history", [3]),
+        ("history", {}),
+    ],
+)
+def test_a_forged_one_with_words_of_another_kind_is_refused(
+    tmp_path: Path, name: str, words: object
+) -> None:
+    path = write_snapshot(tmp_path, snapshot(3))
+    arrays, good = read_sealed(path, format=FORMAT)
+    changed = json.loads(good[name]) | words if name == "progress" else words
+    write_sealed(path, arrays, good | {name: json.dumps(changed)})
+    with pytest.raises(ModelFileError, match="what it tells about the run fails"):
+        read_snapshot(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -91,13 +92,18 @@ LARGEST_CONFIG = 8192
 
 def read_tables(path: Path) -> dict[str, Any]:
     """Everything in a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is none."""
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{path}: not a file; give the path of a TOML file")
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_CONFIG + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+        ordinary = path.is_file() or not path.exists()
+        raw = b""
+        if ordinary:  # a pipe would be waited for
+            with path.open("rb") as file:
+                raw = file.read(LARGEST_CONFIG + 1)
+    except (OSError, ValueError) as error:
+        # ValueError: a path with a null byte.
+        what = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read ({what}); check the path") from None
+    if not ordinary:
+        raise ConfigError(f"{path}: not a file; give the path of a TOML file")
     if len(raw) > LARGEST_CONFIG:
         raise ConfigError(f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it")
     try:
@@ -114,6 +120,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         kind = type(settings).__name__  # not its text: lists in lists may be too deep for one
         raise ConfigError(f"{path}: settings is of type {kind}; [settings] is a table")
+    tables = [value for value in settings.values() if isinstance(value, dict)]
+    if any(isinstance(value, dict) for table in tables for value in table.values()):
+        raise ConfigError(f"{path}: tables in tables; a setting is a number, a word or a list")
     return dict(settings)
 
 
@@ -131,6 +140,8 @@ def checked(name: str, value: Any) -> Any:
         )
     kind = TYPES[name]
     if kind in (tuple[int, ...], tuple[str, ...]):
+        if not isinstance(value, int | str | list | tuple):
+            raise ConfigError(f"{name} = {value!r}: give a list, such as [784, 128, 10]")
         values = (value,) if isinstance(value, (int, str)) else tuple(value)
         item = int if kind == tuple[int, ...] else str
         return tuple(_single(name, one, item) for one in values)
@@ -138,6 +149,8 @@ def checked(name: str, value: Any) -> Any:
 
 
 def _single(name: str, value: Any, kind: Any) -> Any:
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ConfigError(f"{name}: a number of {len(str(value))} digits; give one below 2**63")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind:
@@ -146,7 +159,7 @@ def _single(name: str, value: Any, kind: Any) -> Any:
         choices = ", ".join(filter(None, CHOICES[name]))
         raise ConfigError(f"{name} = {value!r}: choose one of {choices}")
     low, high = RANGES.get(name, (1 if name == "layers" else 0, float("inf")))
-    if kind in (int, float) and not low <= float(value) <= high:
+    if kind in (int, float) and not (low <= float(value) <= high and isfinite(value)):
         raise ConfigError(f"{name} = {value}: give a number from {low:g} to {high:g}")
     return value
 

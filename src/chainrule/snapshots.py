@@ -19,6 +19,7 @@ from chainrule.sealed import ModelFileError, read_sealed, write_sealed
 
 FORMAT = "chainrule-run-1"
 NAME = re.compile(r"step-([0-9]{9,18})\.safetensors")
+KINDS: dict[str, Any] = {"int": int, "float": int | float, "dict[str, Any]": dict}
 KEPT = 3
 """The last so many snapshots stay, and that of the best epoch."""
 
@@ -71,10 +72,19 @@ def read_snapshot(path: Path) -> Snapshot:
         )
         if set(numbers) != set(NUMBERS) or not isinstance(history, list):
             raise ValueError("it tells other things about the run than this version asks")
+        kinds = {name: KINDS[kind] for name, kind in NUMBERS.items()}
+        if odd := [name for name, kind in kinds.items() if not _is(numbers[name], kind)]:
+            raise ValueError(f"{', '.join(odd)}: not of the kind that this version writes")
+        if not all(isinstance(epoch, dict) for epoch in history):
+            raise ValueError("an epoch of its history is no table")
         progress = Progress(**numbers, arrays=arrays)
         return Snapshot(progress, history, dict(settings), dict(checksums), dict(numerics))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: what it tells about the run fails: {error}") from None
+
+
+def _is(value: object, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def newest(folder: Path, *, report: Callable[[str], None]) -> Snapshot | None:

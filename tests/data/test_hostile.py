@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
 import os
+import pickle
 import struct
 import subprocess
 import sys
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from chainrule.data import formats
-from chainrule.data.dataset import Found
+from chainrule.data import formats, pickles
+from chainrule.data.archives import read_npz
+from chainrule.data.dataset import DataError, Found
+from chainrule.data.digits import read_image
+from chainrule.data.idx import IMAGES
+from chainrule.data.pictures import read_picture
+from chainrule.data.tabular import read_csv
+from chainrule.settings import ConfigError, read_toml
 
 READER = """
 import json, os, sys, warnings
@@ -124,3 +135,148 @@ def test_no_hostile_file_makes_its_reader_do_anything(
     assert any(event.startswith("import") for event in seen)
     assert opened.startswith("open")
     assert list(work.iterdir()) == []
+
+
+def jpeg(side: int, *, scans: int = 0, behind: bytes = b"") -> bytes:
+    """A grey JPEG, progressive if scans are to be added to it."""
+    stream = io.BytesIO()
+    Image.new("L", (side, side), 77).save(stream, "JPEG", progressive=bool(scans), quality=10)
+    data = stream.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * scans + data[-2:] + behind
+
+
+@pytest.mark.parametrize(("side", "scans"), [(64, 40), (64, 4000), (5000, 9)])
+def test_scans_that_take_longer_than_pixels_are_refused(
+    tmp_path: Path, side: int, scans: int
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(side, scans=scans))
+    with pytest.raises(DataError, match="scans or more, which takes too long"):
+        read_picture(path, side=16_384, pixels=2**26)
+
+
+def test_a_film_behind_a_photo_has_no_scans(tmp_path: Path) -> None:
+    """Telephones put one there; by chance it holds the bytes of a marker now and then."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(64, behind=b"\0\2\xff\xda" * 1000))
+    assert read_picture(path).size == (64, 64)
+
+
+def test_a_photo_of_many_pixels_is_averaged_down_and_turned(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (3000, 2000), (255, 255, 255, 255))
+    image.paste((0, 0, 0, 255), (0, 0, 300, 300))
+    exif = Image.Exif()
+    exif[0x112] = 3
+    image.save(tmp_path / "a.png", exif=exif)
+    small = read_picture(tmp_path / "a.png", side=16_384, pixels=2**26)
+    assert small.size == (1500, 1000)
+    assert [small.getpixel(place)[0] for place in ((10, 10), (1490, 990))] == [255, 0]
+    for mode in ("1", "P", "I;16", "LA"):
+        image.convert("L").convert(mode).save(tmp_path / "b.png")
+        assert read_picture(tmp_path / "b.png", side=16_384, pixels=2**26).size == (1500, 1000)
+
+
+def test_a_png_of_more_pixels_than_can_be_averaged_in_time_is_refused(tmp_path: Path) -> None:
+    Image.new("1", (5000, 5000)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="5000x5000, and at most 16384 a side and 16,777,216"):
+        read_image(tmp_path / "a.png")
+
+
+def test_what_a_gzip_file_holds_has_the_cap_of_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the largest kind, once it has all been inflated."""
+    monkeypatch.setattr(formats, "LARGEST_PICKLE", 500_000)
+    monkeypatch.setattr(formats, "LARGEST_IDX", 400_000)
+    monkeypatch.setattr(formats, "LARGEST_NPZ", 300_000)
+    noise = os.urandom(2**20)
+    for start, cap in ((b"\x80\x02", "500,000"), (IMAGES, "400,000"), (b"PK\3\4", "300,000")):
+        for packed in (False, True):
+            data = gzip.compress(start + noise, 1) if packed else start + noise
+            (tmp_path / "a").write_bytes(data)
+            with pytest.raises(DataError, match=f"beyond {cap}" if packed else f"at most {cap}"):
+                formats.read(tmp_path / "a")
+
+
+def test_a_gigabyte_in_one_line_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.write(b"1" * 100_000)
+        file.truncate(2**30)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="row 1: longer than 65,536 bytes"):
+        formats.read(path)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_blanks_around_numbers_change_nothing() -> None:
+    rows = b"3,0,17,255,4\n7,1,2,3,4\n"
+    blank = rows.replace(b",", b" , ").replace(b"\n", b" \n ")
+    for data in (blank, blank.replace(b" ", b"   "), blank.replace(b" ", b"\t")):
+        part = read_csv(data.rstrip(), "a", classes=10)
+        np.testing.assert_array_equal(part.images, read_csv(rows, "a", classes=10).images)
+
+
+@pytest.mark.parametrize(
+    "field", [b"1" * 60_000 + b"x", b"." + b"1" * 60_000 + b"x", b"1" * 60_000]
+)
+def test_a_field_of_digits_is_refused_at_once(field: bytes) -> None:
+    """`\\d+\\.?\\d*` tried every place to divide them: a minute for 60 kB."""
+    started = time.process_time()
+    for data in (b"3,0," + field + b",255,4\n", field + b",0,17,255,4\n3,0,17,255,4\n"):
+        with pytest.raises(DataError):
+            read_csv(data, "a", classes=10)
+    assert time.process_time() - started < 1
+
+
+def test_settings_are_read_from_small_ordinary_files_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="not a file"):
+        read_toml(tmp_path / "pipe")
+    for path in ("nowhere", "null\0byte", "x" * 5000):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            read_toml(tmp_path / path)
+    (tmp_path / "large").write_bytes(b"#" * 8193)
+    with pytest.raises(ConfigError, match="longer than 8,192 bytes"):
+        read_toml(tmp_path / "large")
+    (tmp_path / "right").write_bytes(b"seed = 1\n" + b"#" * 8183)
+    assert read_toml(tmp_path / "right") == {"seed": 1}
+
+
+def test_an_npz_lists_few_members_and_ends_with_its_end(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(6000):
+            archive.writestr(str(number), b"")
+    with pytest.raises(DataError, match="its list of members has"):
+        read_npz(stream.getvalue(), "a")
+
+
+def test_an_npz_that_inflates_too_far_is_refused_before_it_does() -> None:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, x_train=np.zeros(2**25, np.uint8))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="zip bomb"):
+        read_npz(stream.getvalue(), "a")
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+@pytest.mark.parametrize("length", range(30))
+def test_a_frame_never_makes_the_unpickler_read_other_operations_than_were_looked_at(
+    length: int,
+) -> None:
+    """Where a frame ends within an operation, the Unpickler drops bytes that pickletools counts."""
+    body = b"U\x0c" + b"(" * 12 + b"K\x01K\x02\x86q\x00."
+    data = b"\x80\x04\x95" + struct.pack("<Q", length) + body
+    try:
+        pickles.scan(data, "a")
+    except DataError:
+        assert length not in (0, 14, 16, 18, 19, 21, 22)
+        return
+    with contextlib.suppress(pickle.UnpicklingError):  # a frame that the data do not fill
+        assert pickles._Unpickler(data).load() == (1, 2)

@@ -12,16 +12,28 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.arrays import Array
-from chainrule.data.archives import MIB, gunzip, read_file, read_npz
+from chainrule.data.archives import LARGEST_NPZ, MIB, gunzip, read_file, read_npz
 from chainrule.data.dataset import DIGITS, DataError, Found, Part
-from chainrule.data.idx import GZIP, IMAGES, LABELS, find_four, read_four, read_pair, sibling
+from chainrule.data.idx import (
+    GZIP,
+    IMAGES,
+    LABELS,
+    LARGEST_IDX,
+    find_four,
+    paired,
+    read_four,
+    read_idx,
+    read_idx_file,
+    sibling,
+)
 from chainrule.data.pickles import read_pickle
 from chainrule.data.pictures import TEST_NAMES, TRAIN_NAMES, entries, read_folder
-from chainrule.data.tabular import read_arff, read_csv
+from chainrule.data.tabular import LONGEST_LINE, read_arff, read_csv, refuse_line
 from chainrule.data.values import part
 
 LARGEST_FILE = 1024 * MIB
 LARGEST_PICKLE = 256 * MIB
+PICKLES = (b"\x80", b"(", b"]")
 KERAS_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 OPENML_ROWS = (70_000, 60_000)
 TEXT = bytes(range(32, 127)) + b"\t\r\n"
@@ -83,33 +95,48 @@ def _named(tables: list[Path], words: tuple[str, ...], folder: Path) -> Path:
 
 def _read_file(path: Path, classes: int) -> Found:
     name = str(path)
-    data = read_file(path, LARGEST_FILE)
+
+    def cap_of(head: bytes) -> int:
+        return LARGEST_FILE if head[:2] == GZIP else _cap(head, name)
+
+    data = read_file(path, LARGEST_FILE, cap_of=cap_of)
     if data[:2] == GZIP:
-        # A pickle may inflate less far than a CSV, and its first bytes tell which it is.
-        data = gunzip(data, LARGEST_FILE, name)
+        data = gunzip(data, LARGEST_FILE, name, cap_of=lambda head: _cap(head, name))
         if not data:
             raise DataError(f"{name} is empty; fetch or export it again.")
     if data[:2] == b"PK":
-        return _from_npz(read_npz(data, name), name)
-    if data[:4] in (IMAGES, LABELS):
-        if data[:4] == LABELS:
-            raise DataError(
-                f"{name} holds labels only; give the path of its images, or the folder."
-            )
-        return Found(read_pair(path, sibling(path)), None)
-    if data[:1] in (b"\x80", b"(", b"]"):
+        return from_npz(read_npz(data, name, KERAS_ARRAYS), name)
+    if data[:4] == IMAGES:
+        labels = sibling(path)
+        return Found(paired(read_idx(data, name), read_idx_file(labels), path, labels), None)
+    if data[:1] in PICKLES:
         return from_pickle(data, name)
-    for start, what in OTHERS.items():
-        if data.startswith(start):
-            raise DataError(f"{name} is {what}.")
-    if data[:4096].removeprefix(b"\xef\xbb\xbf").translate(None, TEXT):
-        raise DataError(
-            f"{name} starts with {data[:4]!r}, which is none of IDX, npz, pickle, CSV, "
-            "PNG or JPEG; is it damaged, or another file?"
-        )
     if data[:1] in b"%@":
         return _divided(read_arff(data, name, classes=classes))
     return Found(read_csv(data, name, classes=classes), None)
+
+
+def _cap(head: bytes, name: str) -> int:
+    """The most bytes that are read of a file that begins so; DataError if none of it is read."""
+    if head[:2] == b"PK":
+        return LARGEST_NPZ
+    if head[:4] == IMAGES:
+        return LARGEST_IDX
+    if head[:4] == LABELS:
+        raise DataError(f"{name} holds labels only; give the path of its images, or the folder.")
+    if head[:1] in PICKLES:
+        return LARGEST_PICKLE
+    for start, what in OTHERS.items():
+        if head.startswith(start):
+            raise DataError(f"{name} is {what}.")
+    if head[:4096].removeprefix(b"\xef\xbb\xbf").translate(None, TEXT):
+        raise DataError(
+            f"{name} starts with {head[:4]!r}, which is none of IDX, npz, pickle, CSV, "
+            "PNG or JPEG; is it damaged, or another file?"
+        )
+    if len(head) >= LONGEST_LINE and b"\n" not in head and b"\r" not in head:
+        refuse_line(name, 1)
+    return LARGEST_FILE
 
 
 def _divided(whole: Part) -> Found:
@@ -123,12 +150,8 @@ def _divided(whole: Part) -> Found:
     )
 
 
-def _from_npz(arrays: dict[str, Array], name: str) -> Found:
-    if missing := [key for key in KERAS_ARRAYS if key not in arrays]:
-        raise DataError(
-            f"{name} lacks {', '.join(missing)}; save the four arrays under the names "
-            f"{', '.join(KERAS_ARRAYS)}, as Keras' mnist.npz does."
-        )
+def from_npz(arrays: dict[str, Array], name: str) -> Found:
+    """Both parts of Keras' mnist.npz, its four arrays by name."""
     x_train, y_train, x_test, y_test = (arrays[key] for key in KERAS_ARRAYS)
     return Found(
         part(x_train, y_train, f"{name}, x_train"), part(x_test, y_test, f"{name}, x_test")

@@ -69,7 +69,11 @@ def read_idx_file(path: Path) -> Array:
 
 def read_pair(images: Path, labels: Path) -> Part:
     """The images of one IDX file with the labels of another; raises DataError if they are not."""
-    pixels, numbers = read_idx_file(images), read_idx_file(labels)
+    return paired(read_idx_file(images), read_idx_file(labels), images, labels)
+
+
+def paired(pixels: Array, numbers: Array, images: Path, labels: Path) -> Part:
+    """The arrays that two IDX files hold, as a Part; DataError if they are not one another's."""
     if pixels.ndim != 3 or numbers.ndim != 1 or len(pixels) != len(numbers):
         raise DataError(
             f"{images} holds {pixels.shape} and {labels} {numbers.shape}: they are not the images "

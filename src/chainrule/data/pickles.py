@@ -30,7 +30,9 @@ MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD
 OPCODES = frozenset(ALLOWED.split())
 LARGEST_MEMO = 10_000
 """A pickle of 9 bytes that asks for memo entry 40,000,000 takes 300 MB, no class looked up."""
-MOST_OPCODES = 200_000
+MOST_PAIRS = 4
+"""A memo lets a short pickle name the same pair as often as it likes; each would be a copy."""
+MOST_OPCODES = 150_000
 """A list of 70,000 labels takes 70,000; mnist.pkl.gz itself about a hundred."""
 
 
@@ -40,7 +42,7 @@ class _Dtype:
     def __init__(self, code: Any, *flags: object) -> None:
         text = code.decode("latin1") if isinstance(code, bytes) else code
         if not isinstance(text, str) or text.lstrip("<>|=") not in NUMBERS or len(text) > 3:
-            raise DataError(f"an array of type {text!r}, and only numbers are read")
+            raise DataError(f"an array of type {_shown(text)}, and only numbers are read")
         self.dtype = np.dtype(text)
 
     def __setstate__(self, state: Any) -> None:
@@ -63,8 +65,10 @@ class _Array:
 def _from_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise DataError("an array without plain bytes, and objects are not read")
-    sides = (shape,) if type(shape) is int else tuple(shape)
-    if len(sides) > 4 or not all(type(side) is int and 0 <= side < 2**40 for side in sides):
+    sides = (shape,) if type(shape) is int else shape
+    if not isinstance(sides, tuple) or len(sides) > 4:
+        raise DataError("an array whose shape is not up to four whole numbers")
+    if not all(type(side) is int and 0 <= side < 2**40 for side in sides):
         raise DataError("an array whose shape is not up to four whole numbers")
     if math.prod(sides) * dtype.dtype.itemsize != len(data):
         raise DataError(f"an array of shape {sides} with {len(data):,} bytes")
@@ -84,8 +88,13 @@ def _frombuffer(data: object, dtype: object, shape: object, order: object) -> _A
 
 def _encode(text: Any, encoding: object) -> bytes:
     if encoding not in ("latin1", b"latin1") or not isinstance(text, str):
-        raise DataError(f"bytes in the encoding {encoding!r}")
+        raise DataError(f"bytes in the encoding {_shown(encoding)}")
     return text.encode("latin1")
+
+
+def _shown(value: object) -> str:
+    # A memo makes lists in lists whose text is as long as a short pickle likes.
+    return repr(value[:40]) if isinstance(value, str | bytes) else f"that is a {type(value)}"
 
 
 GLOBALS: dict[tuple[str, str], Any] = {
@@ -103,26 +112,44 @@ GLOBALS: dict[tuple[str, str], Any] = {
 class _Unpickler(pickle.Unpickler):
     """Knows the names of GLOBALS and never asks the original, which would import modules."""
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data), encoding="bytes")
+        self._left = 2 * len(data)
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in GLOBALS:
-            raise DataError(f"the name {module}.{name}")
-        return GLOBALS[module, name]
+            raise DataError(f"the name {module[:60]}.{name[:60]}")
+        known = GLOBALS[module, name]
+        return self._encode if known is _encode else known
+
+    def _encode(self, text: Any, encoding: object) -> bytes:
+        """Encodes no more text than there is: a memo could hand the same one in again and again."""
+        self._left -= len(text)
+        if self._left < 0:
+            raise DataError("the same text encoded again and again")
+        return _encode(text, encoding)
 
 
 def scan(data: bytes, name: str) -> None:
     """Walk the opcodes of a pickle without running it.
 
     Raises DataError at the first opcode, global name or memo index that MNIST does not need, and
-    for bytes after the end.
+    for bytes after the end or a frame that ends within an operation: there the Unpickler would
+    drop bytes and go on with others than were looked at.
     """
-    end = 0
+    end = frame = 0
     try:
         for count, (opcode, argument, position) in enumerate(pickletools.genops(data)):
+            start = int(position or 0)
+            if end <= frame < start or (opcode.name == "FRAME" and start < frame):
+                raise DataError(f"{name} is refused unread: one of its frames ends too early.")
+            if opcode.name == "FRAME":
+                frame = start + 9 + int(argument or 0)
             if what := _unneeded(opcode.name, argument, count):
                 raise DataError(
                     f"{name} is refused unread: a pickle can run code, and this asks for {what}."
                 )
-            end = int(position or 0) + 1
+            end = start + 1
     except DataError:
         raise
     except Exception as error:
@@ -152,7 +179,9 @@ def read_pickle(data: bytes, name: str) -> list[tuple[Array, Array]]:
     """
     scan(data, name)
     try:
-        content = _Unpickler(io.BytesIO(data), encoding="bytes").load()
+        content = _Unpickler(data).load()
+        if len(content) > MOST_PAIRS:
+            raise DataError(f"{len(content):,} pairs of images and labels, and 2 or 3 are read")
         return [(_values(images), _values(labels)) for images, labels in content]
     except DataError as error:
         raise DataError(f"{name} is refused: it asks for {error}.") from None
@@ -168,6 +197,6 @@ def _values(item: Any) -> Array:
         return item.values
     # Some files keep labels as a plain list. Lists in lists are refused: a memo makes a short
     # pickle of them as large as it likes.
-    if not all(type(number) is int for number in item):
+    if not isinstance(item, list | tuple) or not all(type(number) is int for number in item):
         raise DataError("labels that are neither an array nor a list of whole numbers")
     return np.array(item, dtype=np.int64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 import warnings
 from pathlib import Path
 
@@ -17,7 +19,15 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 LARGEST_PICTURE = 64 * MIB
 LARGEST_SIDE = 4096
 MOST_PIXELS = 4 * MIB
-"""Pixels of one picture in a data set."""
+"""Pixels of one picture in a data set, and of a photo once it is reduced."""
+MOST_PNG_PIXELS = 16 * MIB
+"""A JPEG can be decoded at an eighth of its size, a PNG only as a whole."""
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""Within the coded pixels of a JPEG, FF is followed by 00 or by the number of a restart."""
+START_OF_SCAN, END_OF_IMAGE, TEMPORARY = b"\xff\xda", b"\xff\xd9", b"\xff\x01"
+MOST_SCANS = 32
+MOST_SCANNED = 320 * MIB
+"""Pixels times scans: each scan of a progressive JPEG, however few bytes, visits every pixel."""
 MOST_FILES = 1_000_000
 LARGEST_FOLDER = 1024 * MIB
 """Pixels of one data set."""
@@ -27,8 +37,8 @@ TRAIN_NAMES, TEST_NAMES = ("train", "training"), ("test", "testing")
 def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIXELS) -> Image.Image:
     """A PNG or JPEG, decoded and the right way up; its size is checked before it is decoded.
 
-    Raises DataError when it is neither, is damaged, or has a side or a number of pixels above the
-    limits.
+    One of more than MOST_PIXELS is averaged down. Raises DataError when it is neither, is damaged,
+    or has a side, a number of pixels or of scans above the limits.
     """
     data = read_file(path, LARGEST_PICTURE)
     with warnings.catch_warnings():
@@ -37,15 +47,18 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
         try:
             image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
             width, height = image.size
-            if max(width, height) > side or width * height > pixels:
+            most = min(pixels, MOST_PNG_PIXELS) if image.format == "PNG" else pixels
+            if max(width, height) > side or width * height > most:
                 raise DataError(
-                    f"{path} is {width}x{height}, and at most {side} a side and {pixels:,} pixels "
+                    f"{path} is {width}x{height}, and at most {side} a side and {most:,} pixels "
                     "are read; make it smaller."
                 )
+            if image.format != "PNG":
+                _check_scans(data, width * height, path)
             # A JPEG can be decoded at a half, a quarter or an eighth at once.
             image.draft(None, (2048, 2048))
             image.load()
-            return ImageOps.exif_transpose(image)
+            return ImageOps.exif_transpose(_reduced(_without_palette(image)))
         except DataError:
             raise
         except Exception as error:
@@ -54,6 +67,40 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
             if isinstance(error, UnidentifiedImageError):
                 what = "its first bytes are of neither"
             raise DataError(f"{path} is not a whole PNG or JPEG picture: {what}.") from None
+
+
+def _check_scans(data: bytes, pixels: int, path: Path) -> None:
+    """Walks from marker to marker of a JPEG up to its end; what is behind it nobody decodes."""
+    at, scans = 2, 0
+    while match := MARKER.search(data, at):
+        at = match.end()
+        if match[0] == END_OF_IMAGE:
+            return
+        scans += match[0] == START_OF_SCAN
+        if scans > MOST_SCANS or scans * pixels > MOST_SCANNED:
+            raise DataError(
+                f"{path} has {pixels:,} pixels in {scans} scans or more, which takes too long; "
+                "save it as a plain JPEG."
+            )
+        if match[0] != TEMPORARY:
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """At most MOST_PIXELS, each the average of some; a smaller one as it is."""
+    factor = math.ceil(math.sqrt(image.width * image.height / MOST_PIXELS))
+    if factor < 2:
+        return image
+    if image.mode == "1" or image.mode.startswith("I;"):
+        image = image.convert("L" if image.mode == "1" else "I")
+    return image.reduce(factor)
+
+
+def _without_palette(image: Image.Image) -> Image.Image:
+    """Its colours themselves; Pillow fails here if a pixel has a colour that the palette lacks."""
+    if image.mode not in ("P", "PA"):
+        return image
+    return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
 
 
 def grey(image: Image.Image) -> UInt8[Array, "h w"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from contextlib import suppress
 from typing import NoReturn
 
 import numpy as np
@@ -25,7 +26,8 @@ BLOCK = 2 * MIB
 SMALLEST_PICTURE = 49
 """Rows of a square number of columns, this or more, are pixels of which the label is missing."""
 COMMA, NEWLINE, ZERO = b",\n0"
-NUMBER = re.compile(rb"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*")
+NUMBER = re.compile(rb"[ \t]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t]*")
+"""Read in one way only: `\\d+\\.?\\d*` would try every place to divide the digits."""
 
 
 def read_csv(data: bytes, name: str, *, classes: int) -> Part:
@@ -35,9 +37,12 @@ def read_csv(data: bytes, name: str, *, classes: int) -> Part:
     fractions 0..1, labels whole numbers below `classes`.
     Raises DataError with file, row (the line, from 1) and column (from 1).
     """
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    first = data[: LONGEST_LINE + 1].split(b"\n", 1)[0]
-    start = len(first) + 1 if _is_header(first) else 0
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    first = data[start : start + LONGEST_LINE + 1].split(b"\n", 1)[0]
+    if _is_header(first.rstrip(b"\r")):
+        start += len(first) + 1
     return _read(data, start, name=name, classes=classes, label_last=False)
 
 
@@ -59,25 +64,22 @@ def read_arff(data: bytes, name: str, *, classes: int) -> Part:
     start = re.search(rb"^@data[ \t]*\r?\n", data, re.MULTILINE | re.IGNORECASE)
     if start is None:
         raise DataError(f"{name} has no line @DATA, so it is not a whole ARFF file; get it anew.")
-    head, table = data[: start.end()], data[start.end() :].replace(b"\r\n", b"\n")
-    return _read(head + table, len(head), name=name, classes=classes, label_last=True)
+    return _read(data, start.end(), name=name, classes=classes, label_last=True)
 
 
 def _read(data: bytes, start: int, *, name: str, classes: int, label_last: bool) -> Part:
-    if not data.endswith(b"\n"):
-        data += b"\n"
-    end = len(data.rstrip(b"\n \t")) + 1
+    end = _end(data, start)
     if start >= end:
         raise DataError(f"{name} holds no rows; bring a label and pixels on each line.")
     line = data.count(b"\n", 0, start) + 1
-    columns = data.count(b",", start, _line_end(data, start, name, line)) + 1
+    columns = data.count(b",", start, _line_end(data, start, end, name, line)) + 1
     _check_columns(columns, name, line)
     blocks, first_line = [], line
     while start < end:
-        stop = data.rfind(b"\n", start, min(start + BLOCK, end)) + 1
+        stop = data.rfind(b"\n", start, start + BLOCK) + 1 if start + BLOCK < end else end
         if not stop:
-            stop = _line_end(data, start, name, line) + 1
-        block = data[start:stop]
+            stop = _line_end(data, start, end, name, line) + 1
+        block = _plain(data[start : min(stop, end)])
         rows = _whole_numbers(block, columns)
         if rows is None:
             rows = _numbers(block, columns, name=name, line=line)
@@ -96,14 +98,45 @@ def _read(data: bytes, start: int, *, name: str, classes: int, label_last: bool)
     return part(images, labels, name)
 
 
-def _line_end(data: bytes, start: int, name: str, line: int) -> int:
-    end = data.find(b"\n", start, start + LONGEST_LINE)
-    if end < 0:
-        raise DataError(
-            f"{name}, row {line:,}: longer than {LONGEST_LINE:,} bytes, so it is not a row of a "
-            "picture; is it a CSV file?"
-        )
+def _end(data: bytes, start: int) -> int:
+    """Where the last row ends, without the line ends and blanks behind it."""
+    end = len(data)
+    while end > start:
+        tail = data[max(start, end - BLOCK) : end]
+        if rest := tail.rstrip(b"\r\n \t"):
+            return end - len(tail) + len(rest)
+        end -= len(tail)
     return end
+
+
+def _plain(block: bytes) -> bytes:
+    """Whole lines that end as on Unix, without a blank before or behind a number.
+
+    A block at a time, because a copy of the whole file would take as much memory as the file.
+    """
+    block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b" " in block:
+        for blank, bare in ((b", ", b","), (b" ,", b","), (b"\n ", b"\n"), (b" \n", b"\n")):
+            block = block.replace(blank, bare)
+        block = block.removeprefix(b" ")
+    return block if block.endswith(b"\n") else block + b"\n"
+
+
+def _line_end(data: bytes, start: int, end: int, name: str, line: int) -> int:
+    found = data.find(b"\n", start, min(end, start + LONGEST_LINE))
+    if found < 0:
+        if end - start < LONGEST_LINE:
+            return end
+        refuse_line(name, line)
+    return found
+
+
+def refuse_line(name: str, line: int) -> NoReturn:
+    """Raises the DataError for a line that is longer than LONGEST_LINE."""
+    raise DataError(
+        f"{name}, row {line:,}: longer than {LONGEST_LINE:,} bytes, so it is not a row of a "
+        "picture; is it a CSV file?"
+    )
 
 
 def _check_columns(columns: int, name: str, line: int) -> None:
@@ -168,8 +201,13 @@ def _numbers(block: bytes, columns: int, *, name: str, line: int) -> Array:
 
 def _fields(row: bytes, columns: int, *, name: str, line: int) -> list[float]:
     if len(row) > LONGEST_LINE:
-        _line_end(row, 0, name, line)
+        refuse_line(name, line)
     fields = row.split(b",")
+    if len(fields) == columns and not row.translate(None, b"0123456789,.eE+- \t"):
+        with suppress(ValueError):
+            values = [float(field) for field in fields]
+            if min(values) >= 0 and max(values) <= 255:
+                return values
     if len(fields) != columns:
         raise DataError(
             f"{name}, row {line:,}: {len(fields)} columns, and the first row has {columns}; give "
