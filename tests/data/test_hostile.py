@@ -25,7 +25,7 @@ from chainrule.data.archives import read_npz
 from chainrule.data.dataset import DataError, Found
 from chainrule.data.digits import read_image
 from chainrule.data.idx import IMAGES
-from chainrule.data.pictures import read_picture
+from chainrule.data.pictures import grey, read_picture
 from chainrule.data.tabular import read_csv
 from chainrule.settings import ConfigError, read_toml
 
@@ -280,3 +280,10 @@ def test_a_frame_never_makes_the_unpickler_read_other_operations_than_were_looke
         return
     with contextlib.suppress(pickle.UnpicklingError):  # a frame that the data do not fill
         assert pickles._Unpickler(data).load() == (1, 2)
+
+
+def test_a_transparency_that_does_not_fit_the_colours_is_refused() -> None:
+    image = Image.new("RGB", (4, 4))
+    image.info["transparency"] = b"as a palette has it"
+    with pytest.raises(DataError, match="transparency does not fit its colours"):
+        grey(image)

@@ -114,7 +114,13 @@ def grey(image: Image.Image) -> UInt8[Array, "h w"]:
     if image.mode == "F":
         raise DataError("a picture of floating-point values, and 8 or 16 bits are read")
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        layers = np.asarray(image.convert("RGBA").convert("LA"), np.float64)
+        try:
+            layers = np.asarray(image.convert("RGBA").convert("LA"), np.float64)
+        except (TypeError, ValueError):
+            # A colour picture that names its transparent colour as a palette would.
+            raise DataError(
+                "a picture whose transparency does not fit its colours; save it again"
+            ) from None
         brightness, cover = layers[..., 0], layers[..., 1] / 255
         ink = (brightness * cover).sum() / max(cover.sum(), 1e-9)
         paper = 255.0 if ink < 128 else 0.0
