@@ -120,7 +120,6 @@ class Stepper:
         progress, take_step = self.progress, self.take_step
         if self.compiled:
             take_step = partial(self.take_compiled_step, self.compiled)
-        loss = progress.loss
         started = perf_counter() - progress.seconds
         # An overflow is no news while the loss is watched: it is reported below, once, in words.
         ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -132,7 +131,7 @@ class Stepper:
                 progress.add(loss, count(rows))
                 progress.seconds = perf_counter() - started
             # No batch follows the last step to tell whether it went too far.
-            self._check(loss)
+            self._check()
         return progress.loss / progress.examples
 
     def take_step(self, rows: Rows) -> float:
@@ -145,7 +144,7 @@ class Stepper:
         if not isfinite(loss):
             raise self._diverged(loss)
         if self.progress.step % KEEP_EVERY == 0:
-            self._check(loss)
+            self._check()
             np.copyto(self.kept, parameters)
         if self.max_norm:
             clip(gradient, self.max_norm)
@@ -157,7 +156,7 @@ class Stepper:
         parameters = self.network.parameters
         keep = self.progress.step % KEEP_EVERY == 0
         if keep:
-            self._check(0.0)
+            self._check()
             np.copyto(self.candidate, parameters)
         loss = compiled(*self.workers[0].gather(rows), self.schedule(self.progress.step))
         if not isfinite(loss):
@@ -190,15 +189,15 @@ class Stepper:
             self.crew.share(chunks(total.size), add)
         return total
 
-    def _check(self, loss: float) -> None:
+    def _check(self) -> None:
         """Raises DivergenceError for what a finite loss may hide: Adam divides by infinity to 0."""
         parameters, memory = self.network.parameters, self.optimizer.state.values()
         if not isfinite(float(np.dot(parameters, parameters))):
-            raise self._diverged(loss, "the weights became infinite")
+            raise self._diverged(what="the weights became infinite")
         if not all(isfinite(float(np.add.reduce(values))) for values in memory):
-            raise self._diverged(loss, "what the optimizer remembers became infinite")
+            raise self._diverged(what="what the optimizer remembers became infinite")
 
-    def _diverged(self, loss: float, what: str = "") -> DivergenceError:
+    def _diverged(self, loss: float = 0.0, what: str = "") -> DivergenceError:
         """Puts the last good weights back, and says where the numbers ran away."""
         network = self.network
         # A crew may be larger than the last batch was: some may not have had a share yet.

@@ -40,8 +40,8 @@ class Request:
     origin: runs.Origin
     run: str
     every: Every
-    resume: bool
-    """Go on with the run of that name."""
+    resume: Path | None
+    """The folder of the run to go on with."""
     require_exact: bool
     offline: bool
     pictures: bool
@@ -56,10 +56,7 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
     started = perf_counter()
     data = runs.load_data(request.origin, offline=request.offline, report=say)
     job = prepare(request.settings, data, asked_for=request.asked_for)
-    if request.resume:
-        folder = runs.existing(request.run)
-    else:
-        folder = runs.claim_folder(request.run, otherwise=request.recipe)
+    folder = request.resume or runs.claim_folder(request.run, otherwise=request.recipe)
     with only_writer(folder):
         if not request.resume:
             runs.write_config(

@@ -130,19 +130,20 @@ def train(
                 "--run, --data, --test-data and --classes"
             )
         folder = existing(resume)
-        config = folder / "config.toml"
-        recipe_then, origin = origin_of(folder)
-    settings, asked_for = combine(recipe, file=config, flags=flags)
+        settings, asked_for = combine(file=folder / "config.toml", flags=flags)
+        name, origin = origin_of(folder)
+    else:
+        folder = None
+        settings, asked_for = combine(recipe, file=config, flags=flags)
+        name = recipe or ("custom" if config or "layers" in asked_for else "fast")
     request = Request(
         settings=settings,
         asked_for=asked_for,
-        recipe=recipe_then
-        if resume
-        else recipe or ("custom" if config or "layers" in asked_for else "fast"),
+        recipe=name,
         origin=origin,
-        run=resume or run,
+        run=run,
         every=every(checkpoint_every),
-        resume=bool(resume),
+        resume=folder,
         require_exact=require_exact,
         offline=offline,
         pictures=pictures,

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 
 class FolderInUseError(RuntimeError):
     """Another process writes to the folder."""
@@ -21,6 +19,8 @@ def only_writer(folder: Path) -> Iterator[None]:
 
     Raises FolderInUseError, naming the holder.
     """
+    from filelock import FileLock, Timeout  # 28 ms that the other commands need not wait
+
     holder = folder / ".writer"
     lock = FileLock(folder / ".lock", timeout=0)
     try:
