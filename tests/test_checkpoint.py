@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array
 from chainrule.checkpoint import Model, load_model, load_network, save
-from chainrule.network import Dense, Network
+from chainrule.layers import Dense
+from chainrule.network import Network
 from chainrule.sealed import LARGEST_FILE, ModelFileError
 
 NAMES = st.sampled_from(list(ACTIVATIONS))

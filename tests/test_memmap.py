@@ -64,7 +64,7 @@ def test_a_file_trains_to_the_same_bits_as_the_array_in_memory(
     threads: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chainrule.steps.WORK_PER_CORE", 1)
+    monkeypatch.setattr("chainrule.shares.WORK_PER_CORE", 1)
     folder, examples = files
     assert run(mapped(folder, kind), shuffled, threads) == run(examples, shuffled, threads)
 

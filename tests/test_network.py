@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array
+from chainrule.layers import Dense
 from chainrule.losses import LOSSES
-from chainrule.network import PREDICT_ROWS, Dense, Network, Workspace, Workspaces
+from chainrule.network import PREDICT_ROWS, Network, Workspace, Workspaces
 
 HIDDEN = [name for name in ACTIVATIONS if name != "identity"]
 
@@ -83,7 +84,7 @@ def test_outputs_loss_and_gradient_are_those_of_autograd(
     workspace = Workspace(network, len(y))
     outputs = network.forward(X, workspace)
     ours, dlogits = LOSSES[loss].function(outputs, y)
-    dW, db = network.views(network.backward(dlogits, workspace))
+    dW, db, _ = network.layout.parameters(network.backward(dlogits, workspace))
     close = {"rtol": 1e-10, "atol": 1e-12}
     np.testing.assert_allclose(outputs, A.detach().numpy(), **close)
     assert ours == pytest.approx(theirs.item(), rel=1e-12)
@@ -122,8 +123,8 @@ def test_weights_and_biases_are_aligned_views_of_the_flat_vector(dtype: Any) -> 
 
 def test_the_weights_lie_before_weights_end_and_the_biases_behind() -> None:
     network, _, _ = example([5, 3, 7, 2], ["relu", "tanh"])
-    network.parameters[: network.weights_end] = 1
-    network.parameters[network.weights_end :] = 2
+    network.parameters[: network.layout.weights_end] = 1
+    network.parameters[network.layout.weights_end :] = 2
     assert all((W == 1).all() for W in network.W)
     assert all((b == 2).all() for b in network.b)
 

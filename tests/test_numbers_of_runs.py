@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import chainrule.steps
+import chainrule.shares
 from chainrule.arrays import Array
 from chainrule.compiled import KINDS
 from chainrule.network import Network
@@ -43,7 +43,7 @@ def wild(
     """
     network, examples = problem(hidden, largest)
     memory = OPTIMIZERS[optimizer](
-        network.parameters.size, network.dtype, decayed=network.weights_end
+        network.parameters.size, network.dtype, decayed=network.layout.weights_end
     )
     finite: list[bool] = []
 
@@ -139,10 +139,10 @@ from __future__ import annotations
 import hashlib, json
 from typing import Any
 import numpy as np
-import chainrule.steps
+import chainrule.shares
 from chainrule.network import Network
 from chainrule.training import train
-chainrule.steps.WORK_PER_CORE = 1
+chainrule.shares.WORK_PER_CORE = 1
 {getsource(one_run)}
 """
 
@@ -155,7 +155,7 @@ def test_twenty_runs_with_one_seed_have_one_hash_here_and_in_other_processes(
 ) -> None:
     if compiled:
         oracle("numba")
-    monkeypatch.setattr(chainrule.steps, "WORK_PER_CORE", 1)  # so that two threads take part
+    monkeypatch.setattr(chainrule.shares, "WORK_PER_CORE", 1)  # so that two threads take part
     hashes = [one_run(optimizer, compiled) for _ in range(17)]
     # Each process has its own addresses, and its own order of sets.
     blas = {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP"))}

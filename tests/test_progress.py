@@ -33,7 +33,7 @@ def network() -> Network:
 def optimizer(name: str, of: Network) -> Optimizer:
     if name == "scalar bias":
         return ScalarBiasGradient(optimizer("adam", of), of)
-    return OPTIMIZERS[name](of.parameters.size, of.dtype, decayed=of.weights_end)
+    return OPTIMIZERS[name](of.parameters.size, of.dtype, decayed=of.layout.weights_end)
 
 
 def schedule(name: str) -> Schedule:

@@ -15,7 +15,17 @@ MODULES = {
     for path in sorted(SRC.rglob("*.py"))
 }
 FLOORS = [
-    {"arrays", "tables", "files", "parallel", "products", "machine", "numerics", "sealed"},
+    {
+        "arrays",
+        "tables",
+        "files",
+        "parallel",
+        "products",
+        "machine",
+        "numerics",
+        "sealed",
+        "streams",
+    },
     {
         "activations",
         "losses",
@@ -24,10 +34,14 @@ FLOORS = [
         "schedules",
         "metrics",
         "data",
+        "normalization",
+        "disturbances",
+        "averaging",
     },
-    {"network"},
+    {"layers", "network"},
     {
         "compiled",
+        "shares",
         "progress",
         "steps",
         "training",
@@ -47,7 +61,11 @@ SAME_FLOOR = {
     ("steps", "progress"),
     ("training", "progress"),
     ("snapshots", "progress"),
+    ("averaging", "optimizers"),
+    ("network", "layers"),
     ("steps", "compiled"),
+    ("steps", "shares"),
+    ("training", "shares"),
     ("training", "steps"),
     ("training", "compiled"),
     ("settings", "quirks"),

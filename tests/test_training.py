@@ -16,7 +16,8 @@ from chainrule.losses import LOSSES, Buffers
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS
 from chainrule.schedules import OneCycle, Plateau, Schedule
-from chainrule.training import Epoch, epoch_generator, evaluate, train
+from chainrule.streams import derive
+from chainrule.training import Epoch, evaluate, train
 
 Settings = dict[str, Any]
 """Arguments of `train` that a test varies."""
@@ -132,7 +133,7 @@ def test_the_order_of_an_epoch_depends_on_the_seed_and_its_number_alone() -> Non
     assert orders(np.random.default_rng(10), 1) != fresh[:1]
     assert len({tuple(order) for order in fresh}) == 3
     assert all(sorted(order) == list(range(30)) for order in fresh)
-    assert fresh[1] == epoch_generator(np.random.default_rng(9), 2).permutation(30).tolist()
+    assert fresh[1] == derive(np.random.default_rng(9), 2).permutation(30).tolist()
 
 
 def test_without_a_generator_each_epoch_has_the_order_of_the_file() -> None:

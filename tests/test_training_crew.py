@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import chainrule.steps
+import chainrule.shares
 from chainrule.arrays import Array
 from chainrule.data.batches import Rows
 from chainrule.losses import LOSSES, Buffers
 from chainrule.network import Network
 from chainrule.parallel import cores
-from chainrule.steps import WORK_PER_CORE, DivergenceError, crew_size, shares_of
+from chainrule.shares import WORK_PER_CORE, crew_size, shares_of
+from chainrule.steps import DivergenceError
 from chainrule.training import Epoch, train
 
 Settings = dict[str, Any]
@@ -28,7 +29,7 @@ ROWS = 22
 
 @pytest.fixture(autouse=True)
 def _small_steps_are_worth_a_second_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chainrule.steps, "WORK_PER_CORE", 1)
+    monkeypatch.setattr(chainrule.shares, "WORK_PER_CORE", 1)
 
 
 def problem(dtype: Any = np.float64) -> tuple[Network, tuple[Array, Array], tuple[Array, Array]]:
@@ -90,7 +91,7 @@ def test_two_and_three_threads_train_the_network_of_one_within_rounding(
     settings: Settings = {"batch_size": batch_size, **PENALTIES[penalty]}
     # The yardstick: every batch in one piece.
     expected, epochs = run(1, **settings)
-    monkeypatch.setattr(chainrule.steps, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.shares, "SHARE_ROWS", share_rows)
     for threads in (1, 2, 3):
         network, shared = run(threads, **settings)
         np.testing.assert_allclose(
@@ -116,7 +117,7 @@ def test_so_it_is_for_every_loss_and_in_every_order(
         }
 
     expected, _ = run(1, **settings())
-    monkeypatch.setattr(chainrule.steps, "SHARE_ROWS", 2)
+    monkeypatch.setattr(chainrule.shares, "SHARE_ROWS", 2)
     network, _ = run(2, **settings())
     np.testing.assert_allclose(network.parameters, expected.parameters, rtol=1e-10, atol=1e-12)
 
@@ -126,7 +127,7 @@ def test_so_it_is_for_every_loss_and_in_every_order(
 def test_one_seed_and_one_number_of_threads_give_the_same_bits_twice(
     threads: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chainrule.steps, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.shares, "SHARE_ROWS", share_rows)
     first, again = (
         run(threads, np.float32, batch_size=13, epochs=5, optimizer="adam")[0] for _ in range(2)
     )
@@ -155,7 +156,7 @@ def test_every_worker_sees_its_share_of_each_batch() -> None:
 def test_the_shares_are_all_rows_once(
     kind: str, examples: int, workers: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chainrule.steps, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.shares, "SHARE_ROWS", share_rows)
     file = np.arange(2000)
     shuffled = np.random.default_rng(0).permutation(file)[:examples]
     rows: Rows = slice(100, 100 + examples) if kind == "slice" else shuffled
@@ -171,7 +172,7 @@ def test_the_shares_are_all_rows_once(
 
 
 def test_a_step_takes_the_cores_that_it_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chainrule.steps, "WORK_PER_CORE", WORK_PER_CORE)
+    monkeypatch.setattr(chainrule.shares, "WORK_PER_CORE", WORK_PER_CORE)
     article = Network.dense([784, 128, 64, 10], rng=np.random.default_rng(0))
     assert crew_size(article, 10, None) == crew_size(article, 10, 8) == 1
     assert crew_size(article, 1, 0) == 1
@@ -188,7 +189,7 @@ def test_it_is_the_largest_batch_there_is_that_counts(
 ) -> None:
     network, examples, _ = problem()
     # All 22 examples are worth two cores, not more, whatever the batch size says.
-    monkeypatch.setattr(chainrule.steps, "WORK_PER_CORE", network.weights_end * ROWS // 2)
+    monkeypatch.setattr(chainrule.shares, "WORK_PER_CORE", network.layout.weights_end * ROWS // 2)
     before = {*threading.enumerate()}
     epochs = train(network, examples, rng=None, batch_size=batch_size, threads=8)
     next(epochs)
@@ -213,7 +214,7 @@ def runaway(**settings: Any) -> tuple[Network, bytes, DivergenceError]:
 def test_whichever_worker_runs_away_the_layer_is_named_and_the_weights_are_put_back(
     large: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chainrule.steps, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.shares, "SHARE_ROWS", share_rows)
     network, before, error = runaway(large=large, batch_size=8, threads=2)
     assert (error.step, error.layer) == (0, 2)
     assert "first in layer 2 (8 -> 5 identity)" in str(error)

@@ -12,10 +12,10 @@ from chainrule.arrays import Array
 from chainrule.network import Network
 from chainrule.schedules import Schedule
 from chainrule.steps import KEEP_EVERY, DivergenceError
+from chainrule.streams import derive
 from chainrule.training import (
     Epoch,
     check_examples,
-    epoch_generator,
     evaluate,
     train,
 )
@@ -226,4 +226,4 @@ def test_a_generator_without_a_seed_sequence_is_refused() -> None:
     bits = np.random.MT19937()
     bits._legacy_seeding(1)  # what numpy.random.seed(1) makes
     with pytest.raises(ValueError, match="made without a seed sequence: use "):
-        epoch_generator(np.random.Generator(bits), 1)
+        derive(np.random.Generator(bits), 1)

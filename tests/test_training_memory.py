@@ -30,14 +30,14 @@ from chainrule.activations import ACTIVATIONS
 from chainrule.losses import LOSSES
 from chainrule.network import Network
 from chainrule.optimizers import OPTIMIZERS
-import chainrule.steps
+import chainrule.shares
 from chainrule.parallel import Crew
 from chainrule.progress import Progress
 from chainrule.schedules import Schedule
 from chainrule.steps import Stepper
 from chainrule.training import never
 
-chainrule.steps.SHARE_ROWS = 65_536  # or 1,024 rows at a time would hide what grows with them
+chainrule.shares.SHARE_ROWS = 65_536  # or 1,024 rows at a time would hide what grows with them
 
 def peak(
     examples, widths, activation="relu", loss="softmax-cross-entropy", optimizer="adam", crew=1
@@ -51,7 +51,7 @@ def peak(
         (X, y),
         loss=partial(LOSSES[loss].function, label_smoothing=0.1),
         optimizer=OPTIMIZERS[optimizer](
-            network.parameters.size, weight_decay=0.01, decayed=network.weights_end
+            network.parameters.size, weight_decay=0.01, decayed=network.layout.weights_end
         ),
         schedule=Schedule(1e-3),
         crew=Crew(crew),

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from chainrule.data.sources import load as load
     from chainrule.gradient_check import gradcheck as gradcheck
     from chainrule.initializers import INITIALIZERS as INITIALIZERS
+    from chainrule.layers import Dense as Dense
     from chainrule.losses import LOSSES as LOSSES
-    from chainrule.network import Dense as Dense
     from chainrule.network import Network as Network
     from chainrule.network import Workspace as Workspace
     from chainrule.optimizers import OPTIMIZERS as OPTIMIZERS
@@ -46,7 +46,7 @@ HOMES = {
     "ACTIVATIONS": "activations",
     "DataError": "data.dataset",
     "Dataset": "data.dataset",
-    "Dense": "network",
+    "Dense": "layers",
     "DivergenceError": "steps",
     "Epoch": "training",
     "Examples": "data.dataset",

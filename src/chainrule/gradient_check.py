@@ -34,7 +34,7 @@ class Mismatch:
     layer: int
     """1, 2, 3, ..."""
     parameter: str
-    """W[i, j] or b[j]."""
+    """W[i, j], b[j] or gamma[j]."""
     analytic: float
     numeric: float
     error: float
@@ -72,6 +72,7 @@ def gradcheck(
     l2: float = 0.0,
     label_smoothing: float = 0.0,
     tolerance: float = TOLERANCE,
+    seed: int = 0,
 ) -> GradientCheck:
     """Compares every parameter's gradient with central differences of the loss.
 
@@ -79,21 +80,28 @@ def gradcheck(
     a batch of a few rows take a fraction of a second. The relative error of one parameter is
     |analytic - numeric| over the larger of the two, or over a thousandth of the network's largest
     gradient where both are smaller than that.
+
+    A network with dropout, noise or batch normalisation is checked as it trains: each forward pass
+    draws the same disturbances, from `seed`.
     """
     network = network.copy(np.float64)
     X = np.asarray(X, np.float64)
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     workspace = Workspace(network, len(y))
-    weights = slice(network.weights_end)
-    scratch = np.zeros(network.weights_end)
+    weights = slice(network.layout.weights_end)
+    scratch = np.zeros(network.layout.weights_end)
+
+    def forward() -> Array:
+        rng = np.random.Generator(np.random.PCG64(seed)) if network.trains_otherwise else None
+        return network.forward(X, workspace, rng)
 
     def value() -> float:
-        outputs = network.forward(X, workspace)
+        outputs = forward()
         total = function(outputs, y, label_smoothing=label_smoothing)[0]
         return total + 0.5 * l2 * float(np.square(network.parameters[weights]).sum())
 
     sides = _sides_of_kinks(network, workspace)
-    outputs = network.forward(X, workspace)
+    outputs = forward()
     before = sides()  # now: the backward pass under test may be the one that spoils A
     _, dlogits = function(outputs, y, label_smoothing=label_smoothing)
     analytic = network.backward(dlogits, workspace).copy()
@@ -134,13 +142,15 @@ def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
 
 
 def _named(network: Network, flat: Array) -> list[tuple[int, str, Array, Array]]:
-    """(layer, "W" or "b", the parameters, their gradient) for each array of the network."""
-    dW, db = network.views(flat)
-    rows = zip(network.W, dW, network.b, db, strict=True)
+    """(layer, "W", "b" or "gamma", the parameters, their gradient) for each array."""
+    names = ("W", "b", "gamma")
+    arrays = zip(
+        names, (network.W, network.b, network.gamma), network.layout.parameters(flat), strict=True
+    )
     return [
-        entry
-        for layer, (W, gW, b, gb) in enumerate(rows, 1)
-        for entry in ((layer, "W", W, gW), (layer, "b", b, gb))
+        (layer, name, values, gradient)
+        for name, own, gradients in arrays
+        for layer, (values, gradient) in enumerate(zip(own, gradients, strict=True), 1)
     ]
 
 

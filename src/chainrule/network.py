@@ -5,44 +5,31 @@ Backward, in reverse:         dZ = dA * g'(Z)         dW = A_prev' dZ
                               db = sum of dZ's rows   dA_prev = dZ W'                 (2.3 - 2.6)
 
 One example is one row. Every W and b is a view into one flat vector, `network.parameters`; the
-gradient has the same layout. A network holds parameters only: whatever forward and backward
-write goes into a Workspace, so threads can share a network, and predicting changes nothing.
+gradient has the same layout. A network holds what it has learned only: whatever forward and
+backward write goes into a Workspace, so threads can share it, and predicting changes nothing.
+
+Training may differ from predicting: given a generator, `forward` disturbs a layer's inputs
+(`disturbances`) and normalises its sums by this batch's own statistics (`normalization`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from chainrule.activations import ACTIVATIONS
-from chainrule.arrays import Array, Float, Int, aligned_size, aligned_zeros
+from chainrule.arrays import Array, Float, Int, aligned_zeros
+from chainrule.disturbances import disturb
 from chainrule.initializers import INITIALIZERS
+from chainrule.layers import Dense, Layout, stack
 from chainrule.losses import Buffers
+from chainrule.normalization import normalize, normalize_backward, scale_and_shift
 from chainrule.products import product
 
 PREDICT_ROWS = 1024
 """Rows that predicting sends through the network at a time."""
-
-
-@dataclass(frozen=True)
-class Dense:
-    """A fully connected layer of `fan_out` units, each with `fan_in` weights and a bias."""
-
-    fan_in: int
-    fan_out: int
-    activation: str = "identity"
-
-    def __post_init__(self) -> None:
-        if self.fan_in < 1 or self.fan_out < 1:
-            raise ValueError(f"{self}: a layer has at least one input and one unit")
-        ACTIVATIONS[self.activation]
-
-    def __str__(self) -> str:
-        return f"{self.fan_in} -> {self.fan_out} {self.activation}"
 
 
 class Network:
@@ -56,24 +43,19 @@ class Network:
         `link` names the activation that turns the outputs into probabilities: the losses take
         logits, so the last layer usually stops short of it.
         """
-        if not layers:
-            raise ValueError("a network has at least one layer")
-        for number, (before, after) in enumerate(pairwise(layers), 2):
-            if before.fan_out != after.fan_in:
-                raise ValueError(
-                    f"layer {number} takes {after.fan_in} inputs, but layer {number - 1} has "
-                    f"{before.fan_out} units: the two must agree"
-                )
         ACTIVATIONS[link]
         self.layers = tuple(layers)
         self.dtype = np.dtype(dtype)
         self.link = link
-        weights = sum(aligned_size(layer.fan_in * layer.fan_out, dtype) for layer in layers)
-        biases = sum(aligned_size(layer.fan_out, dtype) for layer in layers)
-        self.parameters = aligned_zeros(weights + biases, dtype)
-        self.weights_end = weights
-        """parameters[:weights_end] are the weights, the biases lie behind them."""
-        self.W, self.b = self.views(self.parameters)
+        self.layout = Layout(self.layers, self.dtype)
+        self.state = aligned_zeros(self.layout.learned + self.layout.measured, dtype)
+        """Everything the network is: `parameters`, learned, then `statistics`, measured."""
+        self.parameters = self.state[: self.layout.learned]
+        self.statistics = self.state[self.layout.learned :]
+        self.W, self.b, self.gamma = self.layout.parameters(self.parameters)
+        self.mean, self.variance = self.layout.statistics(self.statistics)
+        for vector in self.gamma + self.variance:
+            vector.fill(1)
 
     @classmethod
     def dense(
@@ -85,43 +67,30 @@ class Network:
         initializer: str | None = None,
         output: str = "identity",
         link: str = "softmax",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        noise: float = 0.0,
+        input_noise: float = 0.0,
         dtype: Any = np.float32,
     ) -> Network:
         """A network of the given widths, inputs first, classes last, with random weights.
 
         `activation` is one name for all hidden layers or one for each; `output` is the last
         layer's. `initializer` is one name for all layers; by default each hidden activation's
-        own. Raises ValueError for an unknown name or a list that does not fit.
+        own. `batch_norm` normalises the hidden layers; `dropout` and `noise` disturb what they
+        pass on, `input_dropout` and `input_noise` what the first layer is given.
+        Raises ValueError for an unknown name or a list that does not fit.
         """
-        hidden = len(widths) - 2
-        if hidden < 0:
-            raise ValueError(f"widths {list(widths)}: give at least the inputs and the classes")
-        names = [activation] * hidden if isinstance(activation, str) else list(activation)
-        if len(names) != hidden:
-            raise ValueError(
-                f"{len(names)} activations for {hidden} hidden layers: "
-                "give one for all, or one for each"
-            )
-        pairs = zip(widths[:-1], widths[1:], [*names, output], strict=True)
-        network = cls([Dense(i, o, name) for i, o, name in pairs], dtype, link=link)
+        layers = stack(
+            widths, activation, output=output, batch_norm=batch_norm, dropout=dropout,
+            input_dropout=input_dropout, noise=noise, input_noise=input_noise,
+        )  # fmt: skip
+        network = cls(layers, dtype, link=link)
         for layer, W in zip(network.layers, network.W, strict=True):
             name = initializer or ACTIVATIONS[layer.activation].initializer
             W[...] = INITIALIZERS[name](rng, layer.fan_in, layer.fan_out)
         return network
-
-    def views(
-        self, flat: Float[Array, " P"]
-    ) -> tuple[list[Float[Array, "fan_in fan_out"]], list[Float[Array, " fan_out"]]]:
-        """(W of each layer, b of each layer) as views into a vector laid out as `parameters`."""
-        W, b, start = [], [], 0
-        for layer in self.layers:
-            size = layer.fan_in * layer.fan_out
-            W.append(flat[start : start + size].reshape(layer.fan_in, layer.fan_out))
-            start += aligned_size(size, self.dtype)
-        for layer in self.layers:
-            b.append(flat[start : start + layer.fan_out])
-            start += aligned_size(layer.fan_out, self.dtype)
-        return W, b
 
     @property
     def widths(self) -> list[int]:
@@ -131,18 +100,50 @@ class Network:
     @property
     def parameter_count(self) -> int:
         """How many numbers are learned; `parameters` is a little longer, for alignment."""
-        return sum(layer.fan_in * layer.fan_out + layer.fan_out for layer in self.layers)
+        return sum(view.size for view in self.W + self.b + self.gamma)
+
+    @property
+    def trains_otherwise(self) -> bool:
+        """Whether training's forward pass differs from predicting's, and needs a generator."""
+        return any(layer.batch_norm or layer.disturbed for layer in self.layers)
 
     def copy(self, dtype: Any = None) -> Network:
         """The same network in memory of its own, in another precision if asked for."""
         twin = Network(self.layers, dtype or self.dtype, link=self.link)
-        for mine, other in zip(self.W + self.b, twin.W + twin.b, strict=True):
+        for mine, other in zip(self._all_views(), twin._all_views(), strict=True):
             other[...] = mine
         return twin
 
-    def forward(self, X: Float[Array, "N n"], workspace: Workspace) -> Float[Array, "N K"]:
+    def _all_views(self) -> list[Array]:
+        return [*self.W, *self.b, *self.gamma, *self.mean, *self.variance]
+
+    def folded(self) -> Network:
+        """The same predictions from plain dense layers, in memory of its own (5.9).
+
+        Normalising by fixed statistics is one more factor and one more summand of each unit: they
+        are drawn into W and b.
+        """
+        plain = [Dense(layer.fan_in, layer.fan_out, layer.activation) for layer in self.layers]
+        twin = Network(plain, self.dtype, link=self.link)
+        for i, layer in enumerate(self.layers):
+            twin.W[i][...], twin.b[i][...] = self.W[i], self.b[i]
+            if layer.batch_norm:
+                scale, shift = scale_and_shift(
+                    self.gamma[i], self.b[i], self.mean[i], self.variance[i]
+                )
+                twin.W[i] *= scale
+                twin.b[i][...] = shift
+        return twin
+
+    def forward(
+        self,
+        X: Float[Array, "N n"],
+        workspace: Workspace,
+        rng: np.random.Generator | None = None,
+    ) -> Float[Array, "N K"]:
         """The outputs of the last layer, (N, K), written into the workspace.
 
+        With a generator: as in training, with dropout, noise and this batch's own statistics.
         Raises ValueError if X has other than `fan_in` columns or not the workspace's rows.
         """
         if X.shape != (workspace.examples, self.layers[0].fan_in):
@@ -150,30 +151,58 @@ class Network:
                 f"X has shape {X.shape}: layer 1 takes {self.layers[0].fan_in} inputs, "
                 f"and the workspace was made for {workspace.examples} examples"
             )
-        workspace.X = A = X
-        for layer, W, b, Z, out in zip(
-            self.layers, self.W, self.b, workspace.Z, workspace.A, strict=True
-        ):
-            product(A, W, out=Z)  # (N, fan_in) @ (fan_in, fan_out)
-            np.add(Z, b, out=Z)
-            A = ACTIVATIONS[layer.activation].forward(Z, out)
+        w, A = workspace, X
+        w.training = rng is not None
+        for i, layer in enumerate(self.layers):
+            if rng and layer.disturbed:
+                A = disturb(A, w.mask[i], w.noise[i], layer.dropout, layer.noise, rng, w.given[i])
+            w.inputs[i], Z = A, w.Z[i]
+            if layer.batch_norm:
+                self._normalized_sums(i, w)
+            else:
+                product(A, self.W[i], out=Z)  # (N, fan_in) @ (fan_in, fan_out)
+                np.add(Z, self.b[i], out=Z)
+            A = ACTIVATIONS[layer.activation].forward(Z, w.A[i])
         return A
+
+    def _normalized_sums(self, i: int, w: Workspace) -> None:
+        """Z = gamma (A_prev W - mean) / sigma + b: of this batch in training, else of all."""
+        Z, U = w.Z[i], w.normalized[i]
+        product(w.inputs[i], self.W[i], out=U)  # (N, fan_in) @ (fan_in, fan_out)
+        if w.training:
+            normalize(U, w.mean[i], w.variance[i], w.sigma[i], scratch=Z)
+            scale, shift = self.gamma[i], self.b[i]
+        else:
+            scale, shift = scale_and_shift(self.gamma[i], self.b[i], self.mean[i], self.variance[i])
+        np.multiply(U, scale, out=Z)
+        np.add(Z, shift, out=Z)
 
     def backward(self, dlogits: Float[Array, "N K"], workspace: Workspace) -> Float[Array, " P"]:
         """The gradient of the loss by all parameters, one flat vector inside the workspace.
 
         `dlogits` is the loss's gradient by the outputs of the last `forward` with this workspace.
+        Raises ValueError after a forward pass without a generator if a layer is normalised.
         """
-        w = workspace
-        dA = dlogits
-        for i in reversed(range(len(self.layers))):
-            activation = ACTIVATIONS[self.layers[i].activation]
+        w, dA = workspace, dlogits
+        for i, layer in reversed(list(enumerate(self.layers))):
+            activation = ACTIVATIONS[layer.activation]
             dZ = activation.backward(dA, w.Z[i], w.A[i], w.dZ[i], w.scratch[i])
-            A_prev = w.A[i - 1] if i else w.X
-            product(A_prev.T, dZ, out=w.dW[i])  # (fan_in, N) @ (N, fan_out)
             np.matmul(w.ones, dZ, out=w.db[i])  # the sum of its rows
+            if layer.batch_norm:
+                if not w.training:
+                    raise ValueError(
+                        f"layer {i + 1} was normalised by statistics of all batches: for a "
+                        "gradient, go forward with a generator, or use network.folded()"
+                    )
+                dZ = normalize_backward(
+                    dZ, w.normalized[i], self.gamma[i], w.sigma[i], w.db[i], w.dgamma[i],
+                    w.ones, out=w.dZ[i], scratch=w.scratch[i],
+                )  # fmt: skip
+            product(w.inputs[i].T, dZ, out=w.dW[i])  # (fan_in, N) @ (N, fan_out)
             if i:
                 dA = product(dZ, self.W[i].T, out=w.dA[i - 1])  # (N, fan_out) @ (fan_out, fan_in)
+                if layer.dropout and w.training:
+                    np.multiply(dA, w.mask[i], out=dA)
         return w.gradient
 
     def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
@@ -199,7 +228,10 @@ class Workspace:
     def __init__(self, network: Network, examples: int) -> None:
         dtype, layers = network.dtype, network.layers
         self.examples = examples
-        self.X = np.zeros((0, 0), dtype)
+        self.training = False
+        """Whether the last forward pass was one of training."""
+        self.inputs = [np.zeros((0, 0), dtype) for _ in layers]
+        """What each layer was given: X, or the activations before it, maybe disturbed."""
         self.ones = np.ones(examples, dtype)
         self.A = [np.zeros((examples, layer.fan_out), dtype) for layer in layers]
         self.Z = [
@@ -209,8 +241,21 @@ class Workspace:
         # Only one layer's dA and dZ are alive at a time: all layers share the same three blocks.
         self.dA, self.dZ, self.scratch = (_shared(examples, network) for _ in range(3))
         self.gradient = aligned_zeros(network.parameters.size, dtype)
-        self.dW, self.db = network.views(self.gradient)
+        self.dW, self.db, self.dgamma = network.layout.parameters(self.gradient)
         self.loss = Buffers(examples, layers[-1].fan_out, dtype)
+        self.mask, self.noise, self.given = (
+            [np.zeros((examples, layer.fan_in * bool(needed)), dtype) for layer, needed in each]
+            for each in (
+                [(layer, layer.dropout) for layer in layers],
+                [(layer, layer.noise) for layer in layers],
+                [(layer, layer.disturbed) for layer in layers],
+            )
+        )
+        self.statistics = aligned_zeros(network.statistics.size, dtype)
+        """Of the last batch: the mean and variance of each normalised unit's sums."""
+        self.mean, self.variance = network.layout.statistics(self.statistics)
+        self.sigma = [np.zeros_like(mean) for mean in self.mean]
+        self.normalized = [np.zeros((examples, mean.size), dtype) for mean in self.mean]
 
 
 def _shared(examples: int, network: Network) -> list[Float[Array, "N n"]]:

@@ -256,6 +256,16 @@ def clip(gradient: Vector, max_norm: float) -> float:
     return norm
 
 
+def shorten_columns(W: Float[Array, "fan_in fan_out"], max_norm: float) -> None:
+    """Shrinks, in place, each unit's weights, a column of W, to length `max_norm` if it is longer.
+
+    Source: Srebro and Shraibman 2005; Srivastava et al. 2014, section 5.1.
+    """
+    lengths = np.sqrt(np.einsum("ij,ij->j", W, W))
+    if lengths.max() > max_norm:
+        np.multiply(W, max_norm / np.maximum(lengths, max_norm), out=W)
+
+
 def _fading_sum_of_squares(total: Vector, g: Vector, beta: float, scratch: Vector) -> None:
     """total = beta * total + g^2: the running mean of squares, but for its factor 1 - beta."""
     np.multiply(total, beta, out=total)

@@ -90,7 +90,7 @@ class ScalarBiasGradient:
         self, parameters: Array, gradient: Array, learning_rate: float, crew: Crew = ALONE
     ) -> None:
         """Spoils the bias gradients, then steps."""
-        for db in self.network.views(gradient)[1]:
+        for db in self.network.layout.parameters(gradient)[1]:
             db[...] = db.sum()
         self.optimizer.step(parameters, gradient, learning_rate, crew)
 

@@ -8,7 +8,7 @@ trains it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.arrays import Array
+from chainrule.data.augment import Distortion
 from chainrule.data.dataset import Dataset
 from chainrule.losses import LOSSES, LossFunction
 from chainrule.network import Network
@@ -109,6 +110,10 @@ RECIPES: Table[Settings] = Table(
 )
 
 
+DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
+"""Settings of a step that needs a generator."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A network, the data it will see, and all that training takes."""
@@ -122,6 +127,9 @@ class Job:
     optimizer: Optimizer
     schedule: Schedule
     order: np.random.Generator | None
+    """Draws the order of each epoch, and whatever else a step draws."""
+    shape: tuple[int, int]
+    """Height and width of the images."""
 
 
 def combine(
@@ -168,6 +176,12 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
             f"validation {settings.validation}: there are {len(images)} training examples, "
             "hold out fewer"
         )
+    drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
+    if drawing and not settings.shuffle:
+        raise ConfigError(
+            "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
+            "generator of the order; leave one or the other"
+        )
     end = len(images) - settings.validation
     inputs = pixels(images, settings)
     # Streams of their own: another order, say, must not change the first weights.
@@ -180,6 +194,11 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
         initializer=settings.initializer or None,
         output=row.output,
         link=row.link,
+        batch_norm=settings.batch_norm,
+        dropout=settings.dropout,
+        input_dropout=settings.input_dropout,
+        noise=settings.noise,
+        input_noise=settings.input_noise,
         dtype=settings.dtype,
     )
     if settings.draw:
@@ -187,12 +206,13 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     make = OPTIMIZERS[settings.optimizer]
     if settings.weight_decay:
         make = partial(make, weight_decay=settings.weight_decay)
-    optimizer = make(network.parameters.size, network.dtype, decayed=network.weights_end)
+    optimizer = make(network.parameters.size, network.dtype, decayed=network.layout.weights_end)
     if settings.scalar_bias_gradient:
         optimizer = ScalarBiasGradient(optimizer, network)
     if settings.compiled:
+        more = settings.l2 or settings.max_norm or settings.max_weight_norm or settings.average
         reason = objection(
-            network, settings.loss, optimizer, l2=settings.l2, max_norm=settings.max_norm
+            network, settings.loss, optimizer, more=bool(more or distortion_of(settings))
         )
         if reason:
             raise ConfigError(f"compiled = true: {reason}")
@@ -208,6 +228,7 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
         optimizer=optimizer,
         schedule=_schedule(settings, end),
         order=order if settings.shuffle else None,
+        shape=data.shape,
     )
 
 
@@ -230,11 +251,20 @@ def run(
         l2=settings.l2,
         label_smoothing=settings.label_smoothing,
         max_norm=settings.max_norm or None,
+        max_weight_norm=settings.max_weight_norm or None,
+        average=settings.average,
+        distortion=distortion_of(settings) or None,
+        shape=job.shape,
         threads=settings.threads or None,
         compiled=settings.compiled,
         stop=stop,
         progress=progress,
     )
+
+
+def distortion_of(settings: Settings) -> Distortion:
+    """How the settings distort images; false if not at all."""
+    return Distortion(**{field.name: getattr(settings, field.name) for field in fields(Distortion)})
 
 
 def pixels(images: Array, settings: Settings) -> Array:

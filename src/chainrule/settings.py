@@ -45,6 +45,32 @@ class Settings:
     """Decoupled from the gradient; 0: the optimizer's own, 0.01 for adamw, else none."""
     max_norm: float = 0.0
     """Longest gradient; 0: any."""
+    max_weight_norm: float = 0.0
+    """Longest vector of one unit's weights; 0: any."""
+    batch_norm: bool = False
+    """The hidden layers normalise their sums over the batch."""
+    dropout: float = 0.0
+    """The share of the hidden units that a step leaves out."""
+    input_dropout: float = 0.0
+    """The share of the inputs that a step leaves out."""
+    noise: float = 0.0
+    """Standard deviation of the noise that a step adds to what hidden layers pass on."""
+    input_noise: float = 0.0
+    """Standard deviation of the noise that a step adds to the inputs."""
+    average: float = 0.0
+    """Decay, a step, of a moving average of the weights, which is what is kept; 0: none."""
+    rotation: float = 0.0
+    """Each image is turned by up to so many degrees, anew each time it is seen,"""
+    scaling: float = 0.0
+    """its height and its width are divided by 1 +- this,"""
+    shear: float = 0.0
+    """its upright strokes lean by up to so many degrees,"""
+    shift: float = 0.0
+    """it is moved by up to so many pixels along each axis,"""
+    elastic: float = 0.0
+    """and bent by a smooth random field; Simard's alpha, see data/augment.py"""
+    elastic_sigma: float = 5.0
+    """with this blur, in pixels."""
     validation: int = 0
     """The last so many training examples are held out and measured after each epoch."""
     patience: int = 0
@@ -79,6 +105,13 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 RANGES: dict[str, tuple[float, float]] = {
     "label_smoothing": (0, 0.999),
+    "dropout": (0, 0.99),
+    "input_dropout": (0, 0.99),
+    "average": (0, 0.999999),
+    "rotation": (0, 180),
+    "scaling": (0, 0.9),
+    "shear": (0, 80),
+    "elastic_sigma": (0.5, 100),
     "learning_rate": (1e-12, 1e12),
     "pixel_divisor": (1, 65_536),
     "epochs": (1, 1e9),

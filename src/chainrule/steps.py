@@ -1,7 +1,6 @@
 """The steps of one epoch: forward, loss, backward, optimizer, again and again.
 
-Each batch is shared out by rows among a crew of workers, one a core. The loss is a mean, so the
-gradient of a batch is the mean of its shares' gradients, weighted by their rows.
+Each batch is shared out by rows among a crew of workers, one a core, see `shares`.
 """
 
 from __future__ import annotations
@@ -13,24 +12,22 @@ from time import perf_counter
 
 import numpy as np
 
-from chainrule.arrays import Array, Float, Int, aligned_zeros
+from chainrule.arrays import Array, Float, Int
+from chainrule.averaging import Averager
 from chainrule.compiled import CompiledStep
-from chainrule.data.batches import Gather, Rows, count, parts_of
+from chainrule.data.augment import Distorter
+from chainrule.data.batches import Gather, Rows, count
 from chainrule.losses import LossFunction, l2_penalty
-from chainrule.network import Network, Workspace, Workspaces
-from chainrule.optimizers import Optimizer, chunks, clip
-from chainrule.parallel import Crew, cores, one_blas_thread
+from chainrule.network import Network
+from chainrule.normalization import remember
+from chainrule.optimizers import Optimizer, chunks, clip, shorten_columns
+from chainrule.parallel import Crew, one_blas_thread
 from chainrule.progress import Progress
 from chainrule.schedules import Schedule
+from chainrule.shares import DRAWN_ROWS, Worker, shares_of
 
 KEEP_EVERY = 100
 """Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
-
-SHARE_ROWS = 1024
-"""Rows that go through the network at a time; what they need stays in the cache."""
-
-WORK_PER_CORE = 10_000_000
-"""Weights times rows of a share that are worth a second core: below, handing over costs more."""
 
 
 class DivergenceError(ArithmeticError):
@@ -43,45 +40,6 @@ class DivergenceError(ArithmeticError):
         """The first layer, counted from 1, whose outputs are not finite; None: only the loss."""
         self.learning_rate = learning_rate
         """A learning rate to try."""
-
-
-class Worker:
-    """One core's part in each step, and all the memory that it writes into."""
-
-    def __init__(self, network: Network, gather: Gather, loss: LossFunction) -> None:
-        self.network = network
-        self.gather = gather
-        self.loss = loss
-        self.workspaces = Workspaces(network)
-        self.workspace: Workspace | None = None
-        """That of the last share."""
-        self.total = aligned_zeros(network.parameters.size, network.dtype)
-
-    def backpropagate(
-        self, shares: Sequence[Rows], examples: int
-    ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient): what these shares add to those of their batch of so many examples."""
-        loss, gradient = self.share(shares[0], examples)
-        if len(shares) > 1:
-            np.copyto(self.total, gradient)
-            for rows in shares[1:]:
-                if not isfinite(loss):
-                    break  # with the workspace that shows where it happened
-                more, gradient = self.share(rows, examples)
-                loss += more
-                np.add(self.total, gradient, out=self.total)
-            gradient = self.total
-        return loss, gradient
-
-    def share(self, rows: Rows, examples: int) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient) of one share, weighted by its part of the batch."""
-        X, y = self.gather(rows)
-        self.workspace = workspace = self.workspaces[len(y)]
-        logits = self.network.forward(X, workspace)
-        loss, dlogits = self.loss(logits, y, workspace.loss)
-        weight = len(y) / examples
-        np.multiply(dlogits, weight, out=dlogits)
-        return weight * loss, self.network.backward(dlogits, workspace)
 
 
 class Stepper:
@@ -99,8 +57,13 @@ class Stepper:
         progress: Progress,
         l2: float,
         max_norm: float | None,
+        max_weight_norm: float | None = None,
+        averager: Averager | None = None,
         compiled: CompiledStep | None = None,
+        rng: np.random.Generator | None = None,
+        distorter: Callable[[], Distorter] | None = None,
     ) -> None:
+        """`rng` for what training draws, None if it draws nothing; `distorter` makes one a core."""
         self.network = network
         self.progress = progress
         self.optimizer = optimizer
@@ -108,12 +71,18 @@ class Stepper:
         self.crew = crew
         self.l2 = l2
         self.max_norm = max_norm
+        self.max_weight_norm = max_weight_norm
+        self.averager = averager
         self.compiled = compiled
-        self.workers = [Worker(network, Gather(*examples), loss) for _ in range(crew.size)]
-        self.kept = network.parameters.copy()
+        self.share_rows = DRAWN_ROWS if rng else None
+        self.workers = [
+            Worker(network, Gather(*examples), loss, rng=rng, distorter=distorter and distorter())
+            for _ in range(crew.size)
+        ]
+        self.kept = network.state.copy()
         """The weights that the last KEEP_EVERY-th good step started from."""
         self.candidate = np.empty_like(self.kept)
-        self.scratch = np.zeros(network.weights_end if l2 else 0, network.dtype)
+        self.scratch = np.zeros(network.layout.weights_end if l2 else 0, network.dtype)
 
     def epoch(self, batches: Iterator[Rows], stop: Callable[[], bool]) -> float | None:
         """The mean loss over the epoch, of which these batches are left; None if stopped."""
@@ -139,28 +108,37 @@ class Stepper:
         parameters = self.network.parameters
         loss, gradient = self.backpropagate(rows)
         if self.l2:
-            weights = slice(self.network.weights_end)
+            weights = slice(self.network.layout.weights_end)
             loss += l2_penalty(parameters[weights], gradient[weights], self.l2, self.scratch)
         if not isfinite(loss):
             raise self._diverged(loss)
         if self.progress.step % KEEP_EVERY == 0:
             self._check()
-            np.copyto(self.kept, parameters)
+            np.copyto(self.kept, self.network.state)
         if self.max_norm:
             clip(gradient, self.max_norm)
         self.optimizer.step(parameters, gradient, self.schedule(self.progress.step), self.crew)
+        if self.max_weight_norm:
+            for W in self.network.W:
+                shorten_columns(W, self.max_weight_norm)
+        if self.network.statistics.size:
+            batch = np.add.reduce([worker.statistics for worker in self.workers])
+            remember(self.network.statistics, batch, min(count(rows), DRAWN_ROWS))
+        if self.averager:
+            self.averager.update(self.progress.step + 1, self.crew)
         return loss
 
     def take_compiled_step(self, compiled: CompiledStep, rows: Rows) -> float:
         """The same in machine code, which leaves the weights alone if the loss is not finite."""
-        parameters = self.network.parameters
         keep = self.progress.step % KEEP_EVERY == 0
         if keep:
             self._check()
-            np.copyto(self.candidate, parameters)
+            np.copyto(self.candidate, self.network.state)
         loss = compiled(*self.workers[0].gather(rows), self.schedule(self.progress.step))
         if not isfinite(loss):
-            self.workers[0].share(rows, count(rows))  # for the activations that _diverged looks at
+            self.workers[0].share(
+                0, rows, count(rows)
+            )  # for the activations that _diverged looks at
             raise self._diverged(loss)
         if keep:
             np.copyto(self.kept, self.candidate)
@@ -169,9 +147,10 @@ class Stepper:
     def backpropagate(self, rows: Rows) -> tuple[float, Float[Array, " P"]]:
         """(mean loss, gradient) of one batch, each worker of the crew with its share."""
         examples = count(rows)
-        shares = shares_of(rows, self.crew.size)
+        shares = list(enumerate(shares_of(rows, self.crew.size, self.share_rows)))
+        step = self.progress.step
         answers = self.crew.share(
-            shares, lambda k, mine: self.workers[k].backpropagate(mine, examples)
+            shares, lambda k, mine: self.workers[k].backpropagate(mine, examples, step)
         )
         losses, gradients = zip(*answers, strict=True)
         return sum(losses), self._sum(gradients)
@@ -207,7 +186,7 @@ class Stepper:
             for layer in zip(*(each.A for each in seen), network.W, network.b, strict=True)
         )
         layer = next((number for number, good in enumerate(finite, 1) if not good), None)
-        np.copyto(network.parameters, self.kept)
+        np.copyto(network.state, self.kept)
         step = self.progress.step
         rate = self.schedule(max(step - 1, 0))
         remedy = float(f"{rate / 10:.0e}")
@@ -215,7 +194,7 @@ class Stepper:
         if not (layer or isfinite(loss)):
             where = ", first in the loss itself"
         # Machine code has memory of its own: no worker may have seen a batch.
-        largest = max((float(np.abs(each.X).max()) for each in seen), default=0.0)
+        largest = max((float(np.abs(each.inputs[0]).max()) for each in seen), default=0.0)
         scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
         return DivergenceError(
             f"{what or f'the loss became {loss}'} at step {step}{where}, at learning rate "
@@ -225,24 +204,3 @@ class Stepper:
             layer=layer,
             learning_rate=remedy,
         )
-
-
-def crew_size(
-    network: Network, batch_size: int, threads: int | None, *, whole: bool = False
-) -> int:
-    """How many cores a step of this size is worth, of `threads` or else all there are.
-
-    One if the whole step is compiled: it shares nothing out.
-    """
-    if whole:
-        return 1
-    worth = network.weights_end * batch_size // WORK_PER_CORE
-    return max(1, min(cores() if threads is None else threads, worth))
-
-
-def shares_of(rows: Rows, workers: int) -> list[Rows]:
-    """The rows of a batch in near-equal shares, as many for each worker, of SHARE_ROWS at most."""
-    if workers == 1 and count(rows) <= SHARE_ROWS:
-        return [rows]
-    rounds = -(-count(rows) // (workers * SHARE_ROWS))
-    return list(parts_of(rows, -(-count(rows) // (workers * rounds))))

@@ -18,7 +18,9 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int
+from chainrule.averaging import Averager
 from chainrule.compiled import CROSS_ENTROPIES, KINDS, CompiledStep
+from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import Gather, batch_rows
 from chainrule.losses import LOSSES, LossFunction, check_labels
 from chainrule.machine import MISSING, available
@@ -27,7 +29,9 @@ from chainrule.optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from chainrule.parallel import Crew
 from chainrule.progress import Progress
 from chainrule.schedules import Schedule
-from chainrule.steps import Stepper, crew_size
+from chainrule.shares import crew_size
+from chainrule.steps import DivergenceError, Stepper
+from chainrule.streams import derive
 
 Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
@@ -73,6 +77,10 @@ def train(
     l2: float = 0.0,
     label_smoothing: float = 0.0,
     max_norm: float | None = None,
+    max_weight_norm: float | None = None,
+    average: float = 0.0,
+    distortion: Distortion | None = None,
+    shape: tuple[int, int] | None = None,
     threads: int | None = None,
     compiled: bool = False,
     stop: Callable[[], bool] = never,
@@ -88,6 +96,11 @@ def train(
                     give the weights of the best epoch back, however training ends
     l2              adds l2 / 2 * |weights|^2 to the loss
     max_norm        the gradient is shortened to this length where it is longer
+    max_weight_norm each unit's weights are shortened to this length after each step
+    average         measured, and left in the network at the end, is a moving average of the weights
+                    with this decay a step, such as 0.999
+    distortion      each image is distorted anew each time it is seen; needs its shape, (height,
+                    width)
     threads         cores to use at most; None: all that BLAS would. Small batches use one whatever
                     is said here. Another number rounds differently, as the sums are others
     compiled        in machine code: Adam's update, or, meant for small batches, whole steps of
@@ -107,13 +120,14 @@ def train(
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer](
-            network.parameters.size, network.dtype, decayed=network.weights_end
+            network.parameters.size, network.dtype, decayed=network.layout.weights_end
         )
     schedule = learning_rate if isinstance(learning_rate, Schedule) else Schedule(learning_rate)
     rows = min(batch_size, len(examples[1]))
     step = None
     if compiled:
-        reason = objection(network, loss, optimizer, l2=l2, max_norm=max_norm)
+        more = bool(l2 or max_norm or max_weight_norm or average or distortion)
+        reason = objection(network, loss, optimizer, more=more)
         if reason:
             raise ValueError(reason)
         if isinstance(optimizer, Adam):
@@ -122,6 +136,12 @@ def train(
             step = CompiledStep(
                 network, loss=str(loss), label_smoothing=label_smoothing, batch_size=rows
             )
+    drawing = network.trains_otherwise or bool(distortion)
+    if drawing and rng is None:
+        raise ValueError("dropout, noise, distortion and batch normalisation need rng: give one")
+    if distortion and not shape:
+        raise ValueError("a distortion needs the shape of the images: give shape=(height, width)")
+    learner = network.copy() if average else network
     progress = Progress() if progress is None else progress
     with Crew(crew_size(network, rows, threads, whole=step is not None)) as crew:
         stepper = Stepper(
@@ -134,27 +154,35 @@ def train(
             progress=progress,
             l2=l2,
             max_norm=max_norm,
+            max_weight_norm=max_weight_norm,
+            averager=Averager(learner.state, network.state, average) if average else None,
             compiled=step,
+            rng=rng if drawing else None,
+            distorter=partial(Distorter, shape, distortion, network.dtype)
+            if distortion and shape
+            else None,
         )
-        best = network.parameters.copy() if patience is not None else network.parameters[:0]
+        best = network.state.copy() if patience is not None else network.state[:0]
         memory = {f"optimizer.{slot}": values for slot, values in optimizer.state.items()}
-        arrays = {"parameters": network.parameters, "kept": stepper.kept, "best": best}
+        if average:
+            memory["average"] = learner.state
+        arrays = {"parameters": network.state, "kept": stepper.kept, "best": best}
         progress.attach(arrays | memory, optimizer, schedule)
         try:
             while progress.epoch < epochs and (patience is None or progress.waited <= patience):
-                order = rng and epoch_generator(rng, progress.epoch + 1)
+                order = rng and derive(rng, progress.epoch + 1)
                 batches = batch_rows(len(examples[1]), batch_size, order)
                 mean = stepper.epoch(islice(batches, progress.batches, None), stop)
                 if mean is None:
                     return
-                measured = validation and evaluate(network, validation, loss=function)
+                measured = validation and evaluate(learner, validation, loss=function)
                 validation_loss, validation_accuracy = measured or (None, None)
                 monitored = mean if validation_loss is None else validation_loss
                 rate, seconds = schedule(progress.step - 1), progress.seconds
                 schedule.observe(monitored)
                 progress.end_epoch(monitored)
                 if patience is not None and not progress.waited:
-                    np.copyto(best, network.parameters)
+                    np.copyto(best, learner.state)
                 yield Epoch(
                     progress.epoch,
                     progress.step,
@@ -164,26 +192,31 @@ def train(
                     rate,
                     seconds,
                 )
+        except DivergenceError:
+            learner = network  # whose last good weights are back
+            raise
         finally:
             if patience is not None and progress.best_step:
-                np.copyto(network.parameters, best)
+                learner.state[:] = best
+            network.state[:] = learner.state
 
 
-def objection(
-    network: Network, loss: object, optimizer: Optimizer, *, l2: float, max_norm: float | None
-) -> str:
-    """Why nothing of such a training can be compiled, for people; empty: something can."""
+def objection(network: Network, loss: object, optimizer: Optimizer, *, more: bool) -> str:
+    """Why nothing of such a training can be compiled, for people; empty: something can.
+
+    `more`: whether anything else is asked of a step than loss, gradient and optimizer.
+    """
     if not available():
         return MISSING
     *hidden, output = (layer.activation for layer in network.layers)
     plain = type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
     known = loss in CROSS_ENTROPIES and output == KINDS[0] and {*hidden} <= {*KINDS[1:]}
-    if type(optimizer) is Adam or (plain and known and not l2 and not max_norm):
+    if type(optimizer) is Adam or (plain and known and not more and not network.trains_otherwise):
         return ""
     return (
-        "machine code knows adam's update, and whole steps of sgd without momentum, l2, weight "
-        "decay and max_norm, with a cross-entropy of logits and relu, tanh or sigmoid in hidden "
-        "layers: leave it out for others"
+        "machine code knows adam's update, and whole steps of plain sgd: without momentum, norms, "
+        "penalties, averages, dropout, noise or distortion, with a cross-entropy of logits and "
+        "relu, tanh or sigmoid in hidden layers; leave it out for others"
     )
 
 
@@ -204,15 +237,6 @@ def evaluate(
             right += int(np.count_nonzero(outputs.argmax(axis=1) == y))
             total += function(outputs, y, workspace.loss)[0] * len(y)
     return total / len(examples[1]), right / len(examples[1])
-
-
-def epoch_generator(rng: np.random.Generator, epoch: int) -> np.random.Generator:
-    """The generator of one epoch: from the seed of `rng` and the epoch's number, nothing else."""
-    seed = rng.bit_generator.seed_seq
-    if not isinstance(seed, np.random.SeedSequence):
-        raise ValueError(f"{rng} was made without a seed sequence: use numpy.random.default_rng")
-    child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, epoch))
-    return np.random.Generator(np.random.PCG64(child))
 
 
 def check_examples(network: Network, images: Array, labels: Array) -> None:

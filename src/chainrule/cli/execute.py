@@ -23,7 +23,8 @@ from chainrule.parallel import cores, describe_blas
 from chainrule.progress import Progress
 from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
-from chainrule.steps import DivergenceError, crew_size
+from chainrule.shares import crew_size
+from chainrule.steps import DivergenceError
 from chainrule.training import Epoch
 
 CODES = {"finished": 0, "diverged": 1, "SIGINT": 130, "SIGTERM": 143}

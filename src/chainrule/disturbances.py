@@ -1,0 +1,39 @@
+"""What training does to a layer's inputs so that it cannot lean on any one of them.
+
+Dropout (Srivastava et al. 2014) leaves out a share p of them at random, and scales the others by
+1 / (1 - p), so that their sum stays what it was on average and predicting needs no change. Noise
+(Bishop 1995) adds random numbers. Backward, an input counts as much as it did forward: dA times the
+mask; a summand changes nothing. docs/derivation.md, section 9.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.arrays import Array, Float
+
+
+def disturb(
+    A: Float[Array, "N n"],
+    mask: Float[Array, "N _m"],
+    noise: Float[Array, "N _k"],
+    dropout: float,
+    deviation: float,
+    rng: np.random.Generator,
+    out: Float[Array, "N n"],
+) -> Float[Array, "N n"]:
+    """A * mask + noise, written into `out`; `mask` and `noise` are drawn anew.
+
+    The mask is 0 with probability `dropout`, else 1 / (1 - dropout); the noise is normal with this
+    standard deviation. What is 0 is not drawn, and its array may be empty.
+    """
+    if dropout:
+        rng.random(out=mask, dtype=mask.dtype.type)
+        np.greater_equal(mask, dropout, out=mask)
+        np.multiply(mask, 1 / (1 - dropout), out=mask)
+        A = np.multiply(A, mask, out=out)
+    if deviation:
+        rng.standard_normal(out=noise, dtype=noise.dtype.type)
+        np.multiply(noise, deviation, out=noise)
+        A = np.add(A, noise, out=out)
+    return A

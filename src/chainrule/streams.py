@@ -1,0 +1,17 @@
+"""Generators from generators, by number: what is drawn at a step depends on nothing before it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def derive(rng: np.random.Generator, *numbers: int) -> np.random.Generator:
+    """The generator that belongs to these numbers, from the seed of `rng` and nothing else.
+
+    Raises ValueError if `rng` was made without a seed sequence.
+    """
+    seed = rng.bit_generator.seed_seq
+    if not isinstance(seed, np.random.SeedSequence):
+        raise ValueError(f"{rng} was made without a seed sequence: use numpy.random.default_rng")
+    child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *numbers))
+    return np.random.Generator(np.random.PCG64(child))
