@@ -34,7 +34,7 @@ class Predictor:
         self.inputs = network.widths[0]
         self.classes = network.widths[-1]
         self.dtype = network.dtype
-        self._layers = folded(network)
+        self._layers = halved(network.folded())
         self._link = ACTIVATIONS[network.link]
 
     def __call__(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
@@ -66,7 +66,7 @@ class Predictor:
         return self._link.forward(A, A if self._link.in_place else np.empty_like(A))
 
 
-def folded(network: Network) -> list[Layer]:
+def halved(network: Network) -> list[Layer]:
     """The network's layers with each sigmoid between two layers turned into a tanh."""
     layers: list[Layer] = []
     halve = False

@@ -69,6 +69,18 @@ class OneCycle(Schedule):
 
 
 @dataclass
+class Exponential(Schedule):
+    """From the rate up to `highest` by the same factor at each step (Smith 2017's range test)."""
+
+    highest: float = 1.0
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of step 0, 1, 2, ..."""
+        rate: float = self.rate * (self.highest / self.rate) ** (step / max(self.steps, 1))
+        return rate
+
+
+@dataclass
 class Plateau(Schedule):
     """Multiplies by `factor` after more than `patience` epochs without a loss lower by 0.01 %.
 

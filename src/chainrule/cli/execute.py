@@ -11,6 +11,7 @@ from time import perf_counter
 from chainrule.checkpoint import Model, save
 from chainrule.cli import runs
 from chainrule.cli.console import interruptible, note, print_json
+from chainrule.cli.finding import find_learning_rate
 from chainrule.cli.keeping import Every, Keeper
 from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
@@ -44,6 +45,7 @@ class Request:
     resume: Path | None
     """The folder of the run to go on with."""
     require_exact: bool
+    find_rate: bool
     offline: bool
     pictures: bool
     verbose: bool
@@ -57,6 +59,11 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
     started = perf_counter()
     data = runs.load_data(request.origin, offline=request.offline, report=say)
     job = prepare(request.settings, data, asked_for=request.asked_for)
+    if request.find_rate:
+        return find_learning_rate(
+            job, data, name=request.run, recipe=request.recipe, origin=request.origin,
+            as_json=as_json,
+        )  # fmt: skip
     folder = request.resume or runs.claim_folder(request.run, otherwise=request.recipe)
     with only_writer(folder):
         if not request.resume:
@@ -106,7 +113,7 @@ def _execute(
     history = [Epoch(**epoch) for epoch in keeper.history]
     runs.write_history(folder, history)
     model = Model(
-        job.network,
+        job.network.folded(),
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,

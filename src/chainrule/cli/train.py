@@ -92,6 +92,9 @@ def train(
     require_exact: Annotated[
         bool, typer.Option("--require-exact", help="Go on only if the last bits will be the same.")
     ] = False,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="Only look for a learning rate; writes its curve.")
+    ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name BLAS, its kernel and its threads.")
@@ -152,6 +155,8 @@ def train(
     }
     origin = Origin(data, test_data, names(classes))
     if resume:
+        if find_lr:
+            raise ConfigError("--find-lr begins anew: leave out --resume")
         if recipe or config or run or origin != Origin():
             raise ConfigError(
                 "--resume takes recipe, data and name from the run: leave out --recipe, --config, "
@@ -173,6 +178,7 @@ def train(
         every=every(checkpoint_every),
         resume=folder,
         require_exact=require_exact,
+        find_rate=find_lr,
         offline=offline,
         pictures=pictures,
         verbose=verbose,
