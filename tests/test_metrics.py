@@ -13,6 +13,7 @@ from chainrule.arrays import Array
 from chainrule.metrics import (
     accuracy,
     confusion_matrix,
+    mcnemar,
     per_class,
     top_k_accuracy,
     wilson_interval,
@@ -124,3 +125,30 @@ def test_the_interval_stays_between_nothing_and_all() -> None:
 def test_an_impossible_count_is_refused(successes: int, trials: int) -> None:
     with pytest.raises(ValueError, match=f"^{successes} of {trials}: successes are 0..trials"):
         wilson_interval(successes, trials)
+
+
+@given(first=st.integers(0, 300), second=st.integers(0, 300))
+def test_mcnemars_test_is_the_exact_binomial_test_of_scipy(first: int, second: int) -> None:
+    expected = scipy.stats.binomtest(first, first + second).pvalue if first + second else 1
+    assert mcnemar(first, second) == pytest.approx(expected, rel=1e-9)
+    assert mcnemar(first, second) == mcnemar(second, first)
+
+
+@pytest.mark.parametrize(("first", "second"), [(4000, 4200), (10_000, 9_000), (60_000, 59_500)])
+def test_mcnemars_test_stays_exact_for_many_examples(first: int, second: int) -> None:
+    expected = scipy.stats.binomtest(first, first + second).pvalue
+    assert mcnemar(first, second) == pytest.approx(expected, rel=1e-8)
+
+
+def test_a_difference_beyond_all_floats_is_not_luck() -> None:
+    assert mcnemar(0, 10_000) == 0
+
+
+def test_without_an_example_to_tell_them_apart_there_is_no_difference() -> None:
+    assert mcnemar(0, 0) == mcnemar(1, 0) == mcnemar(7, 7) == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [(-1, 3), (3, -1)])
+def test_a_count_below_none_is_refused(first: int, second: int) -> None:
+    with pytest.raises(ValueError, match=f"^{first} and {second}: counts"):
+        mcnemar(first, second)

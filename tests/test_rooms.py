@@ -37,6 +37,7 @@ FLOORS = [
         "normalization",
         "disturbances",
         "averaging",
+        "calibration",
     },
     {"layers", "network"},
     {
@@ -62,6 +63,8 @@ SAME_FLOOR = {
     ("training", "progress"),
     ("snapshots", "progress"),
     ("averaging", "optimizers"),
+    ("calibration", "activations"),
+    ("calibration", "losses"),
     ("network", "layers"),
     ("steps", "compiled"),
     ("steps", "shares"),

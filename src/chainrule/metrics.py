@@ -33,6 +33,25 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
     return max((centre - half) / scale, 0.0), min((centre + half) / scale, 1.0)
 
 
+def mcnemar(only_first: int, only_second: int) -> float:
+    """How likely luck alone gives two networks a difference at least as large, 0..1.
+
+    `only_first` examples are right in the first network and wrong in the second, `only_second` the
+    other way round; where both are right or both wrong tells nothing. Were the two equally good,
+    each such example would be a toss of a coin. McNemar 1947, exact and two-sided: no
+    approximation, so it holds for three examples as for three thousand. Raises ValueError for a
+    count below 0.
+    """
+    if min(only_first, only_second) < 0:
+        raise ValueError(f"{only_first} and {only_second}: counts of examples are 0 or more")
+    tosses, fewer = only_first + only_second, min(only_first, only_second)
+    ways = at_most_fewer = 1
+    for k in range(fewer):
+        ways = ways * (tosses - k) // (k + 1)
+        at_most_fewer += ways
+    return min(1.0, 2 * at_most_fewer / (1 << tosses))
+
+
 def confusion_matrix(
     labels: Int[Array, " N"], predicted: Int[Array, " N"], *, classes: int
 ) -> Int[Array, "K K"]:

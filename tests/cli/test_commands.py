@@ -16,8 +16,9 @@ import chainrule as cr
 from chainrule import gradient_check, metrics
 from chainrule.activations import ACTIVATIONS
 from chainrule.checkpoint import Model, load_model, save
+from chainrule.layers import Dense
 from chainrule.losses import LOSSES
-from chainrule.network import Dense, Network
+from chainrule.network import Network
 from chainrule.tables import Table
 
 
@@ -25,7 +26,17 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
     done = chainrule("evaluate", "mine", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    assert set(found) == {"accuracy", "interval", "errors", "confusion", "per_class"}
+    assert set(found) == {
+        "accuracy",
+        "interval",
+        "errors",
+        "confusion",
+        "per_class",
+        "mistakes",
+        "without_disputed_labels",
+        "calibration",
+        "pictures",
+    }
     confusion = np.array(found["confusion"])
     assert confusion.trace() / confusion.sum() == pytest.approx(found["accuracy"])
     assert confusion.sum() - confusion.trace() == found["errors"]
@@ -245,7 +256,7 @@ def test_letters_are_trained_and_read_by_their_names(chainrule, tmp_path) -> Non
 
 def test_version_help_and_the_module_itself(chainrule) -> None:
     assert chainrule("--version").out == f"chainrule {cr.__version__}\n"
-    for command in ("train", "evaluate", "predict", "reproduce", "data", "gradcheck"):
+    for command in ("train", "evaluate", "compare", "predict", "reproduce", "data", "gradcheck"):
         assert "Usage" in chainrule(command, "--help").out
     done = subprocess.run(
         [sys.executable, "-m", "chainrule", "--version"], capture_output=True, text=True, check=True

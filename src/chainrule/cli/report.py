@@ -13,6 +13,7 @@ from chainrule import metrics
 from chainrule.arrays import Array, Float, Int
 from chainrule.checkpoint import Model
 from chainrule.data.dataset import Dataset
+from chainrule.sealed import ModelFileError
 from chainrule.training import Epoch
 
 PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
@@ -20,7 +21,7 @@ PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 
 @dataclass(frozen=True)
 class Assessment:
-    """A network's predictions on the test examples, and what they come to."""
+    """A network's predictions on some examples, and what they come to."""
 
     labels: Int[Array, " N"]
     predicted: Int[Array, " N"]
@@ -32,10 +33,24 @@ class Assessment:
     confusion: Int[Array, "K K"]
     scores: metrics.ClassScores
 
+    @property
+    def confidence(self) -> Float[Array, " N"]:
+        """The probability of each predicted class, 0..1."""
+        confidence: Array = self.probabilities.max(axis=1)
+        return confidence
+
     def mistakes(self) -> list[tuple[int, int, int]]:
         """(index, actual class, predicted class) of each wrong prediction, in order."""
         wrong = np.flatnonzero(self.labels != self.predicted)
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
+
+    def mistakes_in_full(self) -> list[dict[str, Any]]:
+        """Each wrong prediction with its confidence, 0..1, for JSON."""
+        confidence = self.confidence
+        return [
+            {"index": i, "actual": a, "predicted": p, "confidence": float(confidence[i])}
+            for i, a, p in self.mistakes()
+        ]
 
     def per_class(self, classes: Sequence[str]) -> list[dict[str, Any]]:
         """Precision, recall, F1 and number of examples of each class, for JSON."""
@@ -50,7 +65,27 @@ class Assessment:
 
 def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> Assessment:
     """Predicts all images, pixels in 0..1, and measures the result."""
-    probabilities = model.predict_proba(images)
+    return measure(model.predict_proba(images), labels)
+
+
+def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
+    """`assess` on the test images, for a model file that may come from anywhere.
+
+    Raises ModelFileError where its answers are not finite numbers.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = assess(model, *data.test)
+    broken = int(np.count_nonzero(~np.isfinite(found.probabilities).all(axis=1)))
+    if broken:
+        raise ModelFileError(
+            f"{run}: its answers to {broken:,} of {len(data.test.labels):,} images are not finite "
+            "numbers; its weights are too large, train it again with a lower learning rate"
+        )
+    return found
+
+
+def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Assessment:
+    """What these predictions come to."""
     predicted = probabilities.argmax(axis=1)
     classes = probabilities.shape[1]
     right = int(np.count_nonzero(predicted == labels))
@@ -66,6 +101,13 @@ def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) 
         confusion=confusion,
         scores=metrics.per_class(confusion),
     )
+
+
+def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
+    """The same predictions measured on the examples but these."""
+    kept = np.ones(len(found.labels), bool)
+    kept[indices] = False
+    return measure(found.probabilities[kept], found.labels[kept])
 
 
 def headline(found: Assessment) -> str:
@@ -90,10 +132,10 @@ def draw(
         plots.confusion(found.confusion, classes),
         plots.mistakes(
             images, labels, predicted=predicted, shape=shape, classes=classes,
-            confidence=found.probabilities.max(axis=1),
+            confidence=found.confidence,
         ),
         plots.samples(images, labels, predicted=predicted, shape=shape, classes=classes),
-        plots.first_layer(model.network.W[0], shape=shape),
+        plots.first_layer(model.members[0].W[0], shape=shape),
     )  # fmt: skip
     for name, figure in zip(PICTURES, figures, strict=True):
         plots.save(figure, folder / f"{name}.png")

@@ -1,14 +1,17 @@
-"""Pictures of a run: how it learned, what it gets wrong, and what its first layer looks for.
+"""Pictures of a run: how it learned, what it gets wrong, how sure it is, what it looks for.
 
 Each function takes arrays and returns a matplotlib `Figure`; only `save` writes.
 """
 
 from __future__ import annotations
 
+from chainrule.plots.calibration import reliability
 from chainrule.plots.classes import confusion
 from chainrule.plots.examples import mistakes, samples
 from chainrule.plots.learning import EpochRecord, curves
 from chainrule.plots.paper import save
+from chainrule.plots.rates import learning_rates
 from chainrule.plots.weights import first_layer
 
-__all__ = ["EpochRecord", "confusion", "curves", "first_layer", "mistakes", "samples", "save"]
+__all__ = ["EpochRecord", "confusion", "curves", "first_layer", "learning_rates", "mistakes"]
+__all__ += ["reliability", "samples", "save"]
