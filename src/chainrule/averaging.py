@@ -3,7 +3,8 @@
     average += (1 - decay) (weights - average)
 
 Polyak and Juditsky 1992; exponential as in Szegedy et al. 2016. At the beginning, where the weights
-still run, the decay is smaller: (1 + t) / (10 + t) after t updates, TensorFlow's rule.
+still run, the decay is smaller: (1 + t) / (10 + t) after t updates, TensorFlow's rule. What it
+forgets, and how fast: docs/derivation.md, section 12.
 """
 
 from __future__ import annotations

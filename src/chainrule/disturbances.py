@@ -3,7 +3,7 @@
 Dropout (Srivastava et al. 2014) leaves out a share p of them at random, and scales the others by
 1 / (1 - p), so that their sum stays what it was on average and predicting needs no change. Noise
 (Bishop 1995) adds random numbers. Backward, an input counts as much as it did forward: dA times the
-mask; a summand changes nothing. docs/derivation.md, section 9.
+mask; a summand changes nothing. docs/derivation.md, section 11.
 """
 
 from __future__ import annotations

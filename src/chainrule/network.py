@@ -118,7 +118,7 @@ class Network:
         return [*self.W, *self.b, *self.gamma, *self.mean, *self.variance]
 
     def folded(self) -> Network:
-        """The same predictions from plain dense layers, in memory of its own (5.9).
+        """The same predictions from plain dense layers, in memory of its own (10.13).
 
         Normalising by fixed statistics is one more factor and one more summand of each unit: they
         are drawn into W and b.

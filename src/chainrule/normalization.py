@@ -1,14 +1,15 @@
 """Batch normalisation (Ioffe and Szegedy 2015): each unit's sums with mean 0 and variance 1.
 
-Forward, over the N rows of a batch, unit by unit:
+Derived in docs/derivation.md, section 10. Forward, over the N rows of a batch, unit by unit:
 
-    mean = sum(U) / N      variance = sum((U - mean)^2) / N      sigma = sqrt(variance + EPSILON)
-    V = (U - mean) / sigma                                       Z = gamma V + b       (5.1 - 5.4)
+    U = A_prev W           mean = sum(U) / N
+    variance = sum((U - mean)^2) / N      sigma = sqrt(variance + EPSILON)
+    V = (U - mean) / sigma                Z = gamma V + b                            (10.1 - 10.4)
 
 Backward, as mean and sigma depend on every row:
 
     db = sum(dZ)           dgamma = sum(dZ V)
-    dU = gamma / sigma (dZ - db / N - V dgamma / N)                                    (5.5 - 5.8)
+    dU = gamma / sigma (dZ - db / N - V dgamma / N)                                  (10.5 - 10.8)
 
 Predicting has no batch: it takes running means of both statistics, see `remember`.
 """
@@ -72,7 +73,7 @@ def scale_and_shift(
     mean: Float[Array, " n"],
     variance: Float[Array, " n"],
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """(s, t) so that gamma (U - mean) / sigma + b = s U + t."""
+    """(s, t) so that gamma (U - mean) / sigma + b = s U + t (10.12)."""
     scale = gamma / np.sqrt(variance + EPSILON)
     return scale, b - mean * scale
 
@@ -80,9 +81,10 @@ def scale_and_shift(
 def remember(
     running: Float[Array, " S"], batch: Float[Array, " S"], rows: int, momentum: float = MOMENTUM
 ) -> None:
-    """running += momentum (batch - running), in place, for means, then variances.
+    """running += momentum (batch - running), in place, for means, then variances (10.11).
 
-    A batch's variance is that of a sample: N / (N - 1) times it is the population's on average.
+    A batch's variance is that of a sample: N / (N - 1) times it is the population's on average
+    (10.10).
     """
     means = len(running) // 2
     unbiased = np.concatenate([batch[:means], batch[means:] * (rows / max(rows - 1, 1))])

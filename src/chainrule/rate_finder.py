@@ -2,7 +2,7 @@
 
 The range test of Smith 2017 ("Cyclical learning rates for training neural networks", section
 3.3): the loss first stands still, then falls, then runs away. A good highest rate lies where it
-still falls, well before its lowest point.
+still falls, well before its lowest point. Why: docs/derivation.md, section 12.
 """
 
 from __future__ import annotations

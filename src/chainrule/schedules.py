@@ -1,5 +1,7 @@
 """The learning rate at each step: a schedule is called with the step, 0, 1, 2, ..., and answers.
 
+Their formulas: docs/derivation.md, section 7, and for Exponential (12.8).
+
 Each takes the peak rate and the number of steps planned. `observe` tells it the validation loss
 after an epoch; only Plateau listens.
 """

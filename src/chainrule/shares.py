@@ -114,8 +114,13 @@ def shares_of(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:
     With a `size`: as few shares as have at most so many rows, whoever does them.
     """
     if size:
-        return list(parts_of(rows, -(-count(rows) // -(-count(rows) // size))))
+        return list(parts_of(rows, largest_share(count(rows), size)))
     if workers == 1 and count(rows) <= SHARE_ROWS:
         return [rows]
     rounds = -(-count(rows) // (workers * SHARE_ROWS))
     return list(parts_of(rows, -(-count(rows) // (workers * rounds))))
+
+
+def largest_share(examples: int, size: int) -> int:
+    """The rows of each share but the last, where as few as possible have at most `size`."""
+    return -(-examples // -(-examples // size))

@@ -24,7 +24,7 @@ from chainrule.optimizers import Optimizer, chunks, clip, shorten_columns
 from chainrule.parallel import Crew, one_blas_thread
 from chainrule.progress import Progress
 from chainrule.schedules import Schedule
-from chainrule.shares import DRAWN_ROWS, Worker, shares_of
+from chainrule.shares import DRAWN_ROWS, Worker, largest_share, shares_of
 
 KEEP_EVERY = 100
 """Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
@@ -123,7 +123,7 @@ class Stepper:
                 shorten_columns(W, self.max_weight_norm)
         if self.network.statistics.size:
             batch = np.add.reduce([worker.statistics for worker in self.workers])
-            remember(self.network.statistics, batch, min(count(rows), DRAWN_ROWS))
+            remember(self.network.statistics, batch, largest_share(count(rows), DRAWN_ROWS))
         if self.averager:
             self.averager.update(self.progress.step + 1, self.crew)
         return loss

@@ -7,6 +7,8 @@ times a random coefficient. The affine part is three more pictures: 1, x and y. 
 from where every pixel of every image is taken:
 
     coordinates = coefficients @ basis        (2 N, r + 3) @ (r + 3, h w)
+
+Derived in docs/derivation.md, section 13.
 """
 
 from __future__ import annotations
