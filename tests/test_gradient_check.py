@@ -116,7 +116,9 @@ def forgotten_bias(network: Network, dlogits: Array, workspace: Workspace) -> Ar
 def penalised_biases(network: Network, dlogits: Array, workspace: Workspace) -> Array:
     """The L2 penalty's gradient reaches the biases too."""
     gradient = ORIGINAL(network, dlogits, workspace)
-    gradient[network.layout.weights_end :] += 0.01 * network.parameters[network.layout.weights_end :]
+    gradient[network.layout.weights_end :] += (
+        0.01 * network.parameters[network.layout.weights_end :]
+    )
     return gradient
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule import recipes
+from chainrule import jobs
 from chainrule.data.dataset import Dataset, Examples
+from chainrule.jobs import prepare, run
 from chainrule.quirks import ScalarBiasGradient
-from chainrule.recipes import RECIPES, combine, prepare, run
+from chainrule.recipes import RECIPES, combine
 from chainrule.schedules import Cosine, WarmUp
 from chainrule.settings import ConfigError, Settings, as_toml, read_toml
 
@@ -135,7 +136,7 @@ def test_the_order_does_not_touch_the_first_weights(tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("divisor", [1, 255, 256])
 def test_pixels_are_the_bytes_over_the_divisor(divisor: int, tiny: Dataset) -> None:
-    inputs = recipes.pixels(tiny.train.images, Settings(pixel_divisor=divisor, dtype="float64"))
+    inputs = jobs.pixels(tiny.train.images, Settings(pixel_divisor=divisor, dtype="float64"))
     whole = inputs * divisor
     np.testing.assert_allclose(whole, np.rint(whole), atol=1e-10)
     np.testing.assert_allclose(inputs * divisor / 255, tiny.train.images, atol=1e-7)

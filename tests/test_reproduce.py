@@ -17,7 +17,8 @@ from chainrule import published
 from chainrule.claims import as_printed, exact, falling, inside, prediction_interval
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.fixes import FIXES, worth_of
-from chainrule.recipes import RECIPES, prepare
+from chainrule.jobs import prepare
+from chainrule.recipes import RECIPES
 from chainrule.reproduce import ARTICLES, Effort
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "articles.json").read_text())

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.data.dataset import Dataset
-from chainrule.recipes import RECIPES, prepare
+from chainrule.jobs import prepare
+from chainrule.recipes import RECIPES
 from chainrule.reproduce import SEEDS, Effort, Say, accuracy, running
 from chainrule.settings import Settings
 from chainrule.tables import Table

@@ -16,12 +16,13 @@ from chainrule import published
 from chainrule.arrays import Array
 from chainrule.claims import Claim, exact, falling, inside
 from chainrule.data.dataset import Dataset
+from chainrule.jobs import Job, prepare, run
 from chainrule.layers import Dense
 from chainrule.losses import Buffers, one_hot
 from chainrule.metrics import wilson_interval
 from chainrule.network import Network, Workspace
 from chainrule.quirks import cross_entropy_of_probabilities
-from chainrule.recipes import RECIPES, Job, prepare, run
+from chainrule.recipes import RECIPES
 from chainrule.settings import Settings
 from chainrule.tables import Table
 from chainrule.training import Epoch, evaluate, train

@@ -71,7 +71,7 @@ def calibrate(
 def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, str]:
     """(the examples that a run held out from training, why there are none).
 
-    They are the last `validation` of its training examples, as `chainrule.recipes.prepare` takes
+    They are the last `validation` of its training examples, as `chainrule.jobs.prepare` takes
     them. Raises ConfigError where the run's config.toml cannot be right.
     """
     settings, sums = config.get("settings"), config.get("checksums")

@@ -18,11 +18,11 @@ from chainrule.cli.report import assess, draw, headline
 from chainrule.cli.resuming import begun, saved_run
 from chainrule.cli.writer import only_writer
 from chainrule.data.dataset import Dataset
+from chainrule.jobs import Job, prepare, run
 from chainrule.numerics import fingerprint
 from chainrule.optimizers import SGD
 from chainrule.parallel import cores, describe_blas
 from chainrule.progress import Progress
-from chainrule.recipes import Job, prepare, run
 from chainrule.settings import Settings
 from chainrule.shares import crew_size
 from chainrule.steps import DivergenceError

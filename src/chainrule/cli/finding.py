@@ -1,4 +1,4 @@
-"""What `chainrule train --find-lr` does: tries learning rates from too low to too high, trains none."""
+"""What `chainrule train --find-lr` does: tries learning rates, too low to too high; trains none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from math import ceil
 from chainrule.cli import runs
 from chainrule.cli.console import print_json
 from chainrule.data.dataset import Dataset
+from chainrule.jobs import Job, run
 from chainrule.progress import Progress
 from chainrule.rate_finder import STEPS, find_rate
-from chainrule.recipes import Job, run
 from chainrule.schedules import Schedule
 from chainrule.settings import ConfigError
 from chainrule.training import Epoch
