@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test reproduce bench torture fuzz planted clean
+.PHONY: train test reproduce bench records torture fuzz planted clean
 
 train: $(VENV)/installed
 	$(BIN)/chainrule train --recipe fast
@@ -19,6 +19,10 @@ reproduce: $(VENV)/installed
 
 bench: $(VENV)/benchable
 	$(BIN)/python -m benchmarks --write docs
+
+records: $(VENV)/installed
+	$(BIN)/python -m records
+	$(BIN)/python -m records --write
 
 torture: $(VENV)/testable
 	$(BIN)/python -m torture

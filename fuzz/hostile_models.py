@@ -99,6 +99,55 @@ def _forged(seed: bytes, word: str, change: Change, *, seal: bool = True) -> byt
     return save(tensors, words)
 
 
+def committees() -> Hostile:
+    """Committees, all of them with a right checksum."""
+    seed = seeds.models()[2]
+    line = {"layers": [[4, 2, "relu"]], "link": "softmax"}
+
+    def forged(change: Change) -> bytes:
+        return _forged(seed, "model", change)
+
+    return {
+        "committee-of-nobody": (
+            forged(lambda d, t: (d.update(members=[]), t.clear())), "tensors of type []",
+        ),
+        "committee-of-more": (forged(lambda d, t: d["members"].append(line)), "names and shapes"),
+        "committee-of-fewer": (forged(lambda d, t: d["members"].pop()), "names and shapes"),
+        "committee-of-900": (
+            forged(lambda d, t: d.update(members=[{"layers": []}] * 900)), "0 layers",
+        ),
+        "committee-of-many-layers": (
+            forged(lambda d, t: d.update(members=[{"layers": [[1, 1, "elu"]] * 35}] * 30)),
+            "more than 1024 layers together",
+        ),
+        "committee-of-numbers": (forged(lambda d, t: d.update(members=[1, 2])), "does not hold"),
+        "committee-in-a-committee": (
+            forged(lambda d, t: d["members"].__setitem__(1, {"members": [line]})), "'layers'",
+        ),
+        "committee-other-inputs": (
+            forged(lambda d, t: (d["members"][1].update(layers=[[3, 2, "relu"]]),
+                                 t.update({"1.0.weight": np.zeros((2, 3), "f4")}))),
+            "member 2 has inputs 3, member 1 4",
+        ),
+        "committee-other-classes": (
+            forged(lambda d, t: (d["members"][1].update(layers=[[4, 1, "relu"]]),
+                                 t.update({"1.0.weight": np.zeros((1, 4), "f4"),
+                                           "1.0.bias": np.zeros(1, "f4")}))),
+            "member 2 has classes 1, member 1 2",
+        ),
+        "committee-other-type": (
+            forged(lambda d, t: t.update({"1.0.bias": np.zeros(2, "f8")})), "all float32",
+        ),
+        "committee-nan": (forged(lambda d, t: t["1.0.weight"].fill(np.nan)), "not a finite"),
+        "committee-link-with-code": (
+            forged(lambda d, t: d["members"][1].update(link="os.system")), "'os.system'",
+        ),
+        "committee-classes-missing": (
+            forged(lambda d, t: d.update(classes=["a"])), "1 class names",
+        ),
+    }  # fmt: skip
+
+
 def models() -> Hostile:
     """Model files, most of them with a right checksum."""
     seed = seeds.models()[0]
@@ -107,7 +156,7 @@ def models() -> Hostile:
         return _forged(seed, "model", change, seal=seal)
 
     wrong = "does not hold"
-    return layouts() | {
+    return layouts() | committees() | {
         "checksum": (forged(lambda d, t: d.update(link="sigmoid"), seal=False), "checksum"),
         "weight-changed": (
             forged(lambda d, t: t["0.bias"].__setitem__(0, 9), seal=False), "checksum",

@@ -103,7 +103,7 @@ def _file(data: bytes, path: Path) -> None:
 def _model(data: bytes, path: Path) -> None:
     path.write_bytes(data)
     model = load_model(path)
-    assert np.isfinite(model.network.parameters).all()
+    assert all(np.isfinite(member.parameters).all() for member in model.members)
 
 
 def _snapshot(data: bytes, path: Path) -> None:

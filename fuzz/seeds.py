@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from chainrule.checkpoint import Model, save
+from chainrule.committee import Committee
 from chainrule.network import Network
 from chainrule.optimizers import Adam
 from chainrule.progress import Progress
@@ -111,14 +112,15 @@ def pictures() -> tuple[bytes, ...]:
 
 @cache
 def models() -> tuple[bytes, ...]:
-    """A model file of each number type."""
-    found = []
+    """A model file of each number type, and a committee of two."""
+    rng = np.random.default_rng(0)
+    single, double = (Network.dense([4, 3, 2], rng=rng, dtype=d) for d in (np.float32, np.float64))
+    committee = Committee((single, Network.dense([4, 2], rng=rng)))
     with tempfile.TemporaryDirectory() as folder:
-        for dtype in (np.float32, np.float64):
-            network = Network.dense([4, 3, 2], rng=np.random.default_rng(0), dtype=dtype)
-            path = save(Model(network, ("no", "yes"), (2, 2)), Path(folder) / "model")
-            found.append(path.read_bytes())
-    return tuple(found)
+        return tuple(
+            save(Model(network, ("no", "yes"), (2, 2)), Path(folder) / "model").read_bytes()
+            for network in (single, double, committee)
+        )
 
 
 @cache

@@ -19,7 +19,7 @@ import safetensors.numpy
 
 import chainrule.sealed
 from chainrule.arrays import Array
-from chainrule.checkpoint import FORMAT, load_model, save
+from chainrule.checkpoint import COMMITTEE_FORMAT, FORMAT, load_model, save
 from chainrule.network import Network
 from chainrule.sealed import ModelFileError
 
@@ -94,7 +94,10 @@ def zip_archive() -> bytes:
         (header("[" * 100_000), "its header is not what safetensors have"),
         (header('{"__metadata__": null}'), "its header is not what safetensors have"),
         (header('{"__metadata__": {"format": 1}}'), "metadata are text"),
-        (header("{}"), f"its format is None, this program reads {FORMAT!r}; save the model"),
+        (
+            header("{}"),
+            f"its format is None, this program reads {FORMAT!r} and {COMMITTEE_FORMAT!r};",
+        ),
         (header('{"__metadata__": {"format": "pt"}}'), "its format is 'pt'"),
         (
             header('{"0.bias": {"dtype": "F32", "shape": [9999999999], "data_offsets": [0, 8]}}'),
@@ -194,7 +197,8 @@ AUDITED = """
 import sys
 from pathlib import Path
 import chainrule.checkpoint as checkpoint
-from chainrule.network import Dense, Network
+from chainrule.layers import Dense
+from chainrule.network import Network
 
 folder = Path(sys.argv[1])
 checkpoint.load_model(checkpoint.save(Network([Dense(2, 2)]), folder / "good"))

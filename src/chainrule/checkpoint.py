@@ -2,7 +2,8 @@
 
 The tensors have the names and the layout of `torch.nn.Sequential(Linear, activation, ...)`:
 `0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and whatever
-the network needs to be used: classes, image shape, how pixels were scaled.
+the network needs to be used: classes, image shape, how pixels were scaled. A committee's file has
+a format of its own, and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ import numpy as np
 
 from chainrule.activations import ACTIVATIONS
 from chainrule.arrays import Array, Float
-from chainrule.network import Dense, Network
+from chainrule.committee import Committee
+from chainrule.layers import Dense
+from chainrule.network import Network
 from chainrule.sealed import ModelFileError, Tensors, read_sealed, write_sealed
 
 FORMAT = "chainrule-1"
+COMMITTEE_FORMAT = "chainrule-committee-1"
 MOST_LAYERS = 1024
+"""Of all members together."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network and what is needed to use it."""
+    """A network, or a committee of several, and what is needed to use it."""
 
-    network: Network
+    network: Network | Committee
     classes: tuple[str, ...] = ()
     shape: tuple[int, int] = (0, 0)
     """Height and width of the images it was trained on; (0, 0): unknown."""
@@ -36,6 +41,26 @@ class Model:
     summary: dict[str, Any] = field(default_factory=dict)
     """Whatever the training run tells about itself."""
 
+    @property
+    def members(self) -> tuple[Network, ...]:
+        """The networks it is made of: one, or those of the committee."""
+        return self.network.members if isinstance(self.network, Committee) else (self.network,)
+
+    @property
+    def inputs(self) -> int:
+        """How many pixels an image has."""
+        return self.members[0].widths[0]
+
+    @property
+    def outputs(self) -> int:
+        """How many classes there are."""
+        return self.members[0].widths[-1]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned, by all members together."""
+        return sum(network.parameter_count for network in self.members)
+
     def predict_proba(self, images: Float[Array, "N n"]) -> Float[Array, "N K"]:
         """The probability of each class for images with pixels in 0..1, (N, h*w)."""
         if self.pixel_scale == 1:
@@ -43,38 +68,61 @@ class Model:
         return self.network.predict_proba(images * self.pixel_scale)
 
 
-def save(model: Network | Model, path: str | Path) -> Path:
+def save(model: Network | Committee | Model, path: str | Path) -> Path:
     """Writes the model to `path`, all or nothing: a failed save leaves the file there before.
 
+    What is written is what predicts: batch normalisation folded away, see `Network.folded`.
     Raises ModelFileError if a weight is not finite, OSError if the file cannot be written.
     """
-    if isinstance(model, Network):
+    if not isinstance(model, Model):
         model = Model(model)
-    network = model.network
-    if not np.isfinite(network.parameters).all():
-        raise ModelFileError(
-            f"{path}: not written, some weights are not finite numbers; train with a lower "
-            "learning rate"
-        )
+    committee = isinstance(model.network, Committee)
     tensors: Tensors = {}
-    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
-        tensors[f"{2 * i}.weight"] = np.ascontiguousarray(W.T)
-        tensors[f"{2 * i}.bias"] = np.ascontiguousarray(b)
-    description = {
-        "layers": [[layer.fan_in, layer.fan_out, layer.activation] for layer in network.layers],
-        "link": network.link,
+    members: list[dict[str, Any]] = []
+    for number, member in enumerate(model.members):
+        network = member.folded()
+        if not np.isfinite(network.parameters).all():
+            raise ModelFileError(
+                f"{path}: not written, some weights are not finite numbers; train with a lower "
+                "learning rate"
+            )
+        tensors |= _tensors(network, prefix=f"{number}." if committee else "")
+        layers = [[layer.fan_in, layer.fan_out, layer.activation] for layer in network.layers]
+        members.append({"layers": layers, "link": network.link})
+    description = ({"members": members} if committee else members[0]) | {
         "classes": list(model.classes),
         "shape": list(model.shape),
         "pixel_scale": model.pixel_scale,
         "summary": model.summary,
     }
-    words = {"format": FORMAT, "model": json.dumps(description, sort_keys=True)}
+    words = {
+        "format": COMMITTEE_FORMAT if committee else FORMAT,
+        "model": json.dumps(description, sort_keys=True),
+    }
     return write_sealed(path, tensors, words)
 
 
+def _tensors(network: Network, *, prefix: str) -> Tensors:
+    """One network's weights and biases by the names they have in a file."""
+    tensors: Tensors = {}
+    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
+        tensors[f"{prefix}{2 * i}.weight"] = np.ascontiguousarray(W.T)
+        tensors[f"{prefix}{2 * i}.bias"] = np.ascontiguousarray(b)
+    return tensors
+
+
 def load_network(path: str | Path) -> Network:
-    """The network in a model file; `load_model` also gives its classes and preprocessing."""
-    return load_model(path).network
+    """The network in a model file; `load_model` also gives its classes and preprocessing.
+
+    Raises what `load_model` raises, and ModelFileError for a committee.
+    """
+    network = load_model(path).network
+    if isinstance(network, Committee):
+        raise ModelFileError(
+            f"{path}: a committee of {len(network.members)} networks, not one; "
+            "chainrule.checkpoint.load_model reads it, and predicts by their mean"
+        )
+    return network
 
 
 def load_model(path: str | Path) -> Model:
@@ -82,22 +130,36 @@ def load_model(path: str | Path) -> Model:
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
-    tensors, words = read_sealed(path, format=FORMAT)
+    tensors, words = read_sealed(path, format=(FORMAT, COMMITTEE_FORMAT))
     try:
-        return _model(json.loads(words["model"]), tensors)
+        description = json.loads(words["model"])
+        if words["format"] == FORMAT:
+            networks = _networks([description], tensors, prefixes=[""])
+            return _model(description, networks[0])
+        members = description["members"]
+        prefixes = [f"{number}." for number in range(len(members))]
+        return _model(description, Committee(_networks(members, tensors, prefixes=prefixes)))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
 
 
-def _model(description: dict[str, Any], tensors: Tensors) -> Model:
-    """The model that description and tensors agree on; ValueError where they do not."""
-    layers = [Dense(int(i), int(o), str(name)) for i, o, name in description["layers"]]
-    if not 1 <= len(layers) <= MOST_LAYERS:
-        raise ValueError(f"{len(layers)} layers; a network has 1 to {MOST_LAYERS}")
+def _networks(
+    described: list[dict[str, Any]], tensors: Tensors, *, prefixes: list[str]
+) -> tuple[Network, ...]:
+    """The networks that descriptions and tensors agree on; ValueError where they do not."""
+    stacks = [
+        [Dense(int(i), int(o), str(name)) for i, o, name in one["layers"]] for one in described
+    ]
+    for layers in stacks:
+        if not 1 <= len(layers) <= MOST_LAYERS:
+            raise ValueError(f"{len(layers)} layers; a network has 1 to {MOST_LAYERS}")
+    if sum(map(len, stacks)) > MOST_LAYERS:
+        raise ValueError(f"{len(stacks)} members have more than {MOST_LAYERS} layers together")
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, layer in enumerate(layers):
-        shapes[f"{2 * i}.weight"] = (layer.fan_out, layer.fan_in)
-        shapes[f"{2 * i}.bias"] = (layer.fan_out,)
+    for prefix, layers in zip(prefixes, stacks, strict=True):
+        for i, layer in enumerate(layers):
+            shapes[f"{prefix}{2 * i}.weight"] = (layer.fan_out, layer.fan_in)
+            shapes[f"{prefix}{2 * i}.bias"] = (layer.fan_out,)
     if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
         raise ValueError("names and shapes of the tensors are not those of the layers")
     dtypes = {tensor.dtype for tensor in tensors.values()}
@@ -105,17 +167,27 @@ def _model(description: dict[str, Any], tensors: Tensors) -> Model:
         raise ValueError(f"tensors of type {sorted(map(str, dtypes))}; all float32 or all float64")
     if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise ValueError("a weight is not a finite number")
-    ACTIVATIONS[description["link"]]
-    network = Network(layers, dtypes.pop(), link=description["link"])
-    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
-        W[...] = tensors[f"{2 * i}.weight"].T
-        b[...] = tensors[f"{2 * i}.bias"]
+    networks = []
+    for one, prefix, layers in zip(described, prefixes, stacks, strict=True):
+        ACTIVATIONS[one["link"]]
+        network = Network(layers, *dtypes, link=one["link"])
+        for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
+            W[...] = tensors[f"{prefix}{2 * i}.weight"].T
+            b[...] = tensors[f"{prefix}{2 * i}.bias"]
+        networks.append(network)
+    return tuple(networks)
+
+
+def _model(description: dict[str, Any], network: Network | Committee) -> Model:
+    """The network with the rest of what its file tells; ValueError where it does not fit."""
     classes = tuple(str(name) for name in description["classes"])
     height, width = (int(side) for side in description["shape"])
     scale = float(description["pixel_scale"])
-    if classes and len(classes) != layers[-1].fan_out:
-        raise ValueError(f"{len(classes)} class names for {layers[-1].fan_out} outputs")
-    fits = min(height, width) > 0 and height * width == layers[0].fan_in
+    model = Model(network, classes, (height, width), scale, dict(description["summary"]))
+    if classes and len(classes) != model.outputs:
+        raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
+    fits = min(height, width) > 0 and height * width == model.inputs
     if not (fits or (height, width) == (0, 0)) or not np.isfinite(scale):
-        raise ValueError(f"images of {height} x {width}, scale {scale}, for {layers[0]}")
-    return Model(network, classes, (height, width), scale, dict(description["summary"]))
+        first = model.members[0].layers[0]
+        raise ValueError(f"images of {height} x {width}, scale {scale}, for {first}")
+    return model

@@ -45,7 +45,7 @@ class Job:
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
     """The job that settings and data make together.
 
-    A recipe's first and last layer follow the data, and it holds out a seventh of the examples at
+    A recipe's first and last layer follow the data, and it holds out a sixth of the examples at
     most; what was asked for must fit as it stands. Raises ConfigError where it does not.
     """
     settings = _fitted(settings, data, asked_for)
@@ -167,7 +167,7 @@ def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Set
         )
     held_out = settings.validation
     if "validation" not in asked_for:
-        held_out = min(held_out, count // 7)
+        held_out = min(held_out, count // 6)
     return replace(settings, layers=fitting, validation=held_out)
 
 

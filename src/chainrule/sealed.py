@@ -44,8 +44,8 @@ def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
     return write_atomically(path, _in_order(content))
 
 
-def read_sealed(path: str | Path, *, format: str) -> tuple[Tensors, Words]:
-    """(tensors, words) of a file of this format, once everything about it holds.
+def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:
+    """(tensors, words) of a file of this format, or of one of these, once all about it holds.
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
@@ -60,10 +60,11 @@ def read_sealed(path: str | Path, *, format: str) -> tuple[Tensors, Words]:
         tensors = load_tensors(content)
     except (SafetensorError, ValueError, KeyError) as error:
         raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from None
-    if words.get("format") != format:
+    known = (format,) if isinstance(format, str) else format
+    if words.get("format") not in known:
         raise ModelFileError(
-            f"{path}: its format is {words.get('format')!r}, this program reads {format!r}; "
-            "save the model with chainrule"
+            f"{path}: its format is {words.get('format')!r}, this program reads "
+            f"{' and '.join(map(repr, known))}; save the model with chainrule"
         )
     if words.pop("sha256", None) != _digest(tensors, words):
         raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")

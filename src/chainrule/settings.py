@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
@@ -111,6 +112,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "rotation": (0, 180),
     "scaling": (0, 0.9),
     "shear": (0, 80),
+    "shift": (0, 1000),
+    "elastic": (0, 10_000),
     "elastic_sigma": (0.5, 100),
     "learning_rate": (1e-12, 1e12),
     "pixel_divisor": (1, 65_536),
@@ -203,4 +206,5 @@ def text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(text, value))}]"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    # JSON's strings are TOML's too.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

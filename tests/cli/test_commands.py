@@ -36,6 +36,7 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
         "without_disputed_labels",
         "calibration",
         "pictures",
+        "corrupted",
     }
     confusion = np.array(found["confusion"])
     assert confusion.trace() / confusion.sum() == pytest.approx(found["accuracy"])
@@ -256,7 +257,7 @@ def test_letters_are_trained_and_read_by_their_names(chainrule, tmp_path) -> Non
 
 def test_version_help_and_the_module_itself(chainrule) -> None:
     assert chainrule("--version").out == f"chainrule {cr.__version__}\n"
-    for command in ("train", "evaluate", "compare", "predict", "reproduce", "data", "gradcheck"):
+    for command in ("train", "committee", "evaluate", "compare", "predict", "distort", "data", "gradcheck"):
         assert "Usage" in chainrule(command, "--help").out
     done = subprocess.run(
         [sys.executable, "-m", "chainrule", "--version"], capture_output=True, text=True, check=True

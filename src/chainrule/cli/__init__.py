@@ -1,4 +1,4 @@
-"""The commands: `chainrule train`, `evaluate`, `predict`, `reproduce`, `data`, `gradcheck`."""
+"""The commands: `chainrule train`, `evaluate`, `compare`, `predict`, `reproduce`, and so on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import sys
 import typer
 
 from chainrule import __version__
+from chainrule.cli.committee import committee
+from chainrule.cli.compare import compare
 from chainrule.cli.data import data
+from chainrule.cli.distort import distort
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.gradcheck import gradcheck
 from chainrule.cli.kernel import choose_kernel, read_cpuinfo
@@ -25,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, reproduce, data, gradcheck):
+for command in (train, committee, evaluate, compare, predict, distort, reproduce, data, gradcheck):
     app.command()(command)
 
 

@@ -39,6 +39,9 @@ def evaluate(
             metavar="FOLDER", help="Draw the mistakes, the confusion and the reliability there."
         ),
     ] = None,
+    robust: Annotated[
+        bool, typer.Option("--corrupted", help="Also measure on corrupted copies; half a minute.")
+    ] = False,
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -52,6 +55,7 @@ def evaluate(
     Example: chainrule evaluate mine --pictures pictures
     """
     from chainrule.cli.calibration import calibrate, held_out
+    from chainrule.cli.corrupted import corrupted, print_corrupted
     from chainrule.cli.report import assess_saved, headline, without
     from chainrule.cli.runs import data_of, read_run
     from chainrule.data.disputed import disputed
@@ -65,6 +69,7 @@ def evaluate(
     doubtful = disputed(dataset)
     undisputed = without(found, doubtful) if doubtful.size else None
     drawn = [] if folder is None else _draw(folder, dataset, found, calibration)
+    robustness = corrupted(model, dataset) if robust else None
     if json:
         print_json(
             {
@@ -84,6 +89,7 @@ def evaluate(
                     "disputed_errors": found.errors - undisputed.errors,
                 },
                 "calibration": calibration.as_json(),
+                "corrupted": robustness and robustness.as_json(),
                 "pictures": drawn,
             }
         )
@@ -102,6 +108,8 @@ def evaluate(
             f"{found.errors - undisputed.errors}; without disputed labels: {headline(undisputed)}"
         )
     print(calibration.in_words())
+    if robustness:
+        print_corrupted(robustness)
     if folder is not None:
         print(f"{folder}: {', '.join(Path(path).name for path in drawn)}")
 

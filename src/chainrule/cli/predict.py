@@ -46,7 +46,7 @@ def predict(
         inputs += _test_images(
             model, config, index, offline=offline, say=silence if quiet else note
         )
-    classes = model.classes or tuple(map(str, range(model.network.widths[-1])))
+    classes = model.classes or tuple(map(str, range(model.outputs)))
     predictions = []
     for name, pixels in inputs:
         probabilities = [float(p) for p in model.predict_proba(pixels.reshape(1, -1))[0]]

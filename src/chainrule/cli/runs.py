@@ -55,6 +55,8 @@ def existing(run: str) -> Path:
     """The folder of a run: its name under runs/, or the folder itself. Raises ConfigError."""
     for folder in (RUNS / run, Path(run)):
         if (folder / "config.toml").is_file():
+            if "committee" in read_tables(folder / "config.toml"):
+                raise ConfigError(f"{run!r} is a committee: chainrule committee makes it anew")
             return folder
     there = sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
     known = f"there are {', '.join(there)}" if there else "there is none yet"
@@ -64,7 +66,10 @@ def existing(run: str) -> Path:
 def origin_of(folder: Path) -> tuple[str, Origin]:
     """(recipe, where the data came from) of a run, as its config.toml tells."""
     config = read_tables(folder / "config.toml")
-    return str(config.get("run", {}).get("recipe", "custom")), Origin.from_config(config)
+    run = config.get("run", {})
+    if not isinstance(run, dict):
+        raise ConfigError(f"{folder / 'config.toml'}: [run] is a table; mend it")
+    return str(run.get("recipe", "custom")), Origin.from_config(config)
 
 
 def contents(folder: Path) -> list[str]:
@@ -76,20 +81,24 @@ def write_config(
     folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: Origin
 ) -> None:
     """config.toml: everything that decides the result. `train --config` takes it again."""
+    tables = {
+        "run": {"recipe": recipe},
+        "data": origin.as_config(),
+        "checksums": data.checksums,
+    }
+    write_tables(folder, tables, before=as_toml(settings))
+
+
+def write_tables(folder: Path, tables: dict[str, dict[str, Any]], *, before: str = "") -> None:
+    """config.toml of these tables and of what they were made with, behind the text `before`."""
     environment = {
         "chainrule": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
     }
-    tables = {
-        "run": {"recipe": recipe},
-        "data": origin.as_config(),
-        "checksums": data.checksums,
-        "environment": environment,
-    }
-    lines = [as_toml(settings)]
-    for name, values in tables.items():
+    lines = [before] if before else []
+    for name, values in (tables | {"environment": environment}).items():
         lines += [f"[{name}]", *(f"{key} = {text(value)}" for key, value in values.items()), ""]
     write_atomically(folder / "config.toml", "\n".join(lines).encode())
 
@@ -145,7 +154,10 @@ class Origin:
     def from_config(cls, config: dict[str, Any]) -> Origin:
         """What `as_config` wrote into a configuration."""
         table = config.get("data", {})
-        classes = tuple(map(str, table.get("classes", ())))
+        classes = table.get("classes", ()) if isinstance(table, dict) else None
+        if not isinstance(classes, list | tuple):
+            raise ConfigError("config.toml: [data] is a table, its classes are a list; mend it")
+        classes = tuple(map(str, classes))
         return cls(str(table.get("source", "mnist")), str(table.get("test", "")), classes)
 
 
@@ -177,7 +189,7 @@ def data_of(
 
 def check_fit(model: Model, data: Dataset) -> None:
     """Raises DataError unless the network takes these images and knows these classes."""
-    inputs, classes = model.network.widths[0], model.network.widths[-1]
+    inputs, classes = model.inputs, model.outputs
     if data.test.images.shape[1] != inputs or len(data.classes) != classes:
         raise DataError(
             f"{data.source}: images of {data.test.images.shape[1]} pixels in {len(data.classes)} "

@@ -68,7 +68,7 @@ class Distorter:
         # A black border of one pixel and more, into which whatever points outside is clipped.
         self._stride = width + 3
         self._padded = np.zeros((ROWS, height + 3, self._stride), dtype)
-        self._start = np.arange(ROWS, dtype=dtype)[:, None] * self._padded[0].size
+        self._start = np.arange(ROWS, dtype=np.intp)[:, None] * self._padded[0].size
         self._coordinates, self._floor = np.empty((2, 2, ROWS, pixels), dtype)
         self._corners = np.empty((3, ROWS, pixels), dtype)
         self._index = np.empty((ROWS, pixels), np.intp)
@@ -82,7 +82,7 @@ class Distorter:
         """Each image distorted by amounts of its own, written into `out`."""
         for start in range(0, len(images), ROWS):
             rows = slice(start, start + ROWS)
-            self._resample(images[rows], self.coefficients(len(images[rows]), rng), out[rows])
+            self.resample(images[rows], self.coefficients(len(images[rows]), rng), out[rows])
         return out
 
     def coefficients(self, N: int, rng: np.random.Generator) -> Float[Array, "2 N terms"]:
@@ -105,7 +105,7 @@ class Distorter:
         C[1, :, field + 2] = across * (np.tan(lean) * cos - sin)
         return C
 
-    def _resample(
+    def resample(
         self,
         images: Float[Array, "N pixels"],
         coefficients: Float[Array, "2 N terms"],
@@ -122,12 +122,12 @@ class Distorter:
             np.minimum(at[axis], side + 1, out=at[axis])
         np.floor(at, out=floor)
         np.subtract(at, floor, out=at)
-        # Whole numbers below 2 ** 24 are exact in float32.
+        # Within one image, whole numbers below 2 ** 24 are exact in float32.
         np.multiply(floor[0], self._stride, out=floor[0])
         np.add(floor[0], floor[1], out=floor[0])
-        np.add(floor[0], self._start[:N], out=floor[0])
         index = self._index[:N]
         np.copyto(index, floor[0], casting="unsafe")
+        np.add(index, self._start[:N], out=index)
         flat, corners = padded.reshape(-1), (out, *self._corners[:, :N])
         steps = (0, 1, self._stride, self._stride + 1)
         for corner, step in zip(corners, steps, strict=True):
@@ -157,8 +157,9 @@ def elastic_basis(height: int, width: int, sigma: float) -> Float[Array, "r pixe
     order = np.argsort(-(amounts**2))
     energy = np.cumsum(amounts[order] ** 2)
     kept = order[: np.searchsorted(energy, ENERGY * energy[-1]) + 1]
-    pictures = np.einsum("yi,xj->ijyx", Q, P).reshape(height * width, height * width)
-    basis: Array = amounts[kept, None] * pictures[kept] / sqrt(3)
+    i, j = np.divmod(kept, width)
+    pictures = np.einsum("yk,xk->kyx", Q[:, i], P[:, j]).reshape(len(kept), height * width)
+    basis: Array = amounts[kept, None] * pictures / sqrt(3)
     return basis
 
 

@@ -24,8 +24,8 @@ from chainrule.plots.paper import (
 
 TILE = 90
 """Dots: the longer side of one picture at most."""
-BETWEEN = 2
-"""Pixels of paper between two pictures."""
+BETWEEN = 6
+"""Dots of paper between two pictures."""
 APART = 54 / DPI
 """Inches between two grids, whole dots."""
 LINE = 0.17
@@ -122,11 +122,6 @@ def _grid(images: Float[Array, "N pixels"], columns: int) -> Float[Array, "rows 
     return grid.reshape(rows, columns, -1)
 
 
-def _whole(inches: float) -> float:
-    """Rounded up to whole dots: a picture that starts between two dots would be smeared."""
-    return float(np.ceil(inches * DPI - 1e-6)) / DPI
-
-
 def _side_by_side(
     title: str,
     remark: str,
@@ -138,18 +133,18 @@ def _side_by_side(
 ) -> Figure:
     """Grids of pictures under a heading for each column, or one for all; names left of the rows."""
     scale = whole_dots(TILE / max(shape)) / DPI  # inches a pixel
-    down, across = shape[0] + BETWEEN, shape[1] + BETWEEN
+    gap = max(round(BETWEEN / DPI / scale), 1)
+    down, across = shape[0] + gap, shape[1] + gap
     row_count, column_count, _ = grids[0].shape
     height, width = row_count * down * scale, column_count * across * scale
-    left = _whole(widest([*rows, *rows.values()]) + 0.2) if rows else 0.0
+    # Whole dots: a picture that starts between two would be smeared.
+    left = float(np.ceil(DPI * widest([*rows, *rows.values()])) + 30) / DPI if rows else 0.0
     figure = page(
         title,
         remark,
         width=left + len(grids) * (width + APART) - APART,
         height=height + LINE + 0.05,
     )
-    page_width, page_height = figure.get_size_inches()
-    figure.set_size_inches(_whole(page_width), _whole(page_height))
     for i, (grid, names) in enumerate(zip(grids, headings, strict=True)):
         axes = place(figure, left + i * (width + APART), 0.0, width, height)
         axes.set_axis_off()

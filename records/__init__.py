@@ -1,0 +1,1 @@
+"""What each recipe reaches, over seeds, beside what it promises; see `python -m records --help`."""

@@ -1,0 +1,207 @@
+"""Digits as they are met in the wild: eight ways to spoil an image, each in five severities.
+
+A network that reads clean test images may fail on one that is a little off. The idea, and the
+formulas of noise and contrast, are those of MNIST-C (Mu and Gilmer 2019). The choice and the
+amounts are ours, in the table at the foot: no figure here can be compared with one of MNIST-C.
+
+`rng` draws for each image in which direction it is spoiled: turned to the left or to the right,
+thicker or thinner. The same rng for each severity gives the same directions, so that severities
+differ in strength alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import TypeAlias
+
+import numpy as np
+
+from chainrule.arrays import Array, Float
+from chainrule.data.augment import ROWS, Distorter, Distortion, blur
+from chainrule.tables import Table
+
+SEVERITIES = (1, 2, 3, 4, 5)
+SIDE = 28
+"""Lengths are in pixels of an image whose shorter side has this many; on others they grow."""
+
+Images: TypeAlias = Float[Array, "N pixels"]
+Shape: TypeAlias = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One way to spoil images, and how much of it each severity is."""
+
+    spoil: Callable[[Images, Shape, float, np.random.Generator], Images]
+    """(images, shape, amount, rng) -> corrupted copies"""
+    unit: str
+    amounts: tuple[float, ...]
+    """Of the severities 1 to 5."""
+
+    def __call__(
+        self, images: Images, shape: Shape, severity: int, rng: np.random.Generator
+    ) -> Images:
+        """Corrupted copies of images (N, h*w), float32 in 0..1; `shape` is (h, w).
+
+        An image is spoiled in the same way whatever images come after it. Raises ValueError when
+        the severity is not 1..5.
+        """
+        if severity not in SEVERITIES:
+            raise ValueError(f"severity {severity}: choose one of {SEVERITIES}")
+        return self.spoil(images, shape, self.amounts[severity - 1], rng)
+
+    def span(self) -> str:
+        """The amounts of the first and the last severity, such as `1 to 5 pixels`."""
+        return f"{self.amounts[0]:g} to {self.amounts[-1]:g} {self.unit}"
+
+
+def shift(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """Moved by `amount` pixels up, down, left or right, or along two axes at once."""
+    neighbours = np.delete(np.indices((3, 3)).reshape(2, 9).T - 1, 4, axis=0)
+    away = neighbours[rng.integers(8, size=len(images))] * _pixels(amount, shape)
+    return _resampled(images, shape, np.broadcast_to(np.eye(2), (len(images), 2, 2)), away)
+
+
+def rotation(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """Turned about the centre by `amount` degrees, to the left or to the right."""
+    angle = np.radians(amount) * _sides(images, rng)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.stack([cos, sin, -sin, cos], axis=1).reshape(-1, 2, 2)
+    return _resampled(images, shape, turn, np.zeros((len(images), 2)))
+
+
+def scale(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """`amount` times as large, or that many times smaller."""
+    factor = amount ** _sides(images, rng)
+    stretch = np.eye(2) / factor[:, None, None]
+    return _resampled(images, shape, stretch, np.zeros((len(images), 2)))
+
+
+def noise(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """With normal noise of standard deviation `amount` on each pixel, cut off at 0 and 1."""
+    N, pixels = images.shape
+    spoilt: Array = rng.standard_normal((N, pixels), np.float32)
+    np.multiply(spoilt, np.float32(amount), out=spoilt)
+    np.add(spoilt, images, out=spoilt)
+    return np.clip(spoilt, 0, 1, out=spoilt)
+
+
+def blurred(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """Out of focus: blurred by a Gaussian of standard deviation `amount` pixels."""
+    down, across = (blur(side, _pixels(amount, shape)) for side in shape)
+    return _product(down, images.reshape(-1, *shape), across).reshape(images.shape)
+
+
+def thickness(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """With strokes that gain `amount` pixels on each side, or lose two thirds of it.
+
+    Dilation and erosion by a disc. Strokes are two to four pixels wide, so what is left of a thin
+    one is faint: it is brightened until its brightest pixel is what it was.
+    """
+    pictures, radius = images.reshape(-1, *shape), _pixels(amount, shape)
+    thicker = _sides(images, rng) > 0
+    spoilt = np.empty_like(pictures)
+    spoilt[thicker] = _extreme(pictures[thicker], radius, np.maximum)
+    spoilt[~thicker] = _extreme(pictures[~thicker], radius * 2 / 3, np.minimum)
+    spoilt = spoilt.reshape(images.shape)
+    brightest = np.maximum(spoilt.max(axis=1), np.float32(1e-3))
+    spoilt[~thicker] *= (images.max(axis=1) / brightest)[~thicker, None]
+    return np.clip(spoilt, 0, 1, out=spoilt)
+
+
+def contrast(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """Pale: each pixel's distance from the mean of its image times `amount`."""
+    mean: Array = images.mean(axis=1, keepdims=True)
+    spoilt: Array = mean + np.float32(amount) * (images - mean)
+    return spoilt
+
+
+def occlusion(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
+    """With a black square, `amount` pixels a side, around a random spot of the ink."""
+    ink = images.cumsum(axis=1, dtype=np.float64)
+    spot = np.sum(ink < rng.random(len(images))[:, None] * ink[:, -1:], axis=1)
+    half = _pixels(amount, shape) / 2
+    row, column = (
+        np.arange(side) - middle[:, None]
+        for side, middle in zip(shape, np.divmod(spot, shape[1]), strict=True)
+    )
+    rows, columns = ((-half <= d) & (d < half) for d in (row, column))
+    covered = (rows[:, :, None] & columns[:, None, :]).reshape(images.shape)
+    return np.where(covered, np.float32(0), images)
+
+
+def _pixels(length: float, shape: Shape) -> float:
+    return length * min(shape) / SIDE
+
+
+def _sides(images: Images, rng: np.random.Generator) -> Float[Array, " N"]:
+    """1 or -1 for each image, with equal chances."""
+    return np.where(rng.random(len(images)) < 0.5, 1.0, -1.0)
+
+
+def _resampled(
+    images: Images, shape: Shape, linear: Float[Array, "N 2 2"], away: Float[Array, "N 2"]
+) -> Images:
+    """Pixel p is taken from centre + linear (p - centre) - away, as (vertical, horizontal)."""
+    distorter = Distorter(shape, Distortion())
+    centre = (np.array(shape) - 1) / 2
+    # The distorter's basis is 1, x, y.
+    C = np.concatenate([(centre - away)[:, :, None], linear[:, :, ::-1]], axis=2)
+    C = C.transpose(1, 0, 2).astype(np.float32)
+    spoilt = np.empty_like(images)
+    for start in range(0, len(images), ROWS):
+        rows = slice(start, start + ROWS)
+        distorter.resample(images[rows], C[:, rows], spoilt[rows])
+    return spoilt
+
+
+def _extreme(
+    pictures: Float[Array, "n h w"], radius: float, choose: np.ufunc
+) -> Float[Array, "n h w"]:
+    """The largest or smallest value within `radius` of each pixel; outside is black.
+
+    Eight directions, and on the way there a stop at each whole pixel.
+    """
+    found = pictures.copy()
+    for direction in np.arange(8) * np.pi / 4:
+        for stop in (*range(1, ceil(radius)), radius):
+            down, across = (
+                _moving(side, stop * part)
+                for side, part in zip(
+                    pictures.shape[1:], (np.sin(direction), np.cos(direction)), strict=True
+                )
+            )
+            choose(found, _product(down, pictures, across.T), out=found)
+    return found
+
+
+def _moving(side: int, distance: float) -> Float[Array, "side side"]:
+    """The matrix that moves a column of pixels by `distance`, bilinear between two of them."""
+    pixel = np.arange(side)
+    matrix: Array = np.maximum(0, 1 - np.abs(np.subtract.outer(pixel, pixel) - distance))
+    return matrix
+
+
+def _product(
+    down: Float[Array, "h h"], pictures: Float[Array, "N h w"], across: Float[Array, "w w"]
+) -> Float[Array, "N h w"]:
+    """Each picture between two matrices, in float32."""
+    result: Array = down.astype(np.float32) @ (pictures @ across.astype(np.float32))
+    return result
+
+
+CORRUPTIONS = Table(
+    "corruption",
+    {
+        "shift": Corruption(shift, "pixels", (1.0, 2.0, 3.0, 4.0, 5.0)),
+        "rotation": Corruption(rotation, "degrees", (8.0, 16.0, 24.0, 32.0, 40.0)),
+        "scale": Corruption(scale, "times", (1.1, 1.2, 1.3, 1.4, 1.5)),
+        "noise": Corruption(noise, "of white", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        "blur": Corruption(blurred, "pixels", (0.6, 1.0, 1.4, 1.8, 2.2)),
+        "thickness": Corruption(thickness, "pixels", (0.3, 0.6, 0.9, 1.2, 1.5)),
+        "contrast": Corruption(contrast, "times", (0.85, 0.7, 0.55, 0.4, 0.25)),
+        "occlusion": Corruption(occlusion, "pixels", (2.0, 4.0, 6.0, 8.0, 10.0)),
+    },
+)
