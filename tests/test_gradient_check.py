@@ -236,10 +236,12 @@ def test_parameters_at_a_kink_are_skipped_and_counted(activation: str) -> None:
 
 
 def test_the_walk_passes_every_activation_with_every_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked, drawn = [], []
 
     def note(network: Network, X: Array, y: Array, loss: str, **settings: float) -> GradientCheck:
         asked.append((*(layer.activation for layer in network.layers), loss, *settings.values()))
+        drawn.append(all(layer.disturbed for layer in network.layers))
+        assert drawn[-1] == network.layers[0].batch_norm
         return GradientCheck(checked=1, skipped=0, worst=0.0)
 
     # The checks themselves are the first test here, and the command's.
@@ -248,9 +250,10 @@ def test_the_walk_passes_every_activation_with_every_loss(monkeypatch: pytest.Mo
     pairs = {(activation, loss) for activation in ACTIVATIONS for loss in LOSSES}
     assert {(activation, loss) for activation, loss, _ in walked} == pairs
     assert {(first, loss) for first, _, _, loss, _, _ in asked} == pairs
+    assert drawn == [False, False, False, False, True] * len(pairs)
     for activation, loss in pairs:
         mine = [rest for first, *rest in asked if first == activation and rest[2] == loss]
-        assert len(mine) == 4
+        assert len(mine) == 5
         assert {rest[0] for rest in mine} == {activation}
         assert {rest[1] for rest in mine} == {activation, LOSSES[loss].output}
         assert {rest[3] > 0 for rest in mine} == {rest[4] > 0 for rest in mine} == {True, False}

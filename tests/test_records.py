@@ -419,9 +419,9 @@ def test_a_changed_recipe_is_run_again_from_the_beginning(
 def test_a_recipe_with_more_held_out_than_fits_is_no_other_recipe(
     trainer, said, monkeypatch
 ) -> None:
-    # A seventh of the images is held out at most, so the run's own number is smaller.
+    # A sixth of the images is held out at most, so the run's own number is smaller.
     monkeypatch.setitem(RECIPES, "fast", replace(RECIPES["fast"], validation=20_000))
-    assert fitted("fast").validation == 60_000 // 7
+    assert fitted("fast").validation == 60_000 // 6
     trainer.train(Task("records-fast-0", ("train",)))
     assert go(["fast"], [0], said, never) == 0
     assert [arguments[0] for arguments in trainer.asked] == ["evaluate"]

@@ -130,7 +130,8 @@ def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
     """(activation, loss, check) for every activation in the hidden layers with every loss.
 
     Each pair with the loss's own last layer and with the activation there too, and each of these
-    plain and with L2 penalty and label smoothing.
+    plain and with L2 penalty and label smoothing; and once with batch normalisation, dropout and
+    noise as well.
     """
     for activation, (name, loss) in product(ACTIVATIONS, LOSSES.items()):
         for output, (l2, smoothing) in product((loss.output, activation), ((0.0, 0.0), (0.3, 0.1))):
@@ -139,6 +140,17 @@ def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
                 b[...] = rng.normal(0, 0.1, b.shape)
             X, y = rng.normal(size=(6, 5)), rng.integers(3, size=6)
             yield activation, name, gradcheck(network, X, y, name, l2=l2, label_smoothing=smoothing)
+        network = Network.dense(
+            [5, 4, 4, 3], activation, rng=rng, output=loss.output, batch_norm=True,
+            dropout=0.2, input_dropout=0.1, noise=0.1, input_noise=0.1,
+        )  # fmt: skip
+        for W in network.W[:-1]:
+            W *= 4  # so that sigma is far larger than a nudge
+        for b, gamma in zip(network.b, network.gamma, strict=True):
+            b[...] = rng.normal(0, 0.1, b.shape)
+            gamma[...] = rng.normal(1, 0.1, gamma.shape)
+        X, y = rng.normal(size=(12, 5)), rng.integers(3, size=12)
+        yield activation, name, gradcheck(network, X, y, name, l2=0.3, label_smoothing=0.1)
 
 
 def _named(network: Network, flat: Array) -> list[tuple[int, str, Array, Array]]:

@@ -63,8 +63,10 @@ class Progress:
                 )
             for name, values in self.arrays.items():
                 np.copyto(arrays[name], values)
-            optimizer.steps = self.optimizer_steps
-            _put(schedule, self.schedule)
+            # Those of the run that it followed until now, or those that were saved.
+            numbers = self.numbers() if hasattr(self, "_optimizer") else vars(self)
+            optimizer.steps = numbers["optimizer_steps"]
+            _put(schedule, numbers["schedule"])
         self.arrays = arrays
         self._optimizer, self._schedule = optimizer, schedule
 

@@ -63,8 +63,6 @@ class Worker:
 
         Each share comes with its number within the batch.
         """
-        if self.statistics.size:
-            self.statistics.fill(0)
         loss, gradient = self.share(*shares[0], examples, step)
         if len(shares) > 1:
             np.copyto(self.total, gradient)

@@ -121,7 +121,7 @@ class Stepper:
         if self.max_weight_norm:
             for W in self.network.W:
                 shorten_columns(W, self.max_weight_norm)
-        if self.network.statistics.size:
+        if self.network.statistics.size and count(rows) > 1:  # one row has no variance
             batch = np.add.reduce([worker.statistics for worker in self.workers])
             remember(self.network.statistics, batch, largest_share(count(rows), DRAWN_ROWS))
         if self.averager:
@@ -149,6 +149,9 @@ class Stepper:
         examples = count(rows)
         shares = list(enumerate(shares_of(rows, self.crew.size, self.share_rows)))
         step = self.progress.step
+        if self.network.statistics.size:
+            for worker in self.workers:  # also those for whom this batch has no share
+                worker.statistics.fill(0)
         answers = self.crew.share(
             shares, lambda k, mine: self.workers[k].backpropagate(mine, examples, step)
         )
@@ -173,6 +176,8 @@ class Stepper:
         parameters, memory = self.network.parameters, self.optimizer.state.values()
         if not isfinite(float(np.dot(parameters, parameters))):
             raise self._diverged(what="the weights became infinite")
+        if not isfinite(float(np.add.reduce(self.network.statistics))):
+            raise self._diverged(what="the variance of a unit's sums became infinite")
         if not all(isfinite(float(np.add.reduce(values))) for values in memory):
             raise self._diverged(what="what the optimizer remembers became infinite")
 

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.arrays import Array, Float, Int
-from chainrule.averaging import Averager
+from chainrule.averaging import EVERY, Averager
 from chainrule.compiled import CROSS_ENTROPIES, KINDS, CompiledStep
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import Gather, batch_rows
@@ -196,6 +196,11 @@ def train(
             learner = network  # whose last good weights are back
             raise
         finally:
+            if average and progress.step < EVERY:
+                learner = network
+            if average or patience is not None:
+                # To go on from; what is left in the network is to be used.
+                progress.arrays["parameters"] = network.state.copy()
             if patience is not None and progress.best_step:
                 learner.state[:] = best
             network.state[:] = learner.state

@@ -257,7 +257,16 @@ def test_letters_are_trained_and_read_by_their_names(chainrule, tmp_path) -> Non
 
 def test_version_help_and_the_module_itself(chainrule) -> None:
     assert chainrule("--version").out == f"chainrule {cr.__version__}\n"
-    for command in ("train", "committee", "evaluate", "compare", "predict", "distort", "data", "gradcheck"):
+    for command in (
+        "train",
+        "committee",
+        "evaluate",
+        "compare",
+        "predict",
+        "distort",
+        "data",
+        "gradcheck",
+    ):
         assert "Usage" in chainrule(command, "--help").out
     done = subprocess.run(
         [sys.executable, "-m", "chainrule", "--version"], capture_output=True, text=True, check=True
