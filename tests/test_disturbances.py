@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chainrule.arrays import Array
-from chainrule.disturbances import disturb
+from chainrule.disturbances import disturb, draw_normal
 from conftest import oracle
 
 SHAPE = (500, 80)
@@ -136,7 +136,27 @@ def test_what_is_not_asked_for_is_not_drawn() -> None:
     A, nothing = np.ones((3, 4)), np.empty((3, 0))
     rng, noise = np.random.default_rng(0), np.empty((3, 4))
     disturb(A, nothing, noise, 0.0, 1.0, rng, np.empty_like(A))
-    assert noise.tobytes() == np.random.default_rng(0).standard_normal((3, 4)).tobytes()
+    expected = np.empty((3, 4))
+    draw_normal(expected, np.random.default_rng(0))
+    assert noise.tobytes() == expected.tobytes()
     before = rng.bit_generator.state
     assert disturb(A, nothing, nothing, 0.0, 0.0, rng, np.empty_like(A)) is A
     assert rng.bit_generator.state == before
+
+
+def test_rows_are_stretches_of_normal_numbers_that_seldom_repeat_each_other() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    numbers = np.empty((600, 500), np.float32)
+    draw_normal(numbers, np.random.default_rng(0))
+    assert len({row.tobytes() for row in numbers}) > 595  # of a million beginnings
+    assert stats.kstest(numbers.ravel()[::7], "norm").pvalue > 0.01
+    correlations = np.corrcoef(numbers[:100])[np.triu_indices(100, 1)]
+    assert abs(correlations.mean()) < 0.005
+    assert correlations.std() == pytest.approx(1 / np.sqrt(500), rel=0.1)
+
+
+def test_rows_longer_than_an_eighth_of_the_million_are_drawn_number_by_number() -> None:
+    numbers = np.empty((2, 200_000), np.float32)
+    draw_normal(numbers, np.random.default_rng(1))
+    expected = np.random.default_rng(1).standard_normal((2, 200_000), np.float32)
+    np.testing.assert_array_equal(numbers, expected)

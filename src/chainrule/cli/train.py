@@ -25,7 +25,9 @@ def _option(help_text: str, metavar: str | None = None) -> Any:
 
 
 def train(
-    recipe: Annotated[str, _option("fast, sprint, or an article's name; see reproduce.")] = "",
+    recipe: Annotated[
+        str, _option("fast, plain, accurate, record, t99, sprint, or an article's; see reproduce.")
+    ] = "",
     config: Annotated[Path | None, _option("A TOML file of settings.", "FILE")] = None,
     data: Source = "mnist",
     test_data: TestSource = "",
