@@ -192,15 +192,20 @@ def test_without_a_compiled_step_numba_is_not_loaded() -> None:
 def test_what_can_be_compiled() -> None:
     network = problem()[0]
 
-    def possible(network: Network, loss: object, optimizer: Optimizer, **more: Any) -> bool:
-        return not objection(network, loss, optimizer, **{"l2": 0.0, "max_norm": None} | more)
+    def possible(
+        network: Network, loss: object, optimizer: Optimizer, *, more: bool = False
+    ) -> bool:
+        return not objection(network, loss, optimizer, more=more)
 
     for name in OPTIMIZERS:
         wanted = name in {"sgd", "adam", "adamw"}
         assert possible(network, LOSSES[0], OPTIMIZERS[name](1)) == wanted
     assert not possible(network, LOSSES[0], SGD(1, weight_decay=0.1))
-    assert not possible(network, LOSSES[0], SGD(1), l2=0.1)
-    assert not possible(network, LOSSES[0], SGD(1), max_norm=1.0)
+    assert not possible(network, LOSSES[0], SGD(1), more=True)
+    assert possible(network, LOSSES[0], OPTIMIZERS["adam"](1), more=True)
+    normalized = Network.dense([4, 3, 2], rng=np.random.default_rng(0), batch_norm=True)
+    assert not possible(normalized, LOSSES[0], SGD(1))
+    assert possible(normalized, LOSSES[0], OPTIMIZERS["adam"](1))
     assert possible(network, LOSSES[1], SGD(1))
     assert not possible(network, "mean-squared-error", SGD(1))
     assert not possible(network, print, SGD(1))
@@ -210,7 +215,7 @@ def test_what_can_be_compiled() -> None:
     rng = np.random.default_rng(0)
     softmax = Network.dense([3, 4, 2], rng=rng, output="softmax")
     assert not possible(softmax, LOSSES[0], SGD(1))
-    assert possible(softmax, "mean-squared-error", OPTIMIZERS["adam"](1), l2=0.1, max_norm=1.0)
+    assert possible(softmax, "mean-squared-error", OPTIMIZERS["adam"](1), more=True)
 
     class Other(SGD):
         pass

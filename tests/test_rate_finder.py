@@ -34,7 +34,7 @@ def search(loss_at: Losses, steps: int = 200) -> RateSearch:
 
 def test_it_suggests_a_tenth_of_the_rate_with_the_lowest_loss() -> None:
     found = search(lambda rate: (log10(rate) + 2) ** 2)
-    assert found.suggestion == pytest.approx(1e-3, rel=0.5)  # the average lags behind
+    assert 1e-3 <= found.suggestion <= 2.5e-3  # the average lags behind
 
 
 def test_it_ends_where_the_loss_runs_away() -> None:

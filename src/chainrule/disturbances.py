@@ -14,7 +14,6 @@ import numpy as np
 
 from chainrule.arrays import Array, Float
 
-
 ROWS = 256
 """Rows whose stretches are drawn at a time."""
 

@@ -183,11 +183,11 @@ def test_answers_that_are_not_numbers_are_refused(chainrule, few) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("validation = 85", "validation = -3", "validation = -3: give a number from 0"),
-        ("validation = 85", 'validation = "many"', "give a value of type int"),
-        ("validation = 85", "validation = 599", "validation 599 of 599 training examples"),
-        ("validation = 85", f"validation = {10**30}", "a number of 31 digits"),
-        ("validation = 85\n", "validation = 5\nexamples = 5\n", "validation 5 of 5 training"),
+        ("validation = 99", "validation = -3", "validation = -3: give a number from 0"),
+        ("validation = 99", 'validation = "many"', "give a value of type int"),
+        ("validation = 99", "validation = 599", "validation 599 of 599 training examples"),
+        ("validation = 99", f"validation = {10**30}", "a number of 31 digits"),
+        ("validation = 99\n", "validation = 5\nexamples = 5\n", "validation 5 of 5 training"),
     ],
 )
 def test_a_configuration_that_cannot_be_right_is_one_sentence(

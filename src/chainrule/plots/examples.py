@@ -27,6 +27,8 @@ from chainrule.plots.paper import (
 )
 
 PENCIL = LinearSegmentedColormap.from_list("pencil", ["#F1F3F5", "#14181C"])
+FEW = 50
+"""Mistakes that are drawn five in a row, larger numbers ten in a row."""
 GAP = 0.2
 """Inches between two examples."""
 
@@ -68,7 +70,7 @@ def mistakes(
         f"{share}. In %: confidence in the prediction.",
         images[shown],
         shape=shape,
-        columns=5,
+        columns=5 if len(shown) <= FEW else 10,
         first=[f"actual {names[labels[i]]}" for i in shown],
         second=[f"predicted {names[predicted[i]]}, {100 * confidence[i]:.1f} %" for i in shown],
         marked=[],
