@@ -19,10 +19,10 @@ IMAGES = 6000
 SHORT = {
     "fast": (8, 0.945),
     "sprint": (4, 0.930),
-    "plain": (12, 0.955),
-    "accurate": (12, 0.970),
-    "record": (5, 0.955),
-    "t99": (8, 0.965),
+    "plain": (6, 0.940),
+    "accurate": (6, 0.962),
+    "record": (3, 0.950),
+    "t99": (6, 0.958),
 }
 """recipe -> (epochs, the accuracy that it must reach on IMAGES images)"""
 
