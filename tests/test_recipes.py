@@ -104,6 +104,8 @@ def test_a_recipe_follows_the_data_and_a_list_of_layers_must_fit_them(tiny: Data
 def test_a_recipe_holds_out_a_sixth_at_most_of_few_examples(tiny: Dataset) -> None:
     settings, asked_for = combine("fast")
     assert prepare(settings, tiny, asked_for=asked_for).settings.validation == 6
+    settings, asked_for = combine("fast", flags={"examples": 12})
+    assert prepare(settings, tiny, asked_for=asked_for).settings.validation == 2
     settings, asked_for = combine("fast", flags={"validation": 20})
     assert prepare(settings, tiny, asked_for=asked_for).settings.validation == 20
 

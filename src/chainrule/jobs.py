@@ -157,7 +157,8 @@ def pixels(images: Array, settings: Settings) -> Array:
 
 
 def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Settings:
-    layers, count = settings.layers, len(data.train.labels)
+    layers, there = settings.layers, len(data.train.labels)
+    count = min(settings.examples or there, there)
     ends = data.train.images.shape[1], len(data.classes)
     fitting = (ends[0], *layers[1:-1], ends[1])
     if "layers" in asked_for and layers != fitting:
