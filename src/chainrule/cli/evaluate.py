@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHOWN = 12
 """Mistakes that are listed by their index."""
 DRAWN = 250
-"""Mistakes that are drawn at most: five in a row, a picture of 50 rows."""
+"""Mistakes that are drawn at most: ten in a row, a picture of 25 rows."""
 
 
 def evaluate(
@@ -55,7 +55,6 @@ def evaluate(
     Example: chainrule evaluate mine --pictures pictures
     """
     from chainrule.cli.calibration import calibrate, held_out
-    from chainrule.cli.corrupted import corrupted, print_corrupted
     from chainrule.cli.report import assess_saved, headline, without
     from chainrule.cli.runs import data_of, read_run
     from chainrule.data.disputed import disputed
@@ -69,7 +68,11 @@ def evaluate(
     doubtful = disputed(dataset)
     undisputed = without(found, doubtful) if doubtful.size else None
     drawn = [] if folder is None else _draw(folder, dataset, found, calibration)
-    robustness = corrupted(model, dataset) if robust else None
+    robustness = None
+    if robust:
+        from chainrule.cli.corrupted import corrupted, print_corrupted
+
+        robustness = corrupted(model, dataset)
     if json:
         print_json(
             {
