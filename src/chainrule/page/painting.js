@@ -1,0 +1,54 @@
+// Numbers as colours: a picture of values on a canvas, in the colours of the page.
+
+const parseColour = (text) => {
+  const digits = text.trim().slice(1);
+  return [0, 2, 4].map((start) => parseInt(digits.slice(start, start + 2), 16));
+};
+
+/** A colour of style.css, such as "--blue", as [red, green, blue]; it is written #rrggbb there. */
+export const pageColour = (name) =>
+  parseColour(getComputedStyle(document.documentElement).getPropertyValue(name));
+
+const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
+
+/** 0..1 as ink on the ground: one colour, lighter to stronger. */
+export const inkScale = () => {
+  const [ground, ink] = [pageColour("--cell"), pageColour("--ink")];
+  return (value) => mixed(ground, ink, Math.min(Math.max(value, 0), 1));
+};
+
+/** -1..1 from orange over the ground to blue; zero is the ground, so that nothing looks like it. */
+export const signedScale = () => {
+  const [ground, below, above] = ["--cell", "--orange", "--blue"].map(pageColour);
+  return (value) => mixed(ground, value < 0 ? below : above, Math.min(Math.abs(value), 1));
+};
+
+/** The greatest magnitude among values, at least a speck, so that one can divide by it. */
+export const magnitude = (values) =>
+  values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+
+/** Paints values (rows * columns), each one pixel of the canvas, coloured by scale(value). */
+export const paint = (canvas, values, columns, scale) => {
+  const rows = Math.ceil(values.length / columns);
+  if (canvas.width !== columns || canvas.height !== rows) {
+    canvas.width = columns;
+    canvas.height = rows;
+  }
+  const image = new ImageData(columns, rows);
+  values.forEach((value, i) => {
+    const [red, green, blue] = scale(value);
+    image.data.set([red, green, blue, 255], 4 * i);
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+};
+
+/** Calls back when the page turns from light to dark or back, as every picture is then stale. */
+export const onColoursChange = (callback) =>
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
+
+/** Makes an element: its tag, its properties, its children. */
+export const element = (tag, properties = {}, children = []) => {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+};
