@@ -1,43 +1,50 @@
 // The sheet to draw on: strokes by mouse, finger, pen or keys, with undo.
 
+import { element } from "./painting.js";
+
 const SIDE = 280;
+/** The side of what the network's eye is given: five times what it sees, and quick to look at. */
+const LOOK = 140;
 const STEP = 8;
+
+const wipe = (context) => {
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, SIDE, SIDE);
+};
+
+const line = (context, { brush, points }) => {
+  context.lineCap = "round";
+  context.lineJoin = "round";
+  context.strokeStyle = "#000";
+  context.lineWidth = brush;
+  context.beginPath();
+  const [[x, y], ...rest] = points;
+  context.moveTo(x, y);
+  context.lineTo(x, y);
+  rest.forEach(([nextX, nextY]) => context.lineTo(nextX, nextY));
+  context.stroke();
+};
 
 /**
  * Makes a canvas a sheet of SIDE x SIDE on which people draw, dark on light.
- * onChange is called after each change of what is on it.
+ * onChange is called after each change of what is on it; isTaken(x, y), before a stroke begins,
+ * whether something else there takes the touch.
  * Returns {undo, clear, setBrush, forget, isEmpty, image}.
  */
-export const makeSheet = (canvas, onChange) => {
+export const makeSheet = (canvas, onChange, isTaken) => {
   canvas.width = SIDE;
   canvas.height = SIDE;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = canvas.getContext("2d");
+  const small = element("canvas", { width: LOOK, height: LOOK });
+  const look = small.getContext("2d", { willReadFrequently: true });
   const strokes = [];
   const pen = { x: SIDE / 2, y: SIDE / 2, down: false, shown: false };
   let brush = 18;
   let drawing = null;
 
-  const line = (stroke) => {
-    context.lineCap = "round";
-    context.lineJoin = "round";
-    context.strokeStyle = "#000";
-    context.lineWidth = stroke.brush;
-    context.beginPath();
-    const [[x, y], ...rest] = stroke.points;
-    context.moveTo(x, y);
-    context.lineTo(x, y);
-    rest.forEach(([nextX, nextY]) => context.lineTo(nextX, nextY));
-    context.stroke();
-  };
-
-  const paper = () => {
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, SIDE, SIDE);
-  };
-
   const redraw = () => {
-    paper();
-    strokes.forEach(line);
+    wipe(context);
+    strokes.forEach((stroke) => line(context, stroke));
     onChange();
   };
 
@@ -53,6 +60,7 @@ export const makeSheet = (canvas, onChange) => {
     if (drawing || event.button > 0) return;
     event.preventDefault();
     canvas.focus({ preventScroll: true });
+    if (isTaken(...place(event))) return;
     canvas.setPointerCapture(event.pointerId);
     drawing = event.pointerId;
     pen.shown = false;
@@ -63,7 +71,7 @@ export const makeSheet = (canvas, onChange) => {
     if (event.pointerId !== drawing) return;
     const passed = event.getCoalescedEvents?.() ?? [];
     strokes.at(-1).points.push(...(passed.length ? passed : [event]).map(place));
-    line(strokes.at(-1));
+    line(context, strokes.at(-1));
     onChange();
   });
   const lift = (event) => {
@@ -114,7 +122,7 @@ export const makeSheet = (canvas, onChange) => {
     pen.shown = false;
   });
 
-  paper();
+  wipe(context);
   return {
     undo,
     clear,
@@ -128,14 +136,12 @@ export const makeSheet = (canvas, onChange) => {
       pen.shown = false;
     },
     isEmpty: () => strokes.length === 0,
-    /** What is drawn, as digits.js takes it: RGBA, without the keyboard's cross. */
+    /** What is drawn, as digits.js takes it: RGBA, LOOK x LOOK. */
     image: () => {
-      if (!pen.shown) return context.getImageData(0, 0, SIDE, SIDE);
-      paper();
-      strokes.forEach(line);
-      const image = context.getImageData(0, 0, SIDE, SIDE);
-      cross();
-      return image;
+      look.setTransform(LOOK / SIDE, 0, 0, LOOK / SIDE, 0, 0);
+      wipe(look);
+      strokes.forEach((stroke) => line(look, stroke));
+      return look.getImageData(0, 0, LOOK, LOOK);
     },
   };
 };

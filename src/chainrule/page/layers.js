@@ -3,8 +3,8 @@
 import { element, magnitude, paint, signedScale } from "./painting.js";
 import { neuronKey } from "./network.js";
 
-const WIDEST = 18;
-const PLATE = 304;
+const WIDEST = 22;
+const PLATE = 352;
 const IN_A_ROW = 16;
 
 /** How many squares are in a row of a plate of so many units. */
@@ -14,9 +14,10 @@ export const plateColumns = (units) =>
 /** The side of a square, in CSS pixels. */
 const squareSide = (columns) => Math.max(4, Math.min(WIDEST, Math.floor(PLATE / columns)));
 
-const plateTitle = (layer, i, count) => {
-  const name = i === count - 1 ? "Output" : `Layer ${i + 1}`;
-  return `${name}: ${layer.fanOut.toLocaleString("en")} × ${layer.activation}`;
+const plateTitle = ({ layers, link }, i) => {
+  const { fanOut, activation } = layers[i];
+  const units = `${fanOut.toLocaleString("en")} × ${activation}`;
+  return i < layers.length - 1 ? `Layer ${i + 1}: ${units}` : `Output: ${units}, then ${link}`;
 };
 
 /** Puts a mark on the square of a unit, in percent of its plate. */
@@ -28,18 +29,20 @@ const placeOn = (mark, unit, columns, rows) => {
 };
 
 /** One layer: its canvas, its marks, and what a pointer or a key does on it. */
-const makePlate = (layer, i, count, classes, choose) => {
+const makePlate = (network, i, classes, choose) => {
+  const layer = network.layers[i];
+  const title = plateTitle(network, i);
   const columns = plateColumns(layer.fanOut);
   const rows = Math.ceil(layer.fanOut / columns);
   const canvas = element("canvas", { className: "pixels", tabIndex: 0 });
   canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", plateTitle(layer, i, count));
+  canvas.setAttribute("aria-label", title);
   canvas.style.width = `${columns * squareSide(columns)}px`;
   canvas.style.aspectRatio = `${columns} / ${rows}`;
   const marker = element("div", { className: "marker", hidden: true });
   const plate = element("div", { className: "plate" }, [canvas, marker]);
-  const children = [element("h3", { textContent: plateTitle(layer, i, count) }), plate];
-  if (i === count - 1 && rows === 1) {
+  const children = [element("h3", { textContent: title }), plate];
+  if (i === network.layers.length - 1 && rows === 1) {
     const names = element("div", { className: "names muted", ariaHidden: "true" });
     names.append(...classes.map((name) => element("span", { textContent: name })));
     names.style.width = canvas.style.width;
@@ -90,9 +93,7 @@ const makePlate = (layer, i, count, classes, choose) => {
  * Returns {show(pass, off), mark(neuron)}.
  */
 export const makeLayers = (root, network, classes, choose) => {
-  const plates = network.layers.map((layer, i) =>
-    makePlate(layer, i, network.layers.length, classes, choose),
-  );
+  const plates = network.layers.map((_, i) => makePlate(network, i, classes, choose));
   root.replaceChildren(...plates.map((plate) => plate.root));
   return {
     show: (pass, off) => {

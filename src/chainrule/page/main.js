@@ -7,7 +7,7 @@ import { inkScale, magnitude, onColoursChange, paint, signedScale } from "./pain
 import { argmax, makeBars, showAnswer } from "./answer.js";
 import { makeLayers } from "./layers.js";
 import { neuronName, showNeuron } from "./neuron.js";
-import { listDigits, readPhoto, showPhoto } from "./photo.js";
+import { digitAt, listDigits, readPhoto, showPhoto } from "./photo.js";
 
 const FIELD = 28;
 const byId = (id) => document.getElementById(id);
@@ -53,10 +53,22 @@ const start = (model) => {
     terms: byId("terms"), sum: byId("sum"), activation: byId("activation"),
   };
 
-  const sheet = makeSheet(byId("sheet"), () => {
-    photo = null;
-    refresh();
-  });
+  const chooseDigit = (i) => {
+    chosenDigit = i;
+    update();
+  };
+  const sheet = makeSheet(
+    byId("sheet"),
+    () => {
+      photo = null;
+      refresh();
+    },
+    (x, y) => {
+      const touched = photo ? digitAt(byId("sheet"), photo, x, y) : -1;
+      if (touched >= 0) chooseDigit(touched);
+      return touched >= 0;
+    },
+  );
   const bars = makeBars(byId("bars"), model.classes, (k) => {
     chosenClass = chosenClass === k ? null : k;
     show();
@@ -88,7 +100,7 @@ const start = (model) => {
       ? inputGradient(network, result.pass, k, off)
       : new Float64Array(FIELD * FIELD);
     const most = magnitude(gradient);
-    paint(byId("evidence"), Array.from(gradient, (d) => d / most), FIELD, signedScale());
+    paint(byId("evidence"), Array.from(gradient, (d) => d / most), FIELD, signedScale(), pixels);
     byId("evidence-class").textContent = result ? `“${model.classes[k]}”` : "a class";
   };
 
@@ -111,10 +123,7 @@ const start = (model) => {
       const best = argmax(p);
       return p[best] < threshold ? `${model.classes[best]}?` : model.classes[best];
     });
-    listDigits(byId("found-list"), photo, labels, chosenDigit, (i) => {
-      chosenDigit = i;
-      update();
-    });
+    listDigits(byId("found-list"), photo, labels, chosenDigit, chooseDigit);
   };
 
   /** Looks at what is on the sheet; leaves the pixels, or a hint why there are none. */
@@ -136,7 +145,7 @@ const start = (model) => {
     const began = performance.now();
     pixels = look();
     result = pixels && predict(model, pixels, off);
-    document.documentElement.dataset.predictMs = (performance.now() - began).toFixed(2);
+    byId("took").textContent = pixels ? `, in ${(performance.now() - began).toFixed(1)} ms` : "";
     show();
   };
 

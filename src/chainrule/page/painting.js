@@ -9,6 +9,8 @@ const parseColour = (text) => {
 export const pageColour = (name) =>
   parseColour(getComputedStyle(document.documentElement).getPropertyValue(name));
 
+const SHADOW = 0.45;
+
 const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
 
 /** 0..1 as ink on the ground: one colour, lighter to stronger. */
@@ -27,16 +29,21 @@ export const signedScale = () => {
 export const magnitude = (values) =>
   values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
 
-/** Paints values (rows * columns), each one pixel of the canvas, coloured by scale(value). */
-export const paint = (canvas, values, columns, scale) => {
+/**
+ * Paints values (rows * columns), each one pixel of the canvas, coloured by scale(value).
+ * over: ink 0..1 of the same size, laid over it as thin as a shadow; or null.
+ */
+export const paint = (canvas, values, columns, scale, over = null) => {
   const rows = Math.ceil(values.length / columns);
   if (canvas.width !== columns || canvas.height !== rows) {
     canvas.width = columns;
     canvas.height = rows;
   }
   const image = new ImageData(columns, rows);
+  const ink = over && pageColour("--ink");
   values.forEach((value, i) => {
-    const [red, green, blue] = scale(value);
+    const colour = scale(value);
+    const [red, green, blue] = over ? mixed(colour, ink, SHADOW * over[i]) : colour;
     image.data.set([red, green, blue, 255], 4 * i);
   });
   canvas.getContext("2d").putImageData(image, 0, 0);

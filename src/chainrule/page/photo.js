@@ -4,6 +4,8 @@ import { find } from "./digits.js";
 import { element, inkScale, paint } from "./painting.js";
 
 const LARGEST_SIDE = 1600;
+/** Pixels of the sheet between a digit and its box. */
+const AIR = 2;
 const TYPES = ["image/png", "image/jpeg"];
 
 /** Decodes a picture file, the right way up; throws an Error with a sentence for the user. */
@@ -43,26 +45,47 @@ export const readPhoto = async (file) => {
   return { canvas, digits };
 };
 
+/** How a photo lies on the sheet, whole: {factor, left, top}. */
+const layOut = (sheet, { canvas }) => {
+  const factor = Math.min(sheet.width / canvas.width, sheet.height / canvas.height);
+  return {
+    factor,
+    left: (sheet.width - canvas.width * factor) / 2,
+    top: (sheet.height - canvas.height * factor) / 2,
+  };
+};
+
+/** A digit's box on the sheet, with a little air: [left, top, width, height]. */
+const boxOn = ({ factor, left, top }, digit) => [
+  left + digit.column * factor - AIR,
+  top + digit.row * factor - AIR,
+  digit.width * factor + 2 * AIR,
+  digit.height * factor + 2 * AIR,
+];
+
 /** Draws the photo on the sheet, whole, with a box around each digit, the chosen one stronger. */
 export const showPhoto = (sheet, photo, chosen) => {
   const context = sheet.getContext("2d");
-  const factor = Math.min(
-    sheet.width / photo.canvas.width, sheet.height / photo.canvas.height,
-  );
-  const left = (sheet.width - photo.canvas.width * factor) / 2;
-  const top = (sheet.height - photo.canvas.height * factor) / 2;
+  const layout = layOut(sheet, photo);
+  const { width, height } = photo.canvas;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, sheet.width, sheet.height);
   context.drawImage(
-    photo.canvas, left, top, photo.canvas.width * factor, photo.canvas.height * factor,
+    photo.canvas, layout.left, layout.top, width * layout.factor, height * layout.factor,
   );
   photo.digits.forEach((digit, i) => {
     context.strokeStyle = i === chosen ? "#c2540a" : "#0b5cad";
     context.lineWidth = i === chosen ? 3 : 1.5;
-    context.strokeRect(
-      left + digit.column * factor - 2, top + digit.row * factor - 2,
-      digit.width * factor + 4, digit.height * factor + 4,
-    );
+    context.strokeRect(...boxOn(layout, digit));
+  });
+};
+
+/** The number of the digit whose box holds a point of the sheet, or -1. */
+export const digitAt = (sheet, photo, x, y) => {
+  const layout = layOut(sheet, photo);
+  return photo.digits.findIndex((digit) => {
+    const [left, top, width, height] = boxOn(layout, digit);
+    return x >= left && x <= left + width && y >= top && y <= top + height;
   });
 };
 
