@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test reproduce bench records torture fuzz planted clean
+.PHONY: train test reproduce bench records load torture fuzz planted clean
 
 train: $(VENV)/installed
 	$(BIN)/chainrule train --recipe fast
@@ -24,6 +24,9 @@ records: $(VENV)/installed
 	$(BIN)/python -m records
 	$(BIN)/python -m records --write
 
+load: $(VENV)/testable
+	$(BIN)/python -m load
+
 torture: $(VENV)/testable
 	$(BIN)/python -m torture
 
@@ -40,7 +43,7 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/installed: $(VENV)/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[serve]'
 	@touch $@
 
 $(VENV)/testable: $(VENV)/python pyproject.toml

@@ -51,6 +51,9 @@ FLOORS = [
         "snapshots",
         "prediction",
         "committee",
+        "observing",
+        "journal",
+        "steering",
     },
     {
         "quirks",
@@ -63,6 +66,8 @@ FLOORS = [
         "reproduce",
         "fixes",
         "plots",
+        "pages",
+        "service",
     },
     {"cli", "__main__"},
 ]
@@ -98,6 +103,8 @@ SAME_FLOOR = {
     ("fixes", "recipes"),
     ("fixes", "jobs"),
     ("fixes", "settings"),
+    ("service", "pages"),
+    ("service", "settings"),
     ("__main__", "cli"),
 }
 """The few arrows between rooms of one floor, each in one direction."""
@@ -112,6 +119,14 @@ HOMES = {
     "pickle": {"data.pickles"},
     "threadpoolctl": {"parallel"},
     "numba": {"machine"},
+    "fastapi": {"service"},
+    "starlette": {"service"},
+    "pydantic": {"service"},
+    "uvicorn": {"service"},
+    "httptools": {"service"},
+    "orjson": {"service"},
+    "prometheus_client": {"service"},
+    "python_multipart": {"service"},
     "numpy": None,
     "jaxtyping": {"arrays"},
 }
@@ -203,7 +218,14 @@ def test_each_kind_of_line_lives_in_its_room(module: str) -> None:
         assert "np.random.default_rng" not in calls or module == "data.dataset"
     if room(module) != "cli":
         assert "print" not in calls
-    if not {module, room(module)} & {"cli", "data", "files", "checkpoint", "settings"}:
+    if not {module, room(module)} & {
+        "cli",
+        "data",
+        "files",
+        "checkpoint",
+        "settings",
+        "service",
+    }:
         assert not calls & {"open", "Path.open", "socket.socket"}
     assert not calls & {"eval", "exec", "pickle.loads", "pickle.load", "marshal.loads"}
 

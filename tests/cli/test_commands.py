@@ -37,6 +37,7 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
         "calibration",
         "pictures",
         "corrupted",
+        "photos",
     }
     confusion = np.array(found["confusion"])
     assert confusion.trace() / confusion.sum() == pytest.approx(found["accuracy"])
@@ -119,7 +120,7 @@ def json_source(run: Path) -> str:
         (["predict", "mine", "text.png"], 1, ["text.png"]),
         (["predict", "mine"], 2, ["image files, or --index"]),
         (["predict", "mine", "--index", "101"], 2, ["--index 101", "0 to 100"]),
-        (["predict", "text.png", "--index", "1"], 1, ["text.png", "safetensors"]),
+        (["predict", "text.png", "--index", "1"], 1, ["text.png", "PNG or JPEG"]),
         (["evaluate", "mine", "--data", "text.png"], 1, ["text.png"]),
         (["reproduce", "article-6"], 2, ["'article-6'", "relu-45"]),
         (["reproduce", "relu-45", "--fix", "dropout"], 2, ["'dropout'", "narrow-weights"]),

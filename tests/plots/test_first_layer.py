@@ -26,9 +26,9 @@ def test_the_colour_scale_is_symmetric_about_zero_and_not_stretched_by_one_weigh
     assert low == -high
     assert 0.9 < high < 1.1
     negative, zero, positive = image.cmap([0.0, 0.5, 1.0])
-    assert negative[2] > negative[0]
+    assert negative[0] > negative[2]
     assert np.ptp(zero[:3]) < 0.02
-    assert positive[0] > positive[2]
+    assert positive[2] > positive[0]
 
 
 def test_weights_that_are_all_zero_are_drawn_on_a_scale_of_one() -> None:

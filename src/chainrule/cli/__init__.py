@@ -1,4 +1,4 @@
-"""The commands: `chainrule train`, `evaluate`, `compare`, `predict`, `reproduce`, and so on."""
+"""The commands: `chainrule train`, `evaluate`, `predict`, `serve`, `reproduce`, and so on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from chainrule.cli.compare import compare
 from chainrule.cli.data import data
 from chainrule.cli.distort import distort
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.export import export
 from chainrule.cli.gradcheck import gradcheck
 from chainrule.cli.kernel import choose_kernel, read_cpuinfo
 from chainrule.cli.predict import predict
+from chainrule.cli.report_run import report
 from chainrule.cli.reproduce import reproduce
+from chainrule.cli.serve import serve
 from chainrule.cli.train import train
 
 app = typer.Typer(
@@ -28,7 +31,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, committee, evaluate, compare, predict, distort, reproduce, data, gradcheck):
+COMMANDS = (
+    train, report, committee, evaluate, compare, predict, serve, export, distort, reproduce, data,
+    gradcheck,
+)  # fmt: skip
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -42,6 +42,9 @@ def evaluate(
     robust: Annotated[
         bool, typer.Option("--corrupted", help="Also measure on corrupted copies; half a minute.")
     ] = False,
+    photos: Annotated[
+        bool, typer.Option("--photos", help="Also measure on made-up photos; about a minute.")
+    ] = False,
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -73,6 +76,11 @@ def evaluate(
         from chainrule.cli.corrupted import corrupted, print_corrupted
 
         robustness = corrupted(model, dataset)
+    readings = None
+    if photos:
+        from chainrule.cli.photos import print_photos, read_photos
+
+        readings = read_photos(model.predict_proba, dataset)
     if json:
         print_json(
             {
@@ -93,6 +101,7 @@ def evaluate(
                 },
                 "calibration": calibration.as_json(),
                 "corrupted": robustness and robustness.as_json(),
+                "photos": readings and readings.as_json(),
                 "pictures": drawn,
             }
         )
@@ -113,6 +122,8 @@ def evaluate(
     print(calibration.in_words())
     if robustness:
         print_corrupted(robustness)
+    if readings:
+        print_photos(readings)
     if folder is not None:
         print(f"{folder}: {', '.join(Path(path).name for path in drawn)}")
 

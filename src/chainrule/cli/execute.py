@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
 from chainrule.checkpoint import Model, save
-from chainrule.cli import runs
+from chainrule.cli import live, runs
 from chainrule.cli.console import interruptible, note, print_json
 from chainrule.cli.finding import find_learning_rate
 from chainrule.cli.keeping import Every, Keeper
 from chainrule.cli.progress import shown
 from chainrule.cli.report import assess, draw, headline
 from chainrule.cli.resuming import begun, saved_run
+from chainrule.cli.watching import Watcher, still_by_hand
 from chainrule.cli.writer import only_writer
 from chainrule.data.dataset import Dataset
 from chainrule.jobs import Job, prepare, run
@@ -23,12 +25,12 @@ from chainrule.numerics import fingerprint
 from chainrule.optimizers import SGD
 from chainrule.parallel import cores, describe_blas
 from chainrule.progress import Progress
-from chainrule.settings import Settings
+from chainrule.settings import ConfigError, Settings
 from chainrule.shares import crew_size
 from chainrule.steps import DivergenceError
 from chainrule.training import Epoch
 
-CODES = {"finished": 0, "diverged": 1, "SIGINT": 130, "SIGTERM": 143}
+CODES = {"finished": 0, "stopped": 0, "diverged": 1, "SIGINT": 130, "SIGTERM": 143}
 """How a run ended -> exit code"""
 
 
@@ -49,6 +51,11 @@ class Request:
     offline: bool
     pictures: bool
     verbose: bool
+    watch: bool = False
+    port: int = 0
+    """Of the live view; 0: any that is free."""
+    browser: bool = True
+    """Whether the live view is opened in it."""
 
 
 def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_json: bool) -> int:
@@ -56,6 +63,23 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
 
     However training ends, the folder holds the weights so far, and `--resume` goes on from there.
     """
+    if request.watch and request.find_rate:
+        raise ConfigError("--find-lr only looks for a learning rate: leave out --watch")
+    watching: AbstractContextManager[live.View | None] = nullcontext()
+    if request.watch:
+        watching = live.opened(request.port, browser=request.browser, say=say)
+    with watching as view:
+        return _prepared(request, view, say, quiet=quiet, as_json=as_json)
+
+
+def _prepared(
+    request: Request,
+    view: live.View | None,
+    say: Callable[[str], None],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
     started = perf_counter()
     data = runs.load_data(request.origin, offline=request.offline, report=say)
     job = prepare(request.settings, data, asked_for=request.asked_for)
@@ -70,7 +94,9 @@ def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_jso
             runs.write_config(
                 folder, job.settings, data, recipe=request.recipe, origin=request.origin
             )
-        return _execute(request, folder, data, job, started, say, quiet=quiet, as_json=as_json)
+        return _execute(
+            request, folder, data, job, started, view, say, quiet=quiet, as_json=as_json
+        )
 
 
 def _execute(
@@ -79,6 +105,7 @@ def _execute(
     data: Dataset,
     job: Job,
     started: float,
+    view: live.View | None,
     say: Callable[[str], None],
     *,
     quiet: bool,
@@ -96,6 +123,7 @@ def _execute(
         if snapshot:
             progress, epochs = snapshot.progress, snapshot.history
             say(f"going on with {folder} after {begun(progress)}")
+    by_hand = still_by_hand(folder, progress.step if progress.arrays else -1)
     if request.verbose:
         say(f"{describe_blas()}; each step on {workers} of {cores()} cores")
     say(f"{len(job.train[1]):,} images to train on: {data.source}")
@@ -105,8 +133,16 @@ def _execute(
             folder / "checkpoints", request.every, asdict(job.settings), data.checksums, numerics,
             progress, epochs, interrupt, say,
         )  # fmt: skip
-        failure = _train(job, keeper, quiet=quiet)
+        watcher = None
+        if view:
+            watcher = Watcher(
+                job, keeper, folder, by_hand, journal=view.journal, orders=view.orders, say=say
+            )
+            watcher.begin(recipe=request.recipe, classes=data.classes)
+        failure = _train(job, keeper, watcher, quiet=quiet)
         ending = "diverged" if failure else "finished"
+        if watcher and watcher.stopped:
+            ending = "stopped"
         if interrupt.signal:
             ending = signal.Signals(interrupt.signal).name
 
@@ -117,11 +153,12 @@ def _execute(
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,
-        summary={"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)},
+        summary={"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
+        | ({"changes_by_hand": len(by_hand)} if by_hand else {}),
     )
     save(model, folder / "model.safetensors")
     found = assess(model, *data.test)
-    if ending == "finished" and request.pictures:
+    if ending in ("finished", "stopped") and request.pictures:
         draw(folder, model, data, found, history)
     result = {
         "recipe": request.recipe,
@@ -140,8 +177,10 @@ def _execute(
         "errors": found.errors,
         "confusion": found.confusion.tolist(),
         "mistakes": found.mistakes(),
-    }
+    } | ({"by_hand": by_hand} if by_hand else {})
     runs.write_report(folder, result | details)
+    if watcher:
+        watcher.end(str(details["ending"]), headline(found), test_accuracy=found.accuracy)
     if failure:
         note(f"error: {failure}")
     if as_json:
@@ -153,17 +192,23 @@ def _execute(
             f"{result['total_seconds']:.1f} s in all"
         )
         print(f"{folder}: {', '.join(runs.contents(folder))}")
-    if interrupt.signal:
+    if by_hand:
+        say(f"changes by hand: {len(by_hand)}, see report.json; config.toml is not all of this run")
+    if ending not in ("finished", "diverged"):
         note(
-            f"interrupted after {begun(progress)}: the weights so far are in {folder}; "
+            f"{details['ending']} after {begun(progress)}: the weights so far are in {folder}; "
             f"to go on: chainrule train --resume {folder.name}"
         )
     return CODES[ending]
 
 
-def _train(job: Job, keeper: Keeper, *, quiet: bool) -> DivergenceError | None:
+def _train(
+    job: Job, keeper: Keeper, watcher: Watcher | None, *, quiet: bool
+) -> DivergenceError | None:
     """Trains to the end, or as far as it goes; what went wrong."""
-    epochs = run(job, stop=keeper, progress=keeper.progress)
+    epochs = run(job, stop=watcher or keeper, progress=keeper.progress)
+    if watcher:
+        epochs = watcher.following(epochs)
     try:
         for epoch in shown(epochs, job.settings.epochs, quiet=quiet):
             keeper.add(epoch)

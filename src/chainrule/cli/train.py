@@ -98,6 +98,15 @@ def train(
         bool, typer.Option("--find-lr", help="Only look for a learning rate; writes its curve.")
     ] = False,
     pictures: Annotated[bool, typer.Option(help="Draw pictures into the run folder.")] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Watch it learn, live in the browser.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="With --watch: its port; 0: any.", min=0, max=65535)
+    ] = 8765,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="With --watch: open no browser.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name BLAS, its kernel and its threads.")
     ] = False,
@@ -184,6 +193,9 @@ def train(
         offline=offline,
         pictures=pictures,
         verbose=verbose,
+        watch=watch,
+        port=port,
+        browser=not no_open,
     )
     raise typer.Exit(execute(request, say=silence if quiet else note, quiet=quiet, as_json=json))
 

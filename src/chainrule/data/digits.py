@@ -1,13 +1,15 @@
-"""Any drawing or photo of one digit, made to look as MNIST's images do.
+"""Any drawing or photo of digits, each made to look as MNIST's images do.
 
 MNIST's own recipe (http://yann.lecun.com/exdb/mnist): white ink on black, the digit scaled so that
 its longer side is 20 pixels, in a field of 28x28 with its centre of mass in the middle. An image
-that already is like that passes unchanged: all 10,000 test images are fixed points.
+that already is like that passes unchanged: all 10,000 test images are fixed points. page/digits.js
+does the same in a browser, function by function.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +18,46 @@ from PIL import Image
 from chainrule.arrays import Array, Float
 from chainrule.data.archives import MIB
 from chainrule.data.dataset import DataError
-from chainrule.data.pictures import grey, read_picture
+from chainrule.data.inks import FIELD, Ink, drawn_on, scaled
+from chainrule.data.parts import (
+    MOST_PARTS,
+    Parts,
+    connected,
+    grouped,
+    in_reading_order,
+    strokes,
+)
+from chainrule.data.pictures import read_picture
 
-FIELD = 28
 BOX = 20
 BOX_SIDES = (19, 20)
 """Three of the 10,000 test images have a longer side of 19: that much is left as it is."""
 CENTRE = 14
 """The pixel, from 0, on which the centre of mass falls; a centre of 13.5 counts as 14."""
-WORKING_SIDE = 280
-"""Photos are averaged down to this before anything else: ten times what the result needs."""
-LEAST_CONTRAST = 0.1
-"""Ink and paper nearer to each other than this are paper."""
-FAINTEST_INK = 0.1
-"""In a picture larger than the field, what is fainter than this part of the ink is no ink."""
+LEAST_STROKE = 8
+"""Pixels: the longer side of the smallest stroke in a picture larger than the field."""
 LARGEST_PHOTO_SIDE = 16_384
 MOST_PHOTO_PIXELS = 64 * MIB
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit of a picture: where it is, and how MNIST would show it."""
+
+    box: tuple[int, int, int, int]
+    """(row, column, height, width) in pixels of the picture that was given."""
+    pixels: Float[Array, "h w"]
+    """(28, 28) float32 in 0..1, white on black, centred."""
+    line: int = 0
+    """Of the text in the picture, from 0 at the top."""
+
+
+def read_photo(path: str | Path) -> Image.Image:
+    """A PNG or JPEG file the right way up, with as many pixels as a phone's camera has.
+
+    Raises DataError when the file is no such picture or is too large.
+    """
+    return read_picture(Path(path), side=LARGEST_PHOTO_SIDE, pixels=MOST_PHOTO_PIXELS)
 
 
 def read_image(path: str | Path) -> Float[Array, "28 28"]:
@@ -39,7 +65,7 @@ def read_image(path: str | Path) -> Float[Array, "28 28"]:
 
     Raises DataError when the file is no such picture, is too large, or nothing is drawn on it.
     """
-    image = read_picture(Path(path), side=LARGEST_PHOTO_SIDE, pixels=MOST_PHOTO_PIXELS)
+    image = read_photo(path)
     try:
         return normalize(image)
     except DataError as error:
@@ -50,97 +76,107 @@ def normalize(image: Image.Image | Array) -> Float[Array, "28 28"]:
     """One digit as MNIST shows it: (28, 28) float32 in 0..1, white on black, centred.
 
     image is a Pillow image of any mode or size, or an array (h, w), (h, w, 3) or (h, w, 4), whole
-    numbers 0..255 or fractions 0..1. Dark ink on light paper and light on dark both do.
+    numbers 0..255 or fractions 0..1. Dark ink on light paper and light on dark both do. All that is
+    drawn is taken for one digit, but for specks. Raises DataError when no digit is there.
+    """
+    drawn, _ = drawn_on(image)
+    if max(drawn.solid.shape) <= FIELD:
+        return framed(drawn.amount)
+    parts = connected(drawn.solid)
+    pieces = strokes(parts, drawn.solid.shape, LEAST_STROKE)
+    if not pieces:
+        raise DataError("no digit found: only specks are on it; bring a larger digit.")
+    return framed(cut(drawn, parts, tuple(piece.members[0] for piece in pieces)))
+
+
+def find(image: Image.Image | Array) -> list[Digit]:
+    """The digits in a picture, such as a phone number on paper, in reading order.
+
+    image is what `normalize` takes; a digit needs about 20 pixels. Pieces of a broken digit are
+    joined; dots, dashes and lines are left out, and digits that touch are taken for one.
     Raises DataError when no digit is there.
     """
-    ink = _ink(_shrunk(_brightness(image)))
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    drawn, size = drawn_on(image)
+    parts = connected(drawn.solid)
+    least = 1 if max(drawn.solid.shape) <= FIELD else LEAST_STROKE
+    pieces = strokes(parts, drawn.solid.shape, least)
+    if len(pieces) > MOST_PARTS:
+        raise DataError(
+            f"no digit found: {len(pieces):,} strokes are on it, and up to {MOST_PARTS} are "
+            "read; bring a picture of the digits alone."
+        )
+    lines = in_reading_order(grouped(pieces))
+    if not lines:
+        raise DataError("no digit found: only specks, dots or lines are on it; bring a digit.")
+    return [
+        Digit(
+            box_in(size, drawn.solid.shape, (digit.top, digit.left, digit.bottom, digit.right)),
+            framed(cut(drawn, parts, digit.members)),
+            number,
+        )
+        for number, line in enumerate(lines)
+        for digit in line
+    ]
+
+
+def box_in(
+    size: tuple[int, int], working: tuple[int, ...], box: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """(row, column, height, width) in a picture of this size, of a box at the working size."""
+    top, left, bottom, right = box
+    row, column = top * size[0] // working[0], left * size[1] // working[1]
+    height, width = -(-bottom * size[0] // working[0]) - row, -(-right * size[1] // working[1])
+    return row, column, height, width - column
+
+
+def cut(drawn: Ink, parts: Parts, members: tuple[int, ...]) -> Float[Array, "h w"]:
+    """The ink of some parts alone, with what is around them where strokes fade into paper.
+
+    That reaches as far as one pixel of the result.
+    """
+    boxes = parts.boxes[np.array(members) - 1]
+    top, left = (int(boxes[:, side].min()) for side in (0, 1))
+    bottom, right = (int(boxes[:, side].max()) for side in (2, 3))
+    reach = max(1, max(bottom - top, right - left) // BOX)
+    inside = (
+        slice(max(top - reach, 0), bottom + reach),
+        slice(max(left - reach, 0), right + reach),
+    )
+    labels = parts.labels[inside]
+    own = np.isin(labels, members)
+    mine = own | (spread(own, reach) & (labels == 0))
+    return np.where(mine, drawn.amount[inside], 0)
+
+
+def spread(mask: Array, reach: int) -> Array:
+    """True within so many pixels of a True, down or across."""
+    for _ in range(2):
+        sums = np.cumsum(np.pad(mask, ((reach + 1, reach), (0, 0))), axis=0)
+        mask = (sums[2 * reach + 1 :] > sums[: -2 * reach - 1]).T
+    return mask
+
+
+def framed(amount: Float[Array, "h w"]) -> Float[Array, "28 28"]:
+    """Ink as MNIST shows it: its box scaled to 20 pixels, its centre of mass in the middle."""
+    rows, columns = np.flatnonzero(amount.any(axis=1)), np.flatnonzero(amount.any(axis=0))
+    digit = amount[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     longer = max(digit.shape)
     if longer not in BOX_SIDES:
-        height, width = (max(1, round(side * BOX / longer)) for side in digit.shape)
-        digit = _resized(digit, height, width)
+        height, width = (scaled(side, BOX, longer) for side in digit.shape)
+        digit = resized(digit, height, width)
         digit = digit / digit.max()
-    return _centred(digit)
+    return centred(digit)
 
 
-def _brightness(image: Image.Image | Array) -> Array:
-    """Brightness (h, w) in 0..1, float64."""
-    if isinstance(image, Image.Image):
-        return grey(image) / 255
-    array = np.asarray(image)
-    if array.dtype.kind not in "uif" or array.size == 0 or array.ndim not in (2, 3):
-        raise DataError(
-            f"no digit found: an array of shape {array.shape} and type {array.dtype} is no "
-            "picture; give (h, w) numbers."
-        )
-    if array.dtype.kind == "f":
-        if not ((array >= 0) & (array <= 1)).all():
-            raise DataError("no digit found: fractions must be in 0..1; scale the picture.")
-        if array.ndim == 2:
-            return array.astype(np.float64)
-        array = np.rint(array * 255)
-    if array.min() < 0 or array.max() > 255:
-        raise DataError("no digit found: whole numbers must be in 0..255; scale the picture.")
-    if array.ndim == 3 and array.shape[2] not in (3, 4):
-        raise DataError(f"no digit found: {array.shape[2]} colours, and 3 or 4 are read.")
-    return grey(Image.fromarray(array.astype(np.uint8))) / 255
-
-
-def _shrunk(brightness: Array) -> Array:
-    longer = max(brightness.shape)
-    if longer <= WORKING_SIDE:
-        return brightness
-    height, width = (max(1, round(side * WORKING_SIDE / longer)) for side in brightness.shape)
-    return _resized(brightness, height, width)
-
-
-def _resized(values: Array, height: int, width: int) -> Array:
+def resized(values: Float[Array, "h w"], height: int, width: int) -> Float[Array, "_h _w"]:
     """Scaled with an average over what falls into each pixel, so that thin strokes stay."""
     picture = Image.fromarray(values.astype(np.float32))
     resized = picture.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized, np.float64)
 
 
-def _ink(brightness: Array) -> Array:
-    """How much ink is on each pixel, 0..1: the distance from the paper, whichever is lighter."""
-    edge = _edge(brightness)
-    lighter: Array = brightness - np.median(brightness[edge])
-    if noise := float(np.median(np.abs(lighter[edge]))):
-        # No drawing but a photo, whose paper is lit from one side.
-        lighter = brightness - _plane(brightness, edge)
-        noise = float(np.median(np.abs(lighter[edge])))
-    if -lighter.min() > lighter.max():
-        lighter = -lighter
-    contrast = float(lighter.max())
-    if contrast < LEAST_CONTRAST:
-        raise DataError("no digit found: nothing is drawn on it; bring one digit, dark on light.")
-    if max(brightness.shape) <= FIELD and not noise:
-        # Already at MNIST's size: the faintest grey is a part of the stroke.
-        return np.clip(lighter, 0, 1)
-    ink: Array = (lighter / contrast).clip(0, 1)
-    ink[ink < max(FAINTEST_INK, 6 * noise / contrast)] = 0
-    if not ink.any():
-        raise DataError("no digit found: nothing stands out of the noise; bring a sharper picture.")
-    return ink
-
-
-def _edge(brightness: Array) -> Array:
-    edge: Array = np.ones(brightness.shape, bool)
-    edge[1:-1, 1:-1] = False
-    return edge
-
-
-def _plane(brightness: Array, edge: Array) -> Array:
-    """The plane a + b*row + c*column through the edge of the picture (least squares)."""
-    rows, columns = np.indices(brightness.shape)
-    terms = np.stack([np.ones(brightness.shape), rows, columns], axis=-1)
-    solution = np.linalg.lstsq(terms[edge], brightness[edge], rcond=None)[0]
-    plane: Array = terms @ solution
-    return plane
-
-
-def _centred(digit: Array) -> Float[Array, "28 28"]:
+def centred(digit: Float[Array, "h w"]) -> Float[Array, "28 28"]:
+    """In the field, with its centre of mass on pixel 14, as far as it fits."""
     field = np.zeros((FIELD, FIELD), np.float32)
     place = []
     for axis, side in enumerate(digit.shape):

@@ -11,7 +11,8 @@ from chainrule.plots.examples import mistakes, samples
 from chainrule.plots.learning import EpochRecord, curves
 from chainrule.plots.paper import save
 from chainrule.plots.rates import learning_rates
+from chainrule.plots.seen import seen
 from chainrule.plots.weights import first_layer
 
 __all__ = ["EpochRecord", "confusion", "curves", "first_layer", "learning_rates", "mistakes"]
-__all__ += ["reliability", "samples", "save"]
+__all__ += ["reliability", "samples", "save", "seen"]

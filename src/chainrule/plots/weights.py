@@ -22,7 +22,7 @@ from chainrule.plots.paper import (
 )
 
 SIGNED = LinearSegmentedColormap.from_list(
-    "signed", ["#003A5C", BLUE, "#F7F7F7", VERMILION, "#7A3300"]
+    "signed", ["#7A3300", VERMILION, "#F7F7F7", BLUE, "#003A5C"]
 )
 
 
@@ -49,7 +49,7 @@ def first_layer(
     height, width = sheet.shape[0] * scale / DPI, sheet.shape[1] * scale / DPI
     figure = page(
         f"First layer: {len(shown):,} of {amount(W.shape[1], 'unit')}",
-        "Ink on orange excites the unit, ink on blue inhibits it.",
+        "Ink on blue excites the unit, ink on orange inhibits it.",
         width=width + 0.95,
         height=height,
     )

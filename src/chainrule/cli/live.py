@@ -1,0 +1,74 @@
+"""Opens the live view beside a training run, and closes it once everybody has seen the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from chainrule.cli.serve import browse, has_display
+from chainrule.journal import Journal
+from chainrule.settings import ConfigError
+from chainrule.steering import Order
+
+if TYPE_CHECKING:
+    from chainrule.service.live import Audience
+
+FIRST_PAGE = 8.0
+"""Seconds that a browser is given to load the page, where training was over before."""
+LAST_EVENT = 5.0
+"""Seconds in which the pages that look on may read the end."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What training tells the live view, and what it is asked there."""
+
+    journal: Journal = field(default_factory=Journal)
+    orders: SimpleQueue[Order] = field(default_factory=SimpleQueue)
+
+
+@contextmanager
+def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[View]:
+    """The live view on 127.0.0.1 for as long as the `with` statement lasts; port 0: any free one.
+
+    Raises ConfigError where the port is taken or the packages are missing.
+    """
+    try:
+        from chainrule.service.live import Audience, live_view
+        from chainrule.service.serving import Server, listen
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("chainrule"):
+            raise
+        raise ConfigError(
+            f"{error.name} is missing; to watch a run: pip install 'chainrule[serve]'"
+        ) from None
+    view, audience = View(), Audience()
+    application = live_view(view.journal, view.orders.put, audience)
+    server = Server(application, listen("127.0.0.1", port), on_drain=view.journal.close)
+    server.start()
+    try:
+        say(f"watch it learn: {server.address}")
+        browser = browser and has_display()
+        if browser:
+            # Some browsers give back control only when they are closed.
+            Thread(target=browse, args=[server.address, ""], daemon=True).start()
+        yield view
+        view.journal.close()
+        _wait_for(audience, first_page=FIRST_PAGE if browser else 0.0)
+    finally:
+        server.stop()
+
+
+def _wait_for(audience: Audience, *, first_page: float) -> None:
+    """Until a page has come, if one is expected, and all that are there have read the end."""
+    began = monotonic()
+    while not audience.ever and monotonic() - began < first_page:
+        sleep(0.05)
+    began = monotonic()
+    while audience.now and monotonic() - began < LAST_EVENT:
+        sleep(0.05)

@@ -1,0 +1,139 @@
+"""`chainrule serve`: the page that draws and looks inside, and predictions over HTTP."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from contextlib import suppress
+from ipaddress import ip_address
+from threading import Thread
+from typing import Annotated
+
+import typer
+
+from chainrule.cli.console import Quiet, note
+
+EVERY_ADDRESS = ("0.0.0.0", "::")
+MISSING = "the service is an optional part: pip install 'chainrule[serve]'"
+
+
+def serve(
+    run: Annotated[
+        str, typer.Argument(help="A run's name, its folder, or a model file; else the newest run.")
+    ] = "",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes any free one.", min=0, max=65535)] = (
+        8000
+    ),
+    token: Annotated[
+        str,
+        typer.Option(
+            help="Who asks must send it; needed for an address that others can reach.",
+            envvar="CHAINRULE_TOKEN",
+            show_envvar=True,
+        ),
+    ] = "",
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Let everybody ask who can reach the address.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name by which the server is called; may be repeated."),
+    ] = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Serve a network: the page to draw digits on, and predictions at /v1/predict.
+
+    It listens on this machine alone, unless --host says otherwise. Ctrl-C or SIGTERM ends it; what
+    was asked before is answered.
+
+    Example: chainrule serve mine --port 8001
+    """
+    from chainrule.cli.newest import newest_run
+    from chainrule.cli.runs import find
+    from chainrule.settings import ConfigError
+
+    if not is_loopback(host) and not token and not no_auth:
+        raise ConfigError(
+            f"--host {host}: others can reach it, so give --token, or --no-auth to let everybody in"
+        )
+    if token and no_auth:
+        raise ConfigError("--token and --no-auth: give one of them")
+    try:
+        from chainrule.service.app import Readiness, application
+        from chainrule.service.guard import LOOPBACK
+        from chainrule.service.serving import Server, listen
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("chainrule"):
+            raise
+        raise ConfigError(f"{error.name} is missing; {MISSING}") from None
+    from chainrule.checkpoint import load_model
+    from chainrule.pages import files, model_as_dict
+
+    if not run:
+        run = newest_run()
+        if not quiet:
+            note(f"the newest run: {run}")
+    path = find(run)
+    model = load_model(path)
+    name = path.parent.name if path.name == "model.safetensors" else path.stem
+    readiness = Readiness()
+    hosts = LOOPBACK | set(allow_host or ()) | set(names_of(host))
+    try:
+        app = application(
+            model, name, files=files(), weights=lambda: model_as_dict(model, name),
+            readiness=readiness, hosts=hosts, token=token or None,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ConfigError(f"--token: {error}") from None
+    server = Server(app, listen(host, port), on_drain=readiness.drain)
+    print(f"{server.address}/", flush=True)
+    if not quiet:
+        note(f"{name} is served; Ctrl-C ends it")
+    if not no_open and has_display():
+        # It connects before the server runs, and waits; some browsers run in the terminal.
+        Thread(target=browse, args=(server.address, token), daemon=True).start()
+    # What is loaded by now stays: no request shall wait for a search through it.
+    gc.freeze()
+    server.run()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def names_of(host: str) -> list[str]:
+    """The names and addresses by which a server that listens on `host` may be called."""
+    import socket
+
+    if host not in EVERY_ADDRESS:
+        return [host]
+    own = socket.gethostname()
+    names = [host, own, socket.getfqdn()]
+    with suppress(OSError):
+        names += [str(entry[4][0]) for entry in socket.getaddrinfo(own, None)]
+    return names
+
+
+def has_display() -> bool:
+    """Whether a browser could show anything."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def browse(address: str, token: str) -> None:
+    """Opens the page in the user's browser."""
+    import webbrowser
+
+    for every in EVERY_ADDRESS:
+        address = address.replace(f"//{every}:", "//127.0.0.1:").replace(
+            f"//[{every}]:", "//[::1]:"
+        )
+    webbrowser.open(f"{address}/?token={token}" if token else f"{address}/")

@@ -1,0 +1,1 @@
+"""Predictions over HTTP, and the pages: an optional part, `pip install 'chainrule[serve]'`."""

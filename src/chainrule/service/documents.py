@@ -1,0 +1,143 @@
+"""What the service's requests and answers look like, for /openapi.json: with examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PREDICT = "/v1/predict"
+OCTETS = "application/octet-stream"
+SEVEN = [0.0001, 0.0, 0.0004, 0.0011, 0.0, 0.0, 0.0, 0.9978, 0.0001, 0.0005]
+
+
+class Document(BaseModel):
+    """An answer that has these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Failure(Document):
+    """Every refusal."""
+
+    error: str = Field(
+        description="One sentence: the value, the rule, the remedy.",
+        examples=["a body of 783 bytes is no whole number of images"],
+    )
+
+
+class Prediction(Document):
+    """What the network says of one image."""
+
+    digit: int | None = Field(None, description="If the classes are the digits.", examples=[7])
+    label: str | None = Field(None, description="If they are others.", examples=["coat"])
+    confidence: float = Field(description="The largest probability.", examples=[0.9978])
+    probabilities: list[float] = Field(description="Of each class.", examples=[SEVEN])
+    picture: int | None = Field(None, description="Number of the uploaded picture, from 0.")
+    box: tuple[int, int, int, int] | None = Field(
+        None, description="Row, column, height and width there.", examples=[(12, 40, 96, 60)]
+    )
+
+
+class Predictions(Document):
+    """The answer to a request for predictions; pictures may have several digits each."""
+
+    model: str = Field(description="The network's name.", examples=["records-fast-0"])
+    predictions: list[Prediction]
+
+
+class Layer(Document):
+    """One dense layer."""
+
+    fan_in: int = Field(examples=[784])
+    fan_out: int = Field(examples=[128])
+    activation: str = Field(examples=["relu"])
+
+
+class Member(Document):
+    """One network."""
+
+    layers: list[Layer]
+    link: str = Field(examples=["softmax"])
+
+
+class Description(Document):
+    """The network that answers."""
+
+    model: str = Field(examples=["records-fast-0"])
+    classes: list[str] = Field(examples=[list("0123456789")])
+    shape: tuple[int, int] = Field(
+        description="Height and width of its images; 0, 0: unknown.", examples=[(28, 28)]
+    )
+    inputs: int = Field(description="Pixels of an image.", examples=[784])
+    parameters: int = Field(examples=[109386])
+    members: list[Member] = Field(description="One network, or those of a committee.")
+
+
+class Health(Document):
+    """Whether the service is there."""
+
+    status: str = Field(examples=["ok"])
+
+
+def body_of(inputs: int, height: int, width: int) -> dict[str, Any]:
+    """The four kinds of body that /v1/predict reads, for a network of that size."""
+    number = {"type": "number", "minimum": 0, "maximum": 255}
+    flat = {"type": "array", "items": number, "minItems": inputs, "maxItems": inputs}
+    forms: list[dict[str, Any]] = [flat]
+    if height and height != inputs:
+        row = {"type": "array", "items": number, "minItems": width, "maxItems": width}
+        forms.append({"type": "array", "items": row, "minItems": height, "maxItems": height})
+    images = {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": 1024}
+    blank = {"images": [[0] * inputs]}
+    picture = {"schema": {"type": "string", "format": "binary"}}
+    files = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+    return {
+        "required": True,
+        "description": (
+            f"Raw rows of {inputs} bytes an image, 0 black to 255 white; JSON with lists of "
+            "fractions 0..1, or of whole numbers 0..255 if one is above 1; one picture as the "
+            "body, or several as a form. At most 1,024 images, 64 pictures, 1 MiB."
+        ),
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"images": images},
+                    "required": ["images"],
+                    "additionalProperties": False,
+                },
+                "examples": {"blank": {"summary": "A black image.", "value": blank}},
+            },
+            OCTETS: {"schema": {"type": "string", "format": "binary", "minLength": inputs}},
+            "image/png": picture,
+            "image/jpeg": picture,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"files": files},
+                    "required": ["files"],
+                }
+            },
+        },
+    }
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Rows of `responses` for refusals with these statuses."""
+    return {status: {"model": Failure, "description": MEANINGS[status]} for status in statuses}
+
+
+MEANINGS = {
+    400: "The request or its body cannot be read",
+    401: "No valid token",
+    403: "Sent by a page of another site",
+    408: "The request took too long to arrive",
+    413: "Too large, or too many images",
+    415: "A kind of body that is not read",
+    421: "A Host that is not this server",
+    422: "Images that the network does not take, or no digit on a picture",
+    429: "Too many at the same time; see Retry-After",
+    503: "Not ready, or about to end",
+}
+EVERYWHERE = (400, 401, 421)

@@ -1,0 +1,141 @@
+"""The live view of a run that trains: its page, its events as they happen, and orders to it.
+
+Events go out as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+one answer that does not end before the run does. Whoever comes late, or comes back, gets all that
+is kept first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from chainrule.journal import Journal
+from chainrule.pages import files
+from chainrule.service.guard import (
+    LOOPBACK,
+    SAFE_METHODS,
+    Application,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    guard,
+    refuse,
+)
+from chainrule.steering import Order, read_order
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks into the journal."""
+STILL_HERE = 10.0
+"""Seconds of silence after which a page is told that we are there."""
+LARGEST_ORDER = 4096
+MOST_PAGES = 32
+"""Pages that may look on at the same time."""
+TYPES = {
+    ".html": b"text/html; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".css": b"text/css; charset=utf-8",
+}
+
+
+@dataclass
+class Audience:
+    """Who looks on."""
+
+    now: int = 0
+    ever: int = 0
+
+
+def live_view(journal: Journal, give: Callable[[Order], None], audience: Audience) -> Application:
+    """The application behind its guard: GET / and the page's files, GET /events, POST /control.
+
+    `give` is called with each order, in the server's thread.
+    """
+    pages = {f"/{name}": content for name, content in files().items()}
+    pages["/"] = pages["/live.html"]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return
+        path, method = scope["path"], scope["method"]
+        if path == "/control":
+            if method != "POST":
+                await _wrong_method(send, path, "POST")
+            else:
+                await _control(receive, send, give)
+        elif path != "/events" and path not in pages:
+            await refuse(send, 404, f"there is nothing at {path[:80]!r}: the live view is at /")
+        elif method not in SAFE_METHODS:
+            await _wrong_method(send, path, "GET")
+        elif path in pages:
+            kind = TYPES.get(PurePosixPath(path).suffix or ".html", b"application/octet-stream")
+            body = pages[path] if method == "GET" else b""
+            await answer(send, 200, body, [(b"content-type", kind)])
+        elif audience.now >= MOST_PAGES:
+            await refuse(send, 503, f"{MOST_PAGES} pages look on already: close one")
+        else:
+            audience.now += 1
+            audience.ever += 1
+            try:
+                await _events(journal, receive, send)
+            finally:
+                audience.now -= 1
+
+    return guard(app, hosts=LOOPBACK, body_limit=LARGEST_ORDER)
+
+
+async def _wrong_method(send: Send, path: str, right: str) -> None:
+    await refuse(send, 405, f"{path} takes {right}", [(b"allow", right.encode())])
+
+
+async def _control(receive: Receive, send: Send, give: Callable[[Order], None]) -> None:
+    body = (await receive()).get("body", b"")
+    try:
+        order = read_order(json.loads(body))
+    except (ValueError, RecursionError) as error:
+        malformed = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
+        sentence = 'the body is no JSON: send {"action": "pause"}, say' if malformed else str(error)
+        await refuse(send, 400 if malformed else 422, sentence)
+        return
+    give(order)
+    done = json.dumps({"accepted": order.action}).encode()
+    await answer(send, 202, done, [(b"content-type", b"application/json")])
+
+
+async def _events(journal: Journal, receive: Receive, send: Send) -> None:
+    """Sends what is kept, then what happens, until the run has ended or the page is closed."""
+    headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await _part(send, "retry: 1000\n\n")
+    left = asyncio.ensure_future(_until_left(receive))
+    last, silence = 0, 0.0
+    try:
+        while not left.done():
+            events, closed = journal.after(last)
+            if events:
+                last, silence = events[-1].number, 0.0
+                text = "".join(f"id: {event.number}\ndata: {event.line}\n\n" for event in events)
+                await _part(send, text)
+            elif closed:
+                break
+            elif silence >= STILL_HERE:
+                silence = 0.0
+                await _part(send, ": still here\n\n")
+            silence += LOOK_EVERY
+            await asyncio.wait([left], timeout=LOOK_EVERY)
+    finally:
+        left.cancel()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _part(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,207 @@
+"""What a request for predictions may bring: raw rows, JSON, or pictures; all become pixels in 0..1.
+
+Raw rows are one byte a pixel, 0 black to 255 white. Numbers in JSON are fractions 0..1, unless an
+image has one above 1: then all of that image are whole numbers 0..255. Pictures are brought into
+the form of MNIST if the network takes 28 x 28 pixels, and each digit on them is an image of its own
+if digits are what it tells apart, see `data.digits`; else they must have the network's size.
+Whatever is something else is refused with one sentence.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from chainrule.arrays import Array, Float
+from chainrule.data import digits
+from chainrule.data.archives import MIB
+from chainrule.data.dataset import DataError
+from chainrule.data.pictures import grey, read_picture
+from chainrule.service.batching import Pixels
+
+MOST_IMAGES = 1024
+"""In one request."""
+MOST_PICTURES = 64
+"""Pictures in one request: each takes milliseconds, not microseconds."""
+MOST_PIXELS = 4 * MIB
+"""Of one picture."""
+MOST_PIXELS_IN_ALL = 16 * MIB
+"""Of all pictures in a request."""
+LARGEST_SIDE = 16_384
+MNIST = (28, 28)
+"""The size of images into whose form pictures are brought."""
+
+
+class RequestError(Exception):
+    """The request cannot be answered: a status and one sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Form:
+    """What images the network takes."""
+
+    inputs: int
+    shape: tuple[int, int]
+    """Height and width; (0, 0): unknown."""
+    digits: bool = True
+    """Whether its classes are the digits."""
+
+    def __str__(self) -> str:
+        height, width = self.shape
+        return f"{self.inputs} ({height} x {width})" if height else str(self.inputs)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The images of a request, and where in its pictures they were."""
+
+    images: Pixels
+    places: tuple[dict[str, Any], ...] = ()
+    """For each image: the number of its picture, and its box there."""
+
+
+def read_rows(body: bytes, form: Form) -> Asked:
+    """Images of one byte a pixel, one behind the other."""
+    count, rest = divmod(len(body), form.inputs)
+    if rest or not count:
+        raise RequestError(
+            422,
+            f"a body of {len(body):,} bytes is no whole number of images: the network takes {form} "
+            "bytes for each",
+        )
+    check_count(count)
+    return Asked(np.frombuffer(body, np.uint8).reshape(count, form.inputs))
+
+
+def check_count(count: int) -> None:
+    """Raises RequestError for too many images."""
+    if count > MOST_IMAGES:
+        raise RequestError(
+            413, f"{count:,} images, and at most {MOST_IMAGES:,} are read: send several requests"
+        )
+
+
+def read_json(body: bytes, form: Form) -> Asked:
+    """Images of {"images": [...]}, each a list of numbers, or a list of rows of numbers."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(400, f"the body is no JSON: {error}") from None
+    if not isinstance(given, dict) or set(given) != {"images"}:
+        raise RequestError(422, 'the body must be {"images": [...]} and nothing else')
+    images = given["images"]
+    if not isinstance(images, list) or not images:
+        raise RequestError(422, '"images" must be a list of at least one image')
+    check_count(len(images))
+    return Asked(np.stack([pixels_of(image, n, form) for n, image in enumerate(images)]))
+
+
+def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
+    """The pixels of one image in JSON; `number` is its place in the list, for the sentence."""
+    what = f"image {number}"
+    if not isinstance(image, list):
+        raise RequestError(422, f"{what} is no list of numbers: the network takes {form} of them")
+    if image and isinstance(image[0], list):
+        sides = {len(row) if isinstance(row, list) else -1 for row in image}
+        if any(form.shape) and (len(image), sides) != (form.shape[0], {form.shape[1]}):
+            raise RequestError(
+                422,
+                f"{what} has {len(image)} rows of {sorted(sides)[-1]} numbers: the network takes "
+                f"{form.shape[0]} rows of {form.shape[1]}",
+            )
+        if -1 in sides:
+            raise RequestError(422, f"{what} has rows and numbers side by side: give one of them")
+        image = list(chain.from_iterable(image))
+    if len(image) != form.inputs:
+        raise RequestError(422, f"{what} has {len(image)} numbers: the network takes {form}")
+    if kinds := {type(value) for value in image} - {int, float}:
+        name = min(kind.__name__ for kind in kinds)
+        raise RequestError(422, f"{what} has a {name} among its pixels: only numbers are read")
+    pixels = np.array(image, np.float64)
+    lowest, highest = float(pixels.min()), float(pixels.max())
+    if lowest < 0 or highest > 255:
+        wrong = lowest if lowest < 0 else highest
+        raise RequestError(
+            422, f"{what} has the value {wrong:g}: give fractions 0..1 or whole numbers 0..255"
+        )
+    if highest <= 1:
+        return pixels.astype(np.float32)
+    if (broken := pixels != np.rint(pixels)).any():
+        raise RequestError(
+            422,
+            f"{what} has the values {highest:g} and {float(pixels[broken][0]):g}: give fractions "
+            "0..1 or whole numbers 0..255, not both in one image",
+        )
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
+    """Images of PNG and JPEG files, (name, content) each. Takes time: call it in a thread."""
+    if not files:
+        raise RequestError(422, "no picture is in the request: send at least one PNG or JPEG file")
+    if len(files) > MOST_PICTURES:
+        raise RequestError(
+            413,
+            f"{len(files):,} pictures, and at most {MOST_PICTURES} are read: send several requests",
+        )
+    if not any(form.shape):
+        raise RequestError(
+            422,
+            "the network does not say how high and wide its images are: send raw rows of "
+            f"{form.inputs} bytes instead of pictures",
+        )
+    images: list[Array] = []
+    places: list[dict[str, Any]] = []
+    pixels = 0
+    for number, (name, content) in enumerate(files):
+        try:
+            picture = decoded(content)
+            pixels += picture.width * picture.height
+            if pixels > MOST_PIXELS_IN_ALL:
+                raise RequestError(
+                    413, f"pictures of more than {MOST_PIXELS_IN_ALL:,} pixels in all: divide them"
+                )
+            for image, box in images_on(picture, form):
+                images.append(image)
+                places.append({"picture": number, "box": box})
+        except DataError as error:
+            raise RequestError(422, f"{name}: {' '.join(str(error).split())}") from None
+    check_count(len(images))
+    return Asked(np.stack(images).reshape(len(images), form.inputs), tuple(places))
+
+
+def images_on(picture: Any, form: Form) -> list[tuple[Array, tuple[int, int, int, int]]]:
+    """What the network is to see of a picture, and the box (row, column, height, width) of each."""
+    box = (0, 0, picture.height, picture.width)
+    if form.shape != MNIST:
+        if (picture.height, picture.width) != form.shape:
+            raise DataError(
+                f"{picture.width} x {picture.height} pixels, the network takes "
+                f"{form.shape[1]} x {form.shape[0]}; scale the picture"
+            )
+        return [(grey(picture) / np.float32(255), box)]
+    if not form.digits:
+        return [(digits.normalize(picture), box)]
+    return [(digit.pixels, digit.box) for digit in digits.find(picture)]
+
+
+def decoded(content: bytes) -> Any:
+    """A PNG or JPEG as a Pillow image; DataError as `read_picture` raises it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        path.write_bytes(content)
+        try:
+            return read_picture(path, side=LARGEST_SIDE, pixels=MOST_PIXELS)
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), "it")) from None

@@ -1,0 +1,143 @@
+"""A small service in a thread of the test's process, and a client that sends what it is told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from chainrule.arrays import Array
+from chainrule.checkpoint import Model
+from chainrule.data.dataset import DIGITS
+from chainrule.network import Network
+from chainrule.pages import model_as_dict
+from chainrule.service.app import Readiness, application
+from chainrule.service.guard import LOOPBACK
+from chainrule.service.serving import Server, listen
+
+FILES = {"index.html": b"<!doctype html><title>page</title>", "main.js": b"export const one = 1;\n"}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        """The one sentence of a refusal."""
+        assert self.headers["content-type"] == "application/json"
+        told = json.loads(self.body)
+        assert set(told) == {"error"}
+        assert isinstance(told["error"], str)
+        assert "\n" not in told["error"]
+        return told["error"]
+
+
+class Asker:
+    """Sends requests to one port of this machine."""
+
+    def __init__(self, server: Server, readiness: Readiness) -> None:
+        self.server = server
+        self.readiness = readiness
+        self.port = int(server.address.rpartition(":")[2])
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, told, answer.read())
+        finally:
+            connection.close()
+
+    def rows(self, body: bytes, **headers: str) -> Answer:
+        kind = {"Content-Type": "application/octet-stream"}
+        return self("POST", "/v1/predict", body, kind | headers)
+
+    def json(self, value: Any) -> Answer:
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return self("POST", "/v1/predict", body, {"Content-Type": "application/json"})
+
+    def picture(self, content: bytes, kind: str = "image/png") -> Answer:
+        return self("POST", "/v1/predict", content, {"Content-Type": kind})
+
+    def files(self, *files: tuple[str, bytes]) -> Answer:
+        parts = [
+            b'--cut\r\nContent-Disposition: form-data; name="files"; filename="%b"\r\n\r\n%b\r\n'
+            % (name.encode(), content)
+            for name, content in files
+        ]
+        kind = {"Content-Type": "multipart/form-data; boundary=cut"}
+        return self("POST", "/v1/predict", b"".join(parts) + b"--cut--\r\n", kind)
+
+    def raw(self, *pieces: bytes, seconds: float = 5) -> bytes:
+        """Everything that comes back on one connection until it is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            received = b""
+            while more := connection.recv(65536):
+                received += more
+        return received
+
+
+def network(*widths: int, seed: int = 0, dtype: Any = np.float32) -> Network:
+    rng = np.random.default_rng(seed)
+    made = Network.dense(widths, rng=rng, dtype=dtype)
+    for b in made.b:
+        b[...] = rng.normal(size=b.shape) / 4
+    return made
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    return Model(network(784, 32, 16, 10), DIGITS, (28, 28))
+
+
+@contextmanager
+def running(model: Model, **named: Any) -> Iterator[Asker]:
+    readiness = Readiness()
+    app = application(
+        model, "small", files=FILES, weights=lambda: model_as_dict(model, "small"),
+        readiness=readiness, **{"hosts": LOOPBACK} | named,
+    )  # fmt: skip
+    server = Server(app, listen("127.0.0.1", 0), on_drain=readiness.drain)
+    server.start()
+    try:
+        yield Asker(server, readiness)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def ask(model: Model) -> Iterator[Asker]:
+    """The service of `model`, and who asks it."""
+    with running(model) as asker:
+        yield asker
+
+
+Drawing = Callable[[int], Array]
+
+
+@pytest.fixture(scope="session")
+def images() -> Array:
+    """Twenty images of random bytes, (20, 784)."""
+    return np.random.default_rng(1).integers(0, 256, (20, 784), np.uint8)

@@ -1,0 +1,209 @@
+"""The live view over HTTP: the page, events as they happen, orders, and who is kept out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from chainrule.journal import Journal
+from chainrule.steering import Order
+from conftest import oracle
+
+
+@dataclass
+class Live:
+    port: int
+    audience: Any
+    journal: Journal
+    orders: list[Order] = field(default_factory=list)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, HTTPResponse, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return response.status, response, content
+
+    def order(self, body: object, **headers: str) -> tuple[int, dict[str, Any]]:
+        status, _, content = self.ask("POST", "/control", json.dumps(body).encode(), **headers)
+        return status, json.loads(content)
+
+    def listen(self) -> tuple[HTTPConnection, HTTPResponse]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", "/events")
+        return connection, connection.getresponse()
+
+
+@pytest.fixture
+def live() -> Iterator[Live]:
+    for package in ("uvicorn", "httptools"):
+        oracle(package)
+    from chainrule.service.live import Audience, live_view
+    from chainrule.service.serving import Server, listen
+
+    journal, audience, orders = Journal(), Audience(), list[Order]()
+    listener = listen("127.0.0.1", 0)
+    server = Server(live_view(journal, orders.append, audience), listener, on_drain=journal.close)
+    server.start()
+    yield Live(listener.getsockname()[1], audience, journal, orders)
+    server.stop()
+
+
+def events(response: HTTPResponse, count: int) -> list[dict[str, Any]]:
+    """The next so many events of a stream."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        line = response.readline()
+        assert line, "the stream ended"
+        if line.startswith(b"data: "):
+            found.append(json.loads(line[6:]))
+    return found
+
+
+def eventually(condition: Any) -> bool:
+    end = monotonic() + 10
+    while not condition() and monotonic() < end:
+        sleep(0.01)
+    return bool(condition())
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "inside"),
+    [
+        ("/", "text/html", b"Watch it learn"),
+        ("/live.html", "text/html", b"live.js"),
+        ("/live.js", "text/javascript", b"EventSource"),
+        ("/style.css", "text/css", b"--ground"),
+    ],
+)
+def test_the_page_and_its_files_come_with_their_kind_and_a_strict_policy(
+    live: Live, path: str, kind: str, inside: bytes
+) -> None:
+    status, response, content = live.ask("GET", path)
+    assert status == 200
+    assert response.headers["content-type"] == f"{kind}; charset=utf-8"
+    assert inside in content
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    status, _, content = live.ask("HEAD", path)
+    assert (status, content) == (200, b"")
+
+
+def test_who_comes_late_gets_what_happened_and_then_what_happens(live: Live) -> None:
+    live.journal.add("begin", run="mine")
+    live.journal.add("observation", step=1)
+    connection, response = live.listen()
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert [event["kind"] for event in events(response, 2)] == ["begin", "observation"]
+    live.journal.add("observation", step=2)
+    assert events(response, 1) == [{"kind": "observation", "step": 2}]
+    connection.close()
+
+
+def test_several_pages_see_the_same_and_all_streams_end_with_the_run(live: Live) -> None:
+    pages = [live.listen() for _ in range(3)]
+    live.journal.add("begin", run="mine")
+    for _, response in pages:
+        assert events(response, 1) == [{"kind": "begin", "run": "mine"}]
+    assert live.audience.now == live.audience.ever == 3
+    live.journal.add("end", ending="finished")
+    live.journal.close()
+    for connection, response in pages:
+        assert json.loads(response.read().split(b"data: ")[1])["kind"] == "end"
+        connection.close()
+    assert eventually(lambda: live.audience.now == 0)
+
+
+def test_a_page_that_is_closed_leaves_the_others_and_its_place(live: Live) -> None:
+    (left, gone), (stayed, response) = live.listen(), live.listen()
+    assert eventually(lambda: live.audience.now == 2)
+    gone.close()
+    left.close()
+    assert eventually(lambda: live.audience.now == 1)
+    live.journal.add("observation", step=5)
+    assert events(response, 1)[0]["step"] == 5
+    stayed.close()
+
+
+def test_more_pages_than_there_are_places_are_refused(live: Live, monkeypatch: Any) -> None:
+    monkeypatch.setattr("chainrule.service.live.MOST_PAGES", 1)
+    connection, _ = live.listen()
+    assert eventually(lambda: live.audience.now == 1)
+    status, _, content = live.ask("GET", "/events")
+    assert status == 503
+    assert json.loads(content)["error"] == "1 pages look on already: close one"
+    connection.close()
+
+
+def test_orders_arrive_in_their_order(live: Live) -> None:
+    assert live.order({"action": "pause"}) == (202, {"accepted": "pause"})
+    assert live.order({"action": "rate", "factor": 0.5})[0] == 202
+    origin = f"http://127.0.0.1:{live.port}"
+    assert live.order({"action": "stop"}, Origin=origin)[0] == 202
+    assert live.orders == [Order("pause"), Order("rate", 0.5), Order("stop")]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"", 400, "the body is no JSON"),
+        (b"{", 400, "the body is no JSON"),
+        (b"\xff", 400, "the body is no JSON"),
+        (b"[" * 4000, 400, "the body is no JSON"),
+        (b'"pause"', 422, "an order is a table"),
+        (b'{"action": "explode"}', 422, "choose one of"),
+        (b'{"action": "rate", "rate": NaN}', 422, "give a number"),
+        (b" " * 5000, 413, "at most 4,096"),
+    ],
+)
+def test_what_is_no_order_gets_one_sentence_and_does_nothing(
+    live: Live, body: bytes, status: int, said: str
+) -> None:
+    answered, _, content = live.ask("POST", "/control", body)
+    assert answered == status
+    assert said in json.loads(content)["error"]
+    assert live.orders == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/control", 405),
+        ("PUT", "/control", 405),
+        ("POST", "/events", 405),
+        ("DELETE", "/", 405),
+        ("GET", "/nothing", 404),
+        ("GET", "/../live.py", 404),
+        ("POST", "/nothing", 404),
+    ],
+)
+def test_other_paths_and_methods_are_refused(
+    live: Live, method: str, path: str, status: int
+) -> None:
+    answered, _, content = live.ask(method, path)
+    assert answered == status
+    assert set(json.loads(content)) == {"error"}
+
+
+@pytest.mark.parametrize("path", ["/", "/live.js", "/events", "/control", "/nothing"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_host_s_name_is_refused_on_every_path(live: Live, method: str, path: str) -> None:
+    status, _, content = live.ask(method, path, b"{}", Host="evil.test")
+    assert status == 421
+    assert "evil.test" in json.loads(content)["error"]
+
+
+def test_a_page_of_another_site_can_give_no_order(live: Live) -> None:
+    for origin in ("http://evil.test", "null", f"http://127.0.0.1:{live.port + 1}"):
+        assert live.order({"action": "stop"}, Origin=origin)[0] == 403
+    assert live.order({"action": "stop"}, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert live.orders == []

@@ -1,0 +1,439 @@
+"""The server itself: slow clients are cut, odd requests refused, and its end loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainrule.checkpoint import Model, save
+from chainrule.service import connections, serving
+from chainrule.service.guard import answer
+from chainrule.service.serving import Server, listen
+from chainrule.settings import ConfigError
+from service.conftest import Asker, network, running
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n"
+ROW = POST + b"Content-Type: application/octet-stream\r\nContent-Length: 784\r\n\r\n" + bytes(784)
+CLOSE = b"connection: close\r\n"
+
+
+def statuses(received: bytes) -> list[int]:
+    """Of the answers on one connection."""
+    parts = received.split(b"HTTP/1.1 ")
+    assert parts[0] == b""
+    return [int(part[:3]) for part in parts[1:]]
+
+
+def one_answer(connection: socket.socket) -> tuple[int, bool]:
+    """(status, whether the connection is to be closed) of one answer with a body."""
+    received = b""
+    while not received.endswith(b"}"):
+        if not (more := connection.recv(65536)):
+            raise ConnectionResetError
+        received += more
+    return int(received[9:12]), CLOSE in received
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits a tenth as long for slow clients."""
+    limits = {"head": 0.5, "body": 1.0, "idle": 1.5}
+    monkeypatch.setattr(connections, "SECONDS", limits)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "seconds"),
+    [
+        (b"", [], (0.4, 1.4)),
+        (b"GET /healthz HTTP/1.1\r\nHost: loc", [408], (0.4, 1.4)),
+        (b"GET", [408], (0.4, 1.4)),
+        (POST + b"Content-Length: 784\r\n\r\n1234", [408], (0.9, 1.9)),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", [408], (0.9, 1.9)),
+        (POST + b"Content-Length: 9999999\r\n\r\n1234", [413], (0.9, 1.9)),
+        (GET, [200], (1.4, 2.4)),
+        (GET + b"GET /hea", [200, 408], (0.4, 1.4)),
+    ],
+    ids=["silent", "header", "letters", "body", "chunks", "too much", "idle", "second"],
+)
+def test_slow_clients_are_cut(
+    ask: Asker, quick: None, sent: bytes, expected: list[int], seconds: tuple[float, float]
+) -> None:
+    started = time.monotonic()
+    received = ask.raw(sent)
+    assert seconds[0] < time.monotonic() - started < seconds[1]
+    assert statuses(received) == expected
+
+
+def test_a_trickle_of_letters_does_not_prolong_a_header(ask: Asker, quick: None) -> None:
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        with pytest.raises(OSError):  # noqa: PT011, PT012
+            while time.monotonic() - started < 4:
+                connection.sendall(b"a")
+                time.sleep(0.05)
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("status", "request_line"),
+    [
+        (400, b"nonsense\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\nHost: localhost\n\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: localhost\r\n folded\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: local\0host\r\n\r\n"),
+        (400, b"GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        (400, b"GET / HTTP/3.0\r\nHost: localhost\r\n\r\n"),
+        (400, b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n"),
+        (400, POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (400, POST + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+        (400, POST + b"Content-Length: -1\r\n\r\n"),
+        (400, POST + b"Content-Length: 1e3\r\n\r\n"),
+        (400, POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+        (400, POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 64 + b"\r\n"),
+        (431, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 16_400 + b"\r\n\r\n"),
+        (431, b"GET /" + b"y" * 16_400 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 20_000),
+    ],
+)
+def test_what_is_no_request_is_refused_and_the_connection_closed(
+    ask: Asker, status: int, request_line: bytes
+) -> None:
+    received = ask.raw(request_line)
+    assert statuses(received) == [status]
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b'{"error": "' in body
+    assert b"content-security-policy: default-src 'none'" in head.lower()
+    assert ask("GET", "/healthz").status == 200
+
+
+def test_an_upgrade_is_not_taken(ask: Asker) -> None:
+    received = ask.raw(GET[:-2] + b"Connection: upgrade, close\r\nUpgrade: websocket\r\n\r\n")
+    assert statuses(received) == [200]
+
+
+def test_headers_behind_a_body_are_left_out(ask: Asker) -> None:
+    received = ask.raw(
+        POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        b"1\r\na\r\n0\r\nContent-Type: application/octet-stream\r\n\r\n"
+    )
+    assert statuses(received) == [415]
+
+
+def test_requests_sent_together_are_answered_in_order(ask: Asker) -> None:
+    last = GET[:-2] + b"Connection: close\r\n\r\n"
+    received = ask.raw(GET + ROW + POST + b"Content-Length: 1\r\n\r\na" + last)
+    assert statuses(received) == [200, 200, 415, 200]
+
+
+def test_the_connection_outlives_a_refused_body(ask: Asker) -> None:
+    large = POST + b"Content-Length: 3000000\r\n\r\n" + bytes(3_000_000)
+    assert statuses(ask.raw(large, GET[:-2] + b"Connection: close\r\n\r\n")) == [413, 200]
+
+
+def test_who_waits_for_our_word_gets_it(ask: Asker) -> None:
+    head = ROW[:-786] + b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
+        connection.sendall(head)
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue")
+        connection.sendall(bytes(784))
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    refused = ask.raw(POST + b"Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n")
+    assert statuses(refused) == [413]
+
+
+def test_too_many_connections_are_sent_away_and_later_ones_are_welcome(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 5)
+    held = [socket.create_connection(("127.0.0.1", ask.port), timeout=5) for _ in range(5)]
+    try:
+        time.sleep(0.1)
+        received = ask.raw(ROW)
+        assert statuses(received) == [429]
+        assert b"retry-after: 1\r\n" in received.lower()
+        more = [socket.create_connection(("127.0.0.1", ask.port), timeout=5) for _ in range(5)]
+        time.sleep(0.1)
+        with suppress(ConnectionResetError):
+            assert ask.raw(GET) == b""
+        for connection in more:
+            connection.close()
+    finally:
+        for connection in held:
+            connection.close()
+    time.sleep(0.2)
+    assert ask("GET", "/healthz").status == 200
+
+
+def test_who_does_not_read_the_answer_is_cut(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "STALLED", 0.3)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(5)
+        connection.connect(("127.0.0.1", ask.port))
+        head = POST + b"Content-Type: application/octet-stream\r\nContent-Length: 802816\r\n\r\n"
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            for _ in range(60):
+                connection.sendall(head + bytes(802_816))
+                time.sleep(0.02)
+            raise AssertionError("it was never cut")
+    assert ask("GET", "/healthz").status == 200
+    # Those that waited for their turn behind it were left out without a word.
+    assert caplog.text == ""
+
+
+def test_who_reads_late_but_reads_is_not_cut(ask: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "STALLED", 2.0)
+    paused: list[bool] = []
+    pause = connections.Protocol.pause_writing
+    monkeypatch.setattr(
+        connections.Protocol, "pause_writing", lambda self: (paused.append(True), pause(self))
+    )
+    head = POST + b"Content-Type: application/octet-stream\r\nContent-Length: 802816\r\n\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.settimeout(5)
+        connection.connect(("127.0.0.1", ask.port))
+        sender = threading.Thread(target=connection.sendall, args=((head + bytes(802_816)) * 30,))
+        sender.start()
+        while not paused:
+            time.sleep(0.01)
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 30 or not received.endswith(b"]}"):
+            received += connection.recv(2**20)
+        sender.join()
+        time.sleep(2.7)
+        connection.sendall(ROW)
+        assert one_answer(connection) == (200, False)
+
+
+def test_a_taken_port_and_a_foreign_address_are_one_sentence(ask: Asker) -> None:
+    with pytest.raises(ConfigError, match=f"port {ask.port} of 127.0.0.1 cannot be had"):
+        listen("127.0.0.1", ask.port)
+    with pytest.raises(ConfigError, match=r"no address 'no\.such\.host\.invalid'"):
+        listen("no.such.host.invalid", 8000)
+    with pytest.raises(ConfigError, match="cannot be had"):
+        listen("192.0.2.1", 8000)
+
+
+def test_an_application_that_cannot_start_is_no_server() -> None:
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "lifespan"
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "planted"})
+
+    listener = listen("127.0.0.1", 0)
+    with listener, pytest.raises(RuntimeError, match="did not start"):
+        Server(fails, listener).start()
+
+
+def test_on_its_end_a_server_in_a_thread_answers_what_was_sent(model: Model) -> None:
+    with running(model) as ask:
+        address = ("127.0.0.1", ask.port)
+        idle = socket.create_connection(address, timeout=5)
+        half = socket.create_connection(address, timeout=5)
+        half.sendall(ROW[:500])
+        time.sleep(0.2)
+        stopping = threading.Thread(target=ask.server.stop)
+        stopping.start()
+        while not ask.server.draining:
+            time.sleep(0.01)
+        # Old connections and, for a moment, new ones are still answered, and told to go.
+        assert ask("GET", "/readyz").status == 503
+        idle.sendall(GET)
+        assert CLOSE in idle.recv(1000)
+        time.sleep(serving.LINGER + 0.2)
+        with pytest.raises(ConnectionRefusedError):
+            ask("GET", "/readyz")
+        assert stopping.is_alive()
+        half.sendall(ROW[500:])
+        received = half.recv(1000)
+        assert received.startswith(b"HTTP/1.1 200")
+        assert CLOSE in received
+        stopping.join(5)
+        assert not stopping.is_alive()
+        idle.close()
+        half.close()
+
+
+def test_at_the_end_idle_connections_are_closed_and_requests_in_a_row_are_answered(
+    model: Model,
+) -> None:
+    with running(model) as ask:
+        idle, fresh, row = (
+            socket.create_connection(("127.0.0.1", ask.port), timeout=5) for _ in range(3)
+        )
+        idle.sendall(ROW)
+        assert one_answer(idle) == (200, False)
+        row.sendall(ROW[:-1])
+        time.sleep(0.2)
+        started = time.monotonic()
+        stopping = threading.Thread(target=ask.server.stop)
+        stopping.start()
+        while not ask.server.draining:
+            time.sleep(0.01)
+        row.sendall(ROW[-1:] + ROW + ROW)
+        received = b""
+        while more := row.recv(65536):
+            received += more
+        assert statuses(received) == [200] * 3
+        # Only the last of them says that it is.
+        assert received.count(CLOSE) == 1
+        assert idle.recv(100) == fresh.recv(100) == b""
+        assert serving.LINGER < time.monotonic() - started < serving.LINGER + 1.5
+        stopping.join(5)
+        for connection in (idle, fresh, row):
+            connection.close()
+
+
+def test_who_is_in_the_systems_queue_when_the_listening_ends_is_answered() -> None:
+    async def hello(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, 200, b"{}")
+
+    async def end_it() -> list[bytes]:
+        server = Server(hello, listen("127.0.0.1", 0))
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        loop = asyncio.get_running_loop()
+        server.servers = [await loop.create_server(server._protocol, sock=server.listener)]
+        address = server.listener.getsockname()
+        # The loop has no turn in between: the system takes the connections, and nobody else.
+        clients = [socket.create_connection(address, timeout=5) for _ in range(3)]
+        for client in clients:
+            client.sendall(GET)
+        await server._stop_listening()
+        received = await asyncio.gather(
+            *(loop.run_in_executor(None, client.recv, 1000) for client in clients)
+        )
+        for client in clients:
+            client.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+        while server.connections:
+            await asyncio.sleep(0.01)
+        return received
+
+    assert [received[:15] for received in asyncio.run(end_it())] == [b"HTTP/1.1 200 OK"] * 3
+
+
+def test_what_waits_to_be_read_keeps_a_connection_open() -> None:
+    here, there = socket.socketpair()
+
+    class Transport:
+        closed = False
+
+        def get_extra_info(self, name: str) -> socket.socket:
+            return here
+
+        def close(self) -> None:
+            self.closed = True
+
+    transport = Transport()
+    with here, there:
+        there.sendall(b"a request")
+        serving.end_of_sending(transport)
+        assert not transport.closed
+        here.recv(100)
+        serving.end_of_sending(transport)
+        assert transport.closed
+        assert there.recv(1) == b""
+
+
+def test_what_never_ends_is_told_to_and_then_cut(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "LONGEST_DRAIN", 1.0)
+    with running(model) as ask:
+        half = socket.create_connection(("127.0.0.1", ask.port), timeout=5)
+        half.sendall(ROW[:500])
+        time.sleep(0.2)
+        started = time.monotonic()
+        ask.server.stop()
+        assert time.monotonic() - started < 2
+        assert half.recv(100) == b""
+        half.close()
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`chainrule serve` in a process of its own, and its port."""
+    path = save(Model(network(784, 16, 10), (), (28, 28)), tmp_path / "m.safetensors")
+    command = [sys.executable, "-m", "chainrule", "serve", str(path), "--port", "0", "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        assert p.stdout
+        line = p.stdout.readline().strip()
+        try:
+            yield p, int(line.rstrip("/").rpartition(":")[2])
+        finally:
+            p.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_under_load_loses_no_request_and_ends_with_zero(
+    child: tuple[subprocess.Popen[str], int], number: int
+) -> None:
+    process, port = child
+    answered, lost = [0] * 8, [0] * 8
+
+    def asks_until_told_to_go(client: int) -> None:
+        while True:
+            try:
+                connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+            except ConnectionRefusedError:
+                return
+            with connection:
+                closes = False
+                while not closes:
+                    try:
+                        connection.sendall(ROW)
+                        status, closes = one_answer(connection)
+                    except ConnectionError:
+                        status = 0
+                    if status != 200:
+                        lost[client] += 1
+                        return
+                    answered[client] += 1
+
+    clients = [threading.Thread(target=asks_until_told_to_go, args=(n,)) for n in range(8)]
+    for client in clients:
+        client.start()
+    time.sleep(0.4)
+    process.send_signal(number)
+    for client in clients:
+        client.join(10)
+    assert process.wait(10) == 0
+    assert sum(lost) == 0
+    assert min(answered) > 5
+    assert process.stderr
+    assert "Traceback" not in process.stderr.read()
+
+
+def test_the_second_signal_ends_at_once(child: tuple[subprocess.Popen[str], int]) -> None:
+    process, port = child
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as half:
+        half.sendall(ROW[:500])
+        time.sleep(0.2)
+        process.terminate()
+        time.sleep(0.4)
+        assert process.poll() is None
+        process.terminate()
+        process.wait(2)
