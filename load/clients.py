@@ -1,8 +1,14 @@
-"""Clients that ask as fast as they are answered: prepared bytes, and no library in between."""
+"""Clients that ask as fast as they are answered, or at a pace: prepared bytes, no library between.
+
+At a pace a latency counts from when the request was due, so that a slow answer, which keeps the
+next request waiting, is not hidden by that one's being sent late.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import random
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -33,6 +39,8 @@ class Load:
     """What a crowd of clients sends, and what it got."""
 
     request: bytes
+    pace: float = 0.0
+    """Seconds from one request of a client to its next; 0: as soon as it is answered."""
     open: bool = True
     """Whether they go on."""
     latencies: list[float] = field(default_factory=list)
@@ -58,16 +66,27 @@ class Client(asyncio.Protocol):
         self.pause = False
 
     def connection_made(self, transport: Any) -> None:
-        """Sends the first request."""
+        """Sends the first request; at a pace, the clients begin one after the other."""
         self.transport = transport
-        self.send()
+        self.due = perf_counter() + self.load.pace * random.random()
+        self.send_when_due()
+
+    def send_when_due(self) -> None:
+        """The next request, at once if there is no pace or it is late already."""
+        if not self.load.pace:
+            self.due = perf_counter()
+        wait = self.due - perf_counter()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self.send)
+        else:
+            self.send()
 
     def send(self) -> None:
         """The next request, or the end."""
         if not self.load.open or self.transport.is_closing():
             self.transport.close()
             return
-        self.waiting, self.sent = True, perf_counter()
+        self.waiting = True
         self.transport.write(self.load.request)
 
     def data_received(self, data: bytes) -> None:
@@ -83,16 +102,18 @@ class Client(asyncio.Protocol):
         closes = CLOSE.search(self.received, 0, end + 2)
         self.load.statuses[status] += 1
         if status == 200:
-            self.load.latencies.append(perf_counter() - self.sent)
+            self.load.latencies.append(perf_counter() - self.due)
         self.received.clear()
         self.waiting = False
         self.pause = status != 200
         if closes:
             self.transport.close()
         elif self.pause:
+            self.due = perf_counter() + PAUSE
             asyncio.get_running_loop().call_later(PAUSE, self.send)
         else:
-            self.send()
+            self.due += self.load.pace
+            self.send_when_due()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Counts what was not answered."""
@@ -115,9 +136,11 @@ async def ask_again_and_again(port: int, load: Load) -> None:
             await asyncio.sleep(PAUSE)
 
 
-async def crowd(port: int, requests: dict[bytes, int], seconds: float) -> list[Load]:
+async def crowd(
+    port: int, requests: dict[bytes, int], seconds: float, *, pace: float = 0.0
+) -> list[Load]:
     """So many clients for each request, for so long; a Load for each request."""
-    loads = [Load(request) for request in requests]
+    loads = [Load(request, pace) for request in requests]
     clients = [
         asyncio.create_task(ask_again_and_again(port, load))
         for load, count in zip(loads, requests.values(), strict=True)
@@ -150,6 +173,7 @@ async def slow_header(port: int, seconds: float) -> float:
 
 def run(what: Callable[[], Awaitable[Any]]) -> Any:
     """Runs a crowd to its end, on the quicker event loop where it is there."""
+    gc.freeze()  # a client that looks for garbage would be taken for a slow server
     try:
         import uvloop
     except ImportError:

@@ -40,7 +40,11 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
     One of more than MOST_PIXELS is averaged down. Raises DataError when it is neither, is damaged,
     or has a side, a number of pixels or of scans above the limits.
     """
-    data = read_file(path, LARGEST_PICTURE)
+    return decode_picture(read_file(path, LARGEST_PICTURE), str(path), side=side, pixels=pixels)
+
+
+def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.Image:
+    """The picture in the bytes of a PNG or JPEG, as `read_picture` returns it; name: for errors."""
     with warnings.catch_warnings():
         # What Pillow warns of (sizes, odd metadata) is either refused here or of no concern.
         warnings.simplefilter("ignore")
@@ -50,11 +54,11 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
             most = min(pixels, MOST_PNG_PIXELS) if image.format == "PNG" else pixels
             if max(width, height) > side or width * height > most:
                 raise DataError(
-                    f"{path} is {width}x{height}, and at most {side} a side and {most:,} pixels "
+                    f"{name} is {width}x{height}, and at most {side} a side and {most:,} pixels "
                     "are read; make it smaller."
                 )
             if image.format != "PNG":
-                _check_scans(data, width * height, path)
+                _check_scans(data, width * height, name)
             # A JPEG can be decoded at a half, a quarter or an eighth at once.
             image.draft(None, (2048, 2048))
             image.load()
@@ -66,10 +70,10 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
             what = str(error) or type(error).__name__
             if isinstance(error, UnidentifiedImageError):
                 what = "its first bytes are of neither"
-            raise DataError(f"{path} is not a whole PNG or JPEG picture: {what}.") from None
+            raise DataError(f"{name} is not a whole PNG or JPEG picture: {what}.") from None
 
 
-def _check_scans(data: bytes, pixels: int, path: Path) -> None:
+def _check_scans(data: bytes, pixels: int, name: str) -> None:
     """Walks from marker to marker of a JPEG up to its end; what is behind it nobody decodes."""
     at, scans = 2, 0
     while match := MARKER.search(data, at):
@@ -79,7 +83,7 @@ def _check_scans(data: bytes, pixels: int, path: Path) -> None:
         scans += match[0] == START_OF_SCAN
         if scans > MOST_SCANS or scans * pixels > MOST_SCANNED:
             raise DataError(
-                f"{path} has {pixels:,} pixels in {scans} scans or more, which takes too long; "
+                f"{name} has {pixels:,} pixels in {scans} scans or more, which takes too long; "
                 "save it as a plain JPEG."
             )
         if match[0] != TEMPORARY:

@@ -21,9 +21,7 @@ const fail = (message) => {
 const loadModel = async () => {
   const embedded = byId("embedded");
   if (embedded) return decodeModel(JSON.parse(embedded.textContent));
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const answer = await fetch("v1/weights", { headers });
+  const answer = await fetch("v1/weights");
   const description = await answer.json();
   if (!answer.ok) throw new Error(description.error);
   return decodeModel(description);

@@ -9,11 +9,9 @@ Whatever is something else is refused with one sentence.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,7 @@ from chainrule.arrays import Array, Float
 from chainrule.data import digits
 from chainrule.data.archives import MIB
 from chainrule.data.dataset import DataError
-from chainrule.data.pictures import grey, read_picture
+from chainrule.data.pictures import decode_picture, grey
 from chainrule.service.batching import Pixels
 
 MOST_IMAGES = 1024
@@ -166,7 +164,7 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
     pixels = 0
     for number, (name, content) in enumerate(files):
         try:
-            picture = decoded(content)
+            picture = decode_picture(content, "it", side=LARGEST_SIDE, pixels=MOST_PIXELS)
             pixels += picture.width * picture.height
             if pixels > MOST_PIXELS_IN_ALL:
                 raise RequestError(
@@ -194,14 +192,3 @@ def images_on(picture: Any, form: Form) -> list[tuple[Array, tuple[int, int, int
     if not form.digits:
         return [(digits.normalize(picture), box)]
     return [(digit.pixels, digit.box) for digit in digits.find(picture)]
-
-
-def decoded(content: bytes) -> Any:
-    """A PNG or JPEG as a Pillow image; DataError as `read_picture` raises it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
-        path.write_bytes(content)
-        try:
-            return read_picture(path, side=LARGEST_SIDE, pixels=MOST_PIXELS)
-        except DataError as error:
-            raise DataError(str(error).replace(str(path), "it")) from None

@@ -9,9 +9,11 @@ nothing waits to be read on it.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import selectors
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -31,6 +33,18 @@ LOOK = 0.02
 """At the end: seconds between two looks at what is still open."""
 BACKLOG = 1024
 """Connections that the system keeps until we take them."""
+
+SO_ATTACH_FILTER = 26
+NO_SYN = b"".join(
+    struct.pack("=HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the byte of TCP's flags
+        (0x45, 0, 1, 0x02),  # go on if SYN is among them, else skip one
+        (0x06, 0, 0, 0),  # keep nothing of the packet
+        (0x06, 0, 0, 0xFFFFFFFF),  # keep all of it
+    )
+)
+"""A filter for packets, in Linux's classic BPF: all but those that ask for a new connection."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -180,6 +194,7 @@ class Server(uvicorn.Server):
 
     async def _stop_listening(self) -> None:
         """Takes no more connections, but whoever already is in the system's queue."""
+        hold_back(self.listener)
         # A second descriptor of the same socket: closing the loop's own must not empty the queue.
         twin = self.listener.dup()
         for server in self.servers:
@@ -202,6 +217,18 @@ class Server(uvicorn.Server):
         for connection in self.connections:
             if connection.quiet(now, LINGER):
                 end_of_sending(connection.transport)
+
+
+def hold_back(listener: socket.socket) -> None:
+    """On Linux, lets no new connection begin, while those in the queue stay.
+
+    Else one could begin between our last look at the queue and the end of the socket, send its
+    request, and be cut. Its client now waits a second and is refused, as nothing was sent.
+    """
+    if sys.platform == "linux":
+        program = ctypes.create_string_buffer(NO_SYN)
+        filtering = struct.pack("HP", len(NO_SYN) // 8, ctypes.addressof(program))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filtering)
 
 
 def end_of_sending(transport: Any) -> None:
