@@ -39,7 +39,12 @@ class Goal:
 
 
 GOALS = (
-    Goal("fast", error=1.7, seconds=5),
+    Goal(
+        "fast",
+        error=1.7,
+        seconds=5,
+        why="5.0 s in this virtual machine's quickest hours, 5.3 to 6.5 s in those of these runs",
+    ),
     Goal("plain", error=0.95, seconds=240, stretch=0.80),
     Goal("accurate", error=0.60, seconds=300, stretch=0.50),
     Goal("t99", seconds=30, until=0.99),

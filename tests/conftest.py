@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from types import ModuleType
 
+import hypothesis
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
@@ -16,6 +17,10 @@ hook = install_import_hook("chainrule", "beartype.beartype")
 
 from chainrule.data.dataset import Dataset  # noqa: E402
 from chainrule.data.sources import load  # noqa: E402
+
+# No test fails because the machine is busy.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 REQUIRE = "CHAINRULE_REQUIRE_ORACLES"
 

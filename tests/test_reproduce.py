@@ -68,7 +68,11 @@ def test_article_3_is_exact_and_reaches_its_accuracy() -> None:
 def test_the_whole_of_each_article_runs_to_its_end_on_a_few_images(
     article: str, claimed: int, mnist: Dataset
 ) -> None:
-    few = replace(mnist, train=Examples(*(part[:200] for part in mnist.train)))
+    few = replace(
+        mnist,
+        train=Examples(*(part[:200] for part in mnist.train)),
+        test=Examples(*(part[:200] for part in mnist.test)),
+    )
     said: list[str] = []
     claims = list(ARTICLES[article](few, Effort(seeds=2), said.append))
     assert len({claim.claim for claim in claims}) == len(claims) == claimed

@@ -26,9 +26,12 @@ PHONE, LAPTOP, WIDE = (375, 812), (1280, 900), (1600, 1000)
 OpenPage = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A running Chromium; without one the tests are skipped, or fail where it is required."""
+    """A running Chromium; without one the tests are skipped, or fail where it is required.
+
+    For a module, not longer: while Playwright is there, no other test can run an event loop.
+    """
     playwright = oracle("playwright.sync_api")
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
@@ -91,8 +94,9 @@ def answer(route: Any, given: dict[str, bytes]) -> None:
 
 @pytest.fixture(scope="session")
 def reader(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a network that reads digits: the recipe t99 on 20,000 images, distorted."""
-    job = prepare(replace(RECIPES["t99"], examples=20_000, epochs=6), mnist)
+    """The file of a network that reads digits: a smaller t99, on 12,000 images, distorted."""
+    settings = replace(RECIPES["t99"], layers=(784, 256, 128, 10), examples=12_000, epochs=8)
+    job = prepare(settings, mnist)
     for _ in run(job):
         pass
     place = tmp_path_factory.mktemp("reader") / "reader.safetensors"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,11 +20,15 @@ from chainrule.network import Network, Workspace
 from chainrule.pages import files, model_as_dict
 
 TOLERANCE = 1e-5
-RUN = """async ([description, rows, k]) => {
+RUN = """async ([description, count, floats, k]) => {
     const {decodeModel, predict, inputGradient} = await import("/network.js");
     const model = decodeModel(description);
-    return rows.map(row => {
-        const {probabilities, pass} = predict(model, Float32Array.from(row));
+    const bytes = Uint8Array.from(atob(floats), letter => letter.charCodeAt(0));
+    const pixels = new Float32Array(bytes.buffer);
+    const inputs = pixels.length / count;
+    return Array.from({length: count}, (_, i) => {
+        const row = pixels.subarray(i * inputs, (i + 1) * inputs);
+        const {probabilities, pass} = predict(model, row);
         const gradient = k === null ? [] : inputGradient(model.members[0], pass, k);
         return [Array.from(probabilities), Array.from(gradient)];
     });
@@ -38,7 +43,8 @@ def in_browser(visit: OpenPage) -> Iterator[InBrowser]:
     page = visit(f"{ADDRESS}blank.html", given=files() | {"blank.html": b"<!doctype html>"})
 
     def compute(model: Model, rows: Array, k: int | None = None) -> tuple[Array, Array]:
-        pairs = page.evaluate(RUN, [model_as_dict(model, "m"), rows.tolist(), k])
+        floats = b64encode(rows.astype("<f4").tobytes()).decode()
+        pairs = page.evaluate(RUN, [model_as_dict(model, "m"), len(rows), floats, k])
         return np.array([p for p, _ in pairs]), np.array([g for _, g in pairs])
 
     return compute

@@ -162,7 +162,7 @@ def test_the_arithmetic_of_a_neuron_adds_up(sheet: Any) -> None:
     sheet.keyboard.press("ArrowRight")
     sheet.keyboard.press("Enter")
     assert sheet.locator("#neuron-title").inner_text() == "Layer 1, neuron 2"
-    rows = sheet.locator("#terms tr").all()
+    rows = sheet.locator("#terms tr:has(td)").all()
     cells = [[cell.inner_text() for cell in row.locator("th, td").all()] for row in rows]
     number = lambda text: float(text.replace("−", "-"))  # noqa: E731
     products = [number(row[-1]) for row in cells]
@@ -171,6 +171,18 @@ def test_the_arithmetic_of_a_neuron_adds_up(sheet: Any) -> None:
             assert number(row[1]) * number(row[2]) == pytest.approx(number(row[3]), abs=3e-4)
     z = number(sheet.locator("#sum").inner_text().rsplit("= ")[-1])
     assert sum(products) == pytest.approx(z, abs=1e-3)
+
+
+def test_pointing_at_another_neuron_moves_nothing_on_the_page(sheet: Any) -> None:
+    draw(sheet, centred(3))
+    height = "document.documentElement.scrollHeight"
+    heights = set()
+    for plate in sheet.locator("#layers canvas").all():
+        for share in (0.1, 0.5, 0.9):
+            box = plate.bounding_box()
+            plate.hover(position={"x": box["width"] * share, "y": box["height"] / 2})
+            heights.add(sheet.evaluate(height))
+    assert len(heights) == 1
 
 
 def test_another_class_shows_other_evidence(sheet: Any) -> None:

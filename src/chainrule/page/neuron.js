@@ -5,6 +5,8 @@ import { element, magnitude, paint, signedScale } from "./painting.js";
 import { plateColumns } from "./layers.js";
 
 const TERMS = 8;
+/** Those, the smaller ones, the zeros and the bias: as many for each neuron, so nothing jumps. */
+const ROWS = TERMS + 3;
 
 const figure = (value) => {
   const text = Math.abs(value) >= 1000 || (value && Math.abs(value) < 0.001)
@@ -39,6 +41,11 @@ const termRow = (cells, className = "") =>
     i ? element("td", { textContent: text }) : element("th", { scope: "row", textContent: text }),
   ));
 
+const fillRows = (place, rows) => {
+  const empty = Array.from({ length: ROWS - rows.length }, () => termRow(["\u00a0"]));
+  place.replaceChildren(...rows, ...empty);
+};
+
 /**
  * Shows one neuron of member 0 in the elements {title, canvas, caption, terms, sum, activation}.
  * pass: what forward() returned, or null while nothing is drawn.
@@ -57,9 +64,9 @@ export const showNeuron = (elements, model, neuron, pass, off) => {
   elements.caption.textContent =
     `Its weights for ${inputs}: blue above 0, orange below, at most ${figure(most)} either way.`;
   if (!pass) {
-    elements.terms.replaceChildren();
+    fillRows(elements.terms, []);
     elements.sum.textContent = "Draw something, and its sum is written out here.";
-    elements.activation.textContent = "";
+    elements.activation.textContent = "\u00a0";
     return;
   }
   const x = neuron.layer === 0 ? pass.X : pass.A[neuron.layer - 1];
@@ -80,7 +87,7 @@ export const showNeuron = (elements, model, neuron, pass, off) => {
     rows.push(termRow([`${zeros.toLocaleString("en")} inputs of 0`, "", "", figure(0)], "rest"));
   }
   rows.push(termRow(["bias b", "", "", figure(layer.b[neuron.unit])]));
-  elements.terms.replaceChildren(...rows);
+  fillRows(elements.terms, rows);
   const z = pass.Z[neuron.layer][neuron.unit];
   const a = pass.A[neuron.layer][neuron.unit];
   elements.sum.textContent = `z = w·x + b = ${figure(z)}`;
