@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import re
@@ -138,7 +139,8 @@ def test_planted_hunger_for_memory_is_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runs, "MOST_MEMORY", 20)
-    plant(monkeypatch, lambda data: np.ones(2**23).sum() if len(data) == 9 else None)
+    plant(monkeypatch, lambda data: np.ones(2**25).sum() if len(data) == 9 else None)
+    gc.collect()  # what other tests left must not be freed meanwhile: it would hide the hunger
     assert findings(tmp_path, capsys) == []
 
 

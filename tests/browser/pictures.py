@@ -1,6 +1,6 @@
 """Takes the README's two pictures of the pages, of a run that was trained with --watch.
 
-chainrule train --recipe fast --seed 0 --watch --no-open --run watched
+chainrule train --recipe fast --seed 0 --epochs 12 --watch --no-open --run watched
 python tests/browser/pictures.py runs/watched docs/pictures
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 from strokes import drawn
 
-SIZE = {"width": 1280, "height": 860}
+SIZE = {"width": 1280, "height": 985}
 
 
 def draw_a_three(page: Any) -> None:
@@ -49,7 +49,7 @@ def main(run: Path, folder: Path) -> None:
         page.goto(drawing.as_uri())
         draw_a_three(page)
         page.wait_for_timeout(500)
-        page.screenshot(path=folder / "page.png")
+        page.screenshot(path=folder / "page.png", full_page=True)
         page.goto(replay.as_uri())
         page.wait_for_timeout(1500)
         page.screenshot(path=folder / "live.png")
