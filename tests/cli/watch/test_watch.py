@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -100,16 +101,18 @@ def test_watching_a_search_for_a_learning_rate_is_refused(chainrule, few) -> Non
     assert "leave out --watch" in done.err
 
 
-def test_without_the_packages_one_sentence_says_how_to_get_them(
-    chainrule, few, monkeypatch
-) -> None:
-    for name in [name for name in sys.modules if name.startswith("chainrule.service")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    done = chainrule("train", "--data", few, "--watch", "--no-open")
-    assert done.code == 2
-    assert "uvicorn is missing; to watch a run: pip install 'chainrule[serve]'" in done.err
-    assert not Path("runs").exists()
+def test_without_the_packages_one_sentence_says_how_to_get_them(few: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['uvicorn'] = None; "
+        f"sys.argv = ['chainrule', 'train', '--data', {str(few)!r}, '--watch', '--no-open']; "
+        "from chainrule.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "uvicorn is missing; to watch a run: pip install 'chainrule[serve]'" in done.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_taken_port_is_one_sentence_before_anything_is_made(chainrule, few) -> None:
