@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import gzip
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -106,9 +105,6 @@ def application(
             readiness.tested = await service.test()
             if not readiness.tested:
                 logger.error("the network fails its first test; /readyz says so")
-            # What is there now stays: looking through all of it for garbage takes 50 ms each time.
-            gc.collect()
-            gc.freeze()
             yield
 
     app = FastAPI(
