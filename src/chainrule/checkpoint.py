@@ -57,6 +57,11 @@ class Model:
         return self.members[0].widths[-1]
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its classes; numbers where they have none."""
+        return self.classes or tuple(map(str, range(self.outputs)))
+
+    @property
     def parameter_count(self) -> int:
         """How many numbers were learned, by all members together."""
         return sum(network.parameter_count for network in self.members)

@@ -33,10 +33,9 @@ def files() -> dict[str, bytes]:
 
 def model_as_dict(model: Model, name: str) -> dict[str, Any]:
     """A model as network.js takes it; weights are base64 of float32, little endian."""
-    classes = model.classes or tuple(map(str, range(model.outputs)))
     return {
         "name": name,
-        "classes": list(classes),
+        "classes": list(model.labels),
         "shape": list(model.shape),
         "pixel_scale": model.pixel_scale,
         "members": [_network_as_dict(member.folded()) for member in model.members],
@@ -49,16 +48,17 @@ def _network_as_dict(network: Network) -> dict[str, Any]:
             "fan_in": layer.fan_in,
             "fan_out": layer.fan_out,
             "activation": layer.activation,
-            "W": _base64(W),
-            "b": _base64(b),
+            "W": base64(W.astype("<f4")),
+            "b": base64(b.astype("<f4")),
         }
         for layer, W, b in zip(network.layers, network.W, network.b, strict=True)
     ]
     return {"link": network.link, "layers": layers}
 
 
-def _base64(values: Array) -> str:
-    return b64encode(values.astype("<f4").tobytes()).decode("ascii")
+def base64(values: Array) -> str:
+    """The bytes of an array as text, for a page to decode."""
+    return b64encode(values.tobytes()).decode("ascii")
 
 
 def self_contained(page: str, embedded: dict[str, Any]) -> str:

@@ -84,7 +84,7 @@ def predict(
     if show and len(paths) + len(index or []) != 1:
         raise typer.BadParameter("give one image to draw", param_hint="--show")
     model, config = read_run(run)
-    classes = model.classes or tuple(map(str, range(model.outputs)))
+    classes = model.labels
     found = [(str(path), _digits(model, classes, path)) for path in paths]
     if index:
         found += _test_images(model, config, index, offline=offline, say=say)

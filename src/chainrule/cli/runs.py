@@ -126,6 +126,11 @@ def find(run: str) -> Path:
     raise ModelFileError(f"no run and no model file {run!r}: {known}")
 
 
+def model_name(path: Path) -> str:
+    """What a model is called: its run, or its file where it lies elsewhere."""
+    return path.parent.name if path.name == "model.safetensors" else path.stem
+
+
 def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     """(model, config.toml as a dict) of a run; the dict is empty for a bare model file."""
     path = find(run)

@@ -52,7 +52,7 @@ def serve(
     Example: chainrule serve mine --port 8001
     """
     from chainrule.cli.newest import newest_run
-    from chainrule.cli.runs import find
+    from chainrule.cli.runs import find, model_name
     from chainrule.settings import ConfigError
 
     if not is_loopback(host) and not token and not no_auth:
@@ -78,7 +78,7 @@ def serve(
             note(f"the newest run: {run}")
     path = find(run)
     model = load_model(path)
-    name = path.parent.name if path.name == "model.safetensors" else path.stem
+    name = model_name(path)
     readiness = Readiness()
     hosts = LOOPBACK | set(allow_host or ()) | set(names_of(host))
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -12,12 +11,12 @@ from queue import Empty, SimpleQueue
 from time import perf_counter
 from typing import Any
 
-from chainrule.arrays import Array
 from chainrule.cli.keeping import Keeper
 from chainrule.files import write_atomically
 from chainrule.jobs import Job
 from chainrule.journal import FILE, Journal, read_events, until
 from chainrule.observing import Measured, Observer, as_pictures, grey
+from chainrule.pages import base64
 from chainrule.settings import ConfigError
 from chainrule.steering import Order, change_rate
 from chainrule.training import Epoch
@@ -163,7 +162,7 @@ class Watcher:
             if mistake.index not in self.shown:
                 self.shown.add(mistake.index)
                 picture = grey(self.observer.held[0][mistake.index][None])
-                self.journal.add("image", index=mistake.index, pixels=_base64(picture))
+                self.journal.add("image", index=mistake.index, pixels=base64(picture))
         self._tell(
             "observation",
             seconds=began - self.started,
@@ -176,7 +175,7 @@ class Watcher:
         if last or began >= self.pictures_due:
             self.pictures_due = began + PICTURES_EVERY
             pictures, scale = as_pictures(self.job.network.W[0])
-            self._tell("weights", units=len(pictures), scale=scale, pictures=_base64(pictures))
+            self._tell("weights", units=len(pictures), scale=scale, pictures=base64(pictures))
         now = perf_counter()
         self.cost += now - began
         self.due = now + max(EVERY, self.cost / SHARE)
@@ -267,7 +266,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _rounded(one) for name, one in value.items()}
     return [_rounded(one) for one in value] if isinstance(value, list) else value
-
-
-def _base64(pictures: Array) -> str:
-    return b64encode(pictures.tobytes()).decode("ascii")

@@ -40,7 +40,7 @@ def description(model: Model, name: str) -> dict[str, Any]:
     """What /v1/model tells of the network."""
     return {
         "model": name,
-        "classes": list(names_of(model)),
+        "classes": list(model.labels),
         "shape": list(model.shape),
         "inputs": model.inputs,
         "parameters": model.parameter_count,
@@ -55,11 +55,6 @@ def description(model: Model, name: str) -> dict[str, Any]:
             for network in model.members
         ],
     }
-
-
-def names_of(model: Model) -> tuple[str, ...]:
-    """Its classes; numbers where they have no names."""
-    return model.classes or tuple(map(str, range(model.outputs)))
 
 
 def finite(probabilities: Array) -> bool:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from chainrule.checkpoint import Model
 from chainrule.data.archives import MIB
 from chainrule.data.dataset import DIGITS
-from chainrule.service.answers import as_json, as_octets, finite, names_of
+from chainrule.service.answers import as_json, as_octets, finite
 from chainrule.service.batching import Batcher, FullError
 from chainrule.service.counting import Counts
 from chainrule.service.documents import OCTETS
@@ -45,7 +45,7 @@ class Service:
 
     def __init__(self, model: Model, name: str, counts: Counts) -> None:
         self.name = name
-        self.classes = names_of(model)
+        self.classes = model.labels
         self.form = Form(model.inputs, model.shape, self.classes == DIGITS)
         self.batcher = Batcher(model, seen=counts.product)
         counts.watch_queue(lambda: self.batcher.waiting)
