@@ -11,13 +11,15 @@ import gc
 import random
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]+)", re.IGNORECASE)
 CLOSE = re.compile(rb"\r\nconnection: close", re.IGNORECASE)
 PAUSE = 0.1
@@ -129,7 +131,7 @@ async def ask_again_and_again(port: int, load: Load) -> None:
     while load.open:
         gone: asyncio.Future[bool] = loop.create_future()
         try:
-            await loop.create_connection(lambda: Client(load, gone), "127.0.0.1", port)  # noqa: B023
+            await loop.create_connection(partial(Client, load, gone), "127.0.0.1", port)
         except OSError:
             return
         if await gone:
@@ -171,12 +173,12 @@ async def slow_header(port: int, seconds: float) -> float:
         writer.close()
 
 
-def run(what: Callable[[], Awaitable[Any]]) -> Any:
+def run(what: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs a crowd to its end, on the quicker event loop where it is there."""
     gc.freeze()  # a client that looks for garbage would be taken for a slow server
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(what())  # type: ignore[arg-type]
+        return asyncio.run(what())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(what())  # type: ignore[arg-type]
+        return runner.run(what())

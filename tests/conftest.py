@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from collections.abc import Iterator
 from types import ModuleType
+from typing import NoReturn
 
 import hypothesis
 import numpy as np
@@ -30,10 +32,22 @@ def oracle(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        reason = f"{name} is not installed: pip install 'chainrule[dev]' to compare with it"
-        if os.environ.get(REQUIRE):
-            pytest.fail(f"{reason} ({REQUIRE} is set)")
-        pytest.skip(reason)
+        missing(f"{name} is not installed: pip install 'chainrule[dev]' to compare with it")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skips the test, or fails it where all that tests may compare with is required."""
+    if os.environ.get(REQUIRE):
+        pytest.fail(f"{reason} ({REQUIRE} is set)")
+    pytest.skip(reason)
+
+
+def node() -> str:
+    """The program that runs JavaScript outside a browser; without it the test is skipped."""
+    program = shutil.which("node")
+    if program is None:
+        missing("node is not installed: install Node.js 18 or later to test the page's arithmetic")
+    return program
 
 
 @pytest.fixture(scope="session", autouse=True)

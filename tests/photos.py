@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from importlib.resources import files
@@ -12,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image, ImageDraw
 
-from conftest import REQUIRE
+from conftest import node
 
 SIDE = 280
 READER = """
@@ -85,12 +82,7 @@ def read_by_node(
     `what` is normalize or find. For each picture: (its boxes with their lines, or the error;
     pixels (n, 28, 28)). Without node the test is skipped, or fails where oracles are required.
     """
-    node = shutil.which("node")
-    if node is None:
-        reason = "node is not installed: install Node.js 18 or later to compare with it"
-        if os.environ.get(REQUIRE):
-            pytest.fail(f"{reason} ({REQUIRE} is set)")
-        pytest.skip(reason)
+    program = node()
     for file in (files("chainrule") / "page").iterdir():
         if file.name.endswith(".js"):
             (folder / file.name).write_bytes(file.read_bytes())
@@ -101,7 +93,7 @@ def read_by_node(
             stream.write(_rgba(picture).tobytes())
     asked = [{"width": p.shape[1], "height": p.shape[0], "what": what} for p in pictures]
     (folder / "asked.json").write_text(json.dumps(asked))
-    subprocess.run([node, "reader.js"], cwd=folder, check=True)
+    subprocess.run([program, "reader.js"], cwd=folder, check=True)
     answers = json.loads((folder / "answers.json").read_text())
     counts = [0 if isinstance(answer, str) else len(answer) for answer in answers]
     numbers = np.fromfile(folder / "numbers", np.float32).reshape(-1, 28, 28)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from importlib.resources import files
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import REQUIRE, oracle
+from conftest import node, oracle
 
 PAGE = Path(str(files("chainrule"))) / "page"
 Compute = Callable[..., Any]
@@ -24,19 +22,14 @@ Compute = Callable[..., Any]
 @pytest.fixture(scope="session")
 def compute() -> Compute:
     """compute(module, expression) -> its value, with the module's exports in scope as `m`."""
-    node = shutil.which("node")
-    if node is None:
-        reason = "node is not installed: apt-get install nodejs to test the page's arithmetic"
-        if os.environ.get(REQUIRE):
-            pytest.fail(f"{reason} ({REQUIRE} is set)")
-        pytest.skip(reason)
+    program = node()
 
     def run(module: str, expression: str, given: object = None) -> Any:
         code = (
             f"import * as m from {json.dumps((PAGE / module).as_uri())};"
             f"const given = {json.dumps(given)}; console.log(JSON.stringify({expression}));"
         )
-        arguments = [node, "--input-type=module", "-e", code]
+        arguments = [program, "--input-type=module", "-e", code]
         done = subprocess.run(arguments, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -39,6 +39,12 @@ def reproduced(article: str) -> dict[str, dict[str, str]]:
     return {claim["claim"]: claim for claim in result["claims"]}
 
 
+def first(count: int, data: Dataset) -> Dataset:
+    """So many training and so many test images."""
+    train, test = (Examples(*(part[:count] for part in half)) for half in (data.train, data.test))
+    return replace(data, train=train, test=test)
+
+
 def exact_claims(claims: dict[str, dict[str, str]]) -> int:
     return [claim["verdict"] for claim in claims.values()].count("exact")
 
@@ -68,11 +74,7 @@ def test_article_3_is_exact_and_reaches_its_accuracy() -> None:
 def test_the_whole_of_each_article_runs_to_its_end_on_a_few_images(
     article: str, claimed: int, mnist: Dataset
 ) -> None:
-    few = replace(
-        mnist,
-        train=Examples(*(part[:200] for part in mnist.train)),
-        test=Examples(*(part[:200] for part in mnist.test)),
-    )
+    few = first(200, mnist)
     said: list[str] = []
     claims = list(ARTICLES[article](few, Effort(seeds=2), said.append))
     assert len({claim.claim for claim in claims}) == len(claims) == claimed
@@ -161,7 +163,7 @@ def test_scaling_article_4s_pixels_is_worth_more_than_its_bias_gradient(mnist: D
 
 
 def test_article_5_gives_mean_and_spread_over_the_seeds_asked_for(mnist: Dataset) -> None:
-    few = replace(mnist, train=Examples(*(part[:100] for part in mnist.train)))
+    few = first(100, mnist)
     (claim,) = ARTICLES["relu-50-50-50"](few, Effort(seeds=2), hear)
     assert re.search(r"accuracy on test \d+\.\d ± \d+\.\d %, 2 seeds", claim.note)
     (single,) = ARTICLES["relu-50-50-50"](few, Effort(), hear)

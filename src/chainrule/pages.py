@@ -13,6 +13,7 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files as resources
+from pathlib import PurePosixPath
 from typing import Any
 
 from chainrule.arrays import Array
@@ -23,12 +24,26 @@ STYLESHEET = re.compile(r'<link rel="stylesheet" href="([\w.-]+)">')
 SCRIPT = re.compile(r'<script type="module" src="([\w.-]+)"></script>')
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.-]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
+TYPES = {
+    "": "text/html; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+}
 
 
 def files() -> dict[str, bytes]:
     """The name and the content of each file of the pages."""
     folder = resources("chainrule") / "page"
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def content_type(path: str) -> str:
+    """What a browser is told that a page's file holds, by the end of its name."""
+    return TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
 
 
 def model_as_dict(model: Model, name: str) -> dict[str, Any]:

@@ -155,6 +155,11 @@ def test_a_neuron_turned_off_changes_the_answer_and_back_on_gives_it_again(sheet
     assert percents(sheet) == before
 
 
+def number(text: str) -> float:
+    """A number as the page writes it, with a true minus sign."""
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
 def test_the_arithmetic_of_a_neuron_adds_up(sheet: Any) -> None:
     draw(sheet, centred(8))
     first = sheet.locator("#layers canvas").first
@@ -164,7 +169,6 @@ def test_the_arithmetic_of_a_neuron_adds_up(sheet: Any) -> None:
     assert sheet.locator("#neuron-title").inner_text() == "Layer 1, neuron 2"
     rows = sheet.locator("#terms tr:has(td)").all()
     cells = [[cell.inner_text() for cell in row.locator("th, td").all()] for row in rows]
-    number = lambda text: float(text.replace("−", "-"))  # noqa: E731
     products = [number(row[-1]) for row in cells]
     for row in cells:
         if row[1]:

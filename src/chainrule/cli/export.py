@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chainrule.cli.console import Json, Quiet, note, print_json
+from chainrule.cli.console import Json, Quiet
 
 
 def export(
@@ -20,13 +20,12 @@ def export(
 
     Example: chainrule export mine page.html
     """
-    from chainrule.cli.runs import find, read_run
-    from chainrule.files import write_atomically
+    from chainrule.cli.page_files import check_page, write_page
+    from chainrule.cli.runs import find, model_name, read_run
     from chainrule.pages import model_as_dict, self_contained
     from chainrule.settings import ConfigError
 
-    if page.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{page}: a page is written; let its name end in .html")
+    check_page(page)
     model, _ = read_run(run)
     if model.shape != (28, 28):
         height, width = model.shape
@@ -35,10 +34,5 @@ def export(
             "export a network of such images"
         )
     path = find(run)
-    name = path.parent.name if path.name == "model.safetensors" else path.stem
-    html = self_contained("index.html", model_as_dict(model, name)).encode()
-    write_atomically(page, html)
-    if json:
-        print_json({"page": str(page), "bytes": len(html)})
-    elif not quiet:
-        note(f"{page}: {len(html) / 1e6:.1f} MB; open it in any browser, it needs no network")
+    text = self_contained("index.html", model_as_dict(model, model_name(path)))
+    write_page(page, text, quiet=quiet, json=json)

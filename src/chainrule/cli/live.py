@@ -10,9 +10,8 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from chainrule.cli.serve import browse, has_display
+from chainrule.cli.serve import browse, has_display, service_packages
 from chainrule.journal import Journal
-from chainrule.settings import ConfigError
 from chainrule.steering import Order
 
 if TYPE_CHECKING:
@@ -38,15 +37,9 @@ def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[
 
     Raises ConfigError where the port is taken or the packages are missing.
     """
-    try:
+    with service_packages("to watch a run"):
         from chainrule.service.live import Audience, live_view
         from chainrule.service.serving import Server, listen
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("chainrule"):
-            raise
-        raise ConfigError(
-            f"{error.name} is missing; to watch a run: pip install 'chainrule[serve]'"
-        ) from None
     view, audience = View(), Audience()
     application = live_view(view.journal, view.orders.put, audience)
     server = Server(application, listen("127.0.0.1", port), on_drain=view.journal.close)

@@ -123,28 +123,15 @@ def _run_and_pictures(run: str, images: list[Path], say: Any) -> tuple[str, list
 
 def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
     """What is on a picture as the model's network takes it: digits, or the picture as a whole."""
-    import numpy as np
-
     from chainrule.data.dataset import DIGITS, DataError
-    from chainrule.data.digits import Digit, find, normalize, read_photo
-    from chainrule.data.pictures import grey, read_picture
+    from chainrule.data.digits import read_photo, seen_by
+    from chainrule.data.pictures import read_picture
 
-    if model.shape == (28, 28):
-        image = read_photo(path)
-        try:
-            if classes == DIGITS:
-                return find(image)
-            return [Digit((0, 0, image.height, image.width), normalize(image))]
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from None
-    picture = grey(read_picture(path))
-    if picture.shape != model.shape:
-        height, width = model.shape
-        raise DataError(
-            f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels, the network takes "
-            f"{width} x {height}; scale the picture"
-        )
-    return [Digit((0, 0, *picture.shape), picture / np.float32(255))]
+    image = read_photo(path) if model.shape == (28, 28) else read_picture(path)
+    try:
+        return seen_by(image, model.shape, digits=classes == DIGITS)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _test_images(

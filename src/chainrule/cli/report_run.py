@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chainrule.cli.console import Json, Quiet, note, print_json
+from chainrule.cli.console import Json, Quiet
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LEFT_OUT = ("checksums",)
@@ -31,34 +31,16 @@ def report(
 
     Example: chainrule report mine mine.html
     """
-    from chainrule.files import write_atomically
+    from chainrule.cli.page_files import check_page, write_page
+    from chainrule.cli.runs import run_folder
     from chainrule.pages import self_contained
-    from chainrule.settings import ConfigError
 
     folder = run_folder(run)
     page = page or folder / "report.html"
-    if page.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{page}: a page is written; let its name end in .html")
+    check_page(page)
     content = replay_of(folder)
-    html = self_contained("live.html", content).encode()
-    write_atomically(page, html)
-    if json:
-        print_json({"page": str(page), "bytes": len(html), "events": len(content["events"])})
-    elif not quiet:
-        note(f"{page}: {len(html) / 1e6:.1f} MB; open it in any browser, it needs no network")
-
-
-def run_folder(run: str) -> Path:
-    """The folder of a run: its name under runs/, or the folder itself. Raises ConfigError."""
-    from chainrule.cli.runs import RUNS
-    from chainrule.settings import ConfigError
-
-    for folder in (RUNS / run, Path(run)):
-        if (folder / "config.toml").is_file():
-            return folder
-    there = sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
-    known = f"there are {', '.join(there)}" if there else "train one first: chainrule train"
-    raise ConfigError(f"no run {run!r}: {known}")
+    text = self_contained("live.html", content)
+    write_page(page, text, quiet=quiet, json=json, events=len(content["events"]))
 
 
 def replay_of(folder: Path) -> dict[str, Any]:

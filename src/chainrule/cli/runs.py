@@ -51,16 +51,24 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
             return folder
 
 
-def existing(run: str) -> Path:
+def run_folder(
+    run: str, *, missing: str = "no run {!r}", none: str = "train one first: chainrule train"
+) -> Path:
     """The folder of a run: its name under runs/, or the folder itself. Raises ConfigError."""
     for folder in (RUNS / run, Path(run)):
         if (folder / "config.toml").is_file():
-            if "committee" in read_tables(folder / "config.toml"):
-                raise ConfigError(f"{run!r} is a committee: chainrule committee makes it anew")
             return folder
     there = sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
-    known = f"there are {', '.join(there)}" if there else "there is none yet"
-    raise ConfigError(f"no run {run!r} to go on with: {known}")
+    known = f"there are {', '.join(there)}" if there else none
+    raise ConfigError(f"{missing.format(run)}: {known}")
+
+
+def existing(run: str) -> Path:
+    """The folder of a run that training can go on with. Raises ConfigError."""
+    folder = run_folder(run, missing="no run {!r} to go on with", none="there is none yet")
+    if "committee" in read_tables(folder / "config.toml"):
+        raise ConfigError(f"{run!r} is a committee: chainrule committee makes it anew")
+    return folder
 
 
 def origin_of(folder: Path) -> tuple[str, Origin]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from threading import Thread
 from typing import Annotated
@@ -15,7 +16,6 @@ import typer
 from chainrule.cli.console import Quiet, note
 
 EVERY_ADDRESS = ("0.0.0.0", "::")
-MISSING = "the service is an optional part: pip install 'chainrule[serve]'"
 
 
 def serve(
@@ -61,14 +61,10 @@ def serve(
         )
     if token and no_auth:
         raise ConfigError("--token and --no-auth: give one of them")
-    try:
+    with service_packages("the service is an optional part"):
         from chainrule.service.app import Readiness, application
         from chainrule.service.guard import LOOPBACK
         from chainrule.service.serving import Server, listen
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("chainrule"):
-            raise
-        raise ConfigError(f"{error.name} is missing; {MISSING}") from None
     from chainrule.checkpoint import load_model
     from chainrule.pages import files, model_as_dict
 
@@ -119,6 +115,21 @@ def names_of(host: str) -> list[str]:
     with suppress(OSError):
         names += [str(entry[4][0]) for entry in socket.getaddrinfo(own, None)]
     return names
+
+
+@contextmanager
+def service_packages(why: str) -> Iterator[None]:
+    """While the service is imported: a package that is not installed raises ConfigError."""
+    from chainrule.settings import ConfigError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("chainrule"):
+            raise
+        raise ConfigError(
+            f"{error.name} is missing; {why}: pip install 'chainrule[serve]'"
+        ) from None
 
 
 def has_display() -> bool:

@@ -27,7 +27,7 @@ from chainrule.data.parts import (
     in_reading_order,
     strokes,
 )
-from chainrule.data.pictures import read_picture
+from chainrule.data.pictures import grey, read_picture
 
 BOX = 20
 BOX_SIDES = (19, 20)
@@ -70,6 +70,24 @@ def read_image(path: str | Path) -> Float[Array, "28 28"]:
         return normalize(image)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+
+
+def seen_by(image: Image.Image, shape: tuple[int, int], *, digits: bool) -> list[Digit]:
+    """What a network for images of this (height, width) is to see of a picture.
+
+    MNIST's size: every digit, or, for a network of other classes, the drawing as a whole. Other
+    sizes: the picture as it is, which must have that size. Raises DataError where it does not, and
+    where nothing is drawn.
+    """
+    whole = (0, 0, image.height, image.width)
+    if shape == (FIELD, FIELD):
+        return find(image) if digits else [Digit(whole, normalize(image))]
+    if (image.height, image.width) != shape:
+        raise DataError(
+            f"{image.width} x {image.height} pixels, the network takes {shape[1]} x {shape[0]}; "
+            "scale the picture"
+        )
+    return [Digit(whole, grey(image) / np.float32(255))]
 
 
 def normalize(image: Image.Image | Array) -> Float[Array, "28 28"]:

@@ -46,7 +46,7 @@ export const readPhoto = async (file) => {
 };
 
 /** How a photo lies on the sheet, whole: {factor, left, top}. */
-const layOut = (sheet, { canvas }) => {
+const placeOnSheet = (sheet, { canvas }) => {
   const factor = Math.min(sheet.width / canvas.width, sheet.height / canvas.height);
   return {
     factor,
@@ -66,7 +66,7 @@ const boxOn = ({ factor, left, top }, digit) => [
 /** Draws the photo on the sheet, whole, with a box around each digit, the chosen one stronger. */
 export const showPhoto = (sheet, photo, chosen) => {
   const context = sheet.getContext("2d");
-  const layout = layOut(sheet, photo);
+  const layout = placeOnSheet(sheet, photo);
   const { width, height } = photo.canvas;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, sheet.width, sheet.height);
@@ -82,7 +82,7 @@ export const showPhoto = (sheet, photo, chosen) => {
 
 /** The number of the digit whose box holds a point of the sheet, or -1. */
 export const digitAt = (sheet, photo, x, y) => {
-  const layout = layOut(sheet, photo);
+  const layout = placeOnSheet(sheet, photo);
   return photo.digits.findIndex((digit) => {
     const [left, top, width, height] = boxOn(layout, digit);
     return x >= left && x <= left + width && y >= top && y <= top + height;

@@ -8,7 +8,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
@@ -18,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from chainrule import __version__
 from chainrule.checkpoint import Model
+from chainrule.pages import content_type
 from chainrule.parallel import one_blas_thread
 from chainrule.service.answers import description
 from chainrule.service.counting import Counts, counted
@@ -44,14 +44,6 @@ from chainrule.service.guard import (
 )
 from chainrule.service.predicting import Service
 
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".ico": "image/x-icon",
-}
 logger = logging.getLogger(__name__)
 
 
@@ -223,7 +215,7 @@ def _weights(app: FastAPI, weights: Callable[[], dict[str, Any]]) -> None:
 
 
 def _page(app: FastAPI, path: str, content: bytes) -> None:
-    kind = TYPES.get(PurePosixPath(path).suffix or ".html", OCTETS)
+    kind = content_type(path)
 
     @app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> Response:

@@ -11,10 +11,9 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from chainrule.journal import Journal
-from chainrule.pages import files
+from chainrule.pages import content_type, files
 from chainrule.service.guard import (
     LOOPBACK,
     SAFE_METHODS,
@@ -35,11 +34,6 @@ STILL_HERE = 10.0
 LARGEST_ORDER = 4096
 MOST_PAGES = 32
 """Pages that may look on at the same time."""
-TYPES = {
-    ".html": b"text/html; charset=utf-8",
-    ".js": b"text/javascript; charset=utf-8",
-    ".css": b"text/css; charset=utf-8",
-}
 
 
 @dataclass
@@ -72,9 +66,8 @@ def live_view(journal: Journal, give: Callable[[Order], None], audience: Audienc
         elif method not in SAFE_METHODS:
             await _wrong_method(send, path, "GET")
         elif path in pages:
-            kind = TYPES.get(PurePosixPath(path).suffix or ".html", b"application/octet-stream")
             body = pages[path] if method == "GET" else b""
-            await answer(send, 200, body, [(b"content-type", kind)])
+            await answer(send, 200, body, [(b"content-type", content_type(path).encode())])
         elif audience.now >= MOST_PAGES:
             await refuse(send, 503, f"{MOST_PAGES} pages look on already: close one")
         else:

@@ -18,10 +18,10 @@ import numpy as np
 import orjson
 
 from chainrule.arrays import Array, Float
-from chainrule.data import digits
 from chainrule.data.archives import MIB
 from chainrule.data.dataset import DataError
-from chainrule.data.pictures import decode_picture, grey
+from chainrule.data.digits import seen_by
+from chainrule.data.pictures import decode_picture
 from chainrule.service.batching import Pixels
 
 MOST_IMAGES = 1024
@@ -33,8 +33,6 @@ MOST_PIXELS = 4 * MIB
 MOST_PIXELS_IN_ALL = 16 * MIB
 """Of all pictures in a request."""
 LARGEST_SIDE = 16_384
-MNIST = (28, 28)
-"""The size of images into whose form pictures are brought."""
 
 
 class RequestError(Exception):
@@ -170,25 +168,10 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
                 raise RequestError(
                     413, f"pictures of more than {MOST_PIXELS_IN_ALL:,} pixels in all: divide them"
                 )
-            for image, box in images_on(picture, form):
-                images.append(image)
-                places.append({"picture": number, "box": box})
+            for digit in seen_by(picture, form.shape, digits=form.digits):
+                images.append(digit.pixels)
+                places.append({"picture": number, "box": digit.box})
         except DataError as error:
             raise RequestError(422, f"{name}: {' '.join(str(error).split())}") from None
     check_count(len(images))
     return Asked(np.stack(images).reshape(len(images), form.inputs), tuple(places))
-
-
-def images_on(picture: Any, form: Form) -> list[tuple[Array, tuple[int, int, int, int]]]:
-    """What the network is to see of a picture, and the box (row, column, height, width) of each."""
-    box = (0, 0, picture.height, picture.width)
-    if form.shape != MNIST:
-        if (picture.height, picture.width) != form.shape:
-            raise DataError(
-                f"{picture.width} x {picture.height} pixels, the network takes "
-                f"{form.shape[1]} x {form.shape[0]}; scale the picture"
-            )
-        return [(grey(picture) / np.float32(255), box)]
-    if not form.digits:
-        return [(digits.normalize(picture), box)]
-    return [(digit.pixels, digit.box) for digit in digits.find(picture)]
