@@ -20,6 +20,13 @@ from chainrule.cli.console import interruptible, note
 from chainrule.cli.kernel import choose_kernel, read_cpuinfo
 
 
+def positive(text: str) -> int:
+    """A whole number of 1 or more. Raises ValueError."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what is missing, or writes the pages; the exit code."""
     from chainrule.cli.committee import seeds_in
@@ -37,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default=",".join(ORDER), help="recipes, with commas between")
     parser.add_argument("--seeds", default="0..4", help="such as 0..4 or 0,2")
     parser.add_argument("--hours", type=float, default=inf, help="end after so many, saved")
+    parser.add_argument(
+        "--jobs", type=positive, default=1, help="runs at a time, sharing the cores"
+    )
     parser.add_argument("--again", action="store_true", help="forget these runs first")
     parser.add_argument("--write", action="store_true", help="write the pages, run nothing")
     asked = parser.parse_args(arguments)
@@ -65,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for recipe, seed in forgotten:
                     shutil.rmtree(RUNS / run_name(recipe, seed), ignore_errors=True)
             failures = fill(
-                recipes, seeds, Filling(lambda: interrupt() or time.monotonic() > deadline, note)
+                recipes,
+                seeds,
+                Filling(lambda: interrupt() or time.monotonic() > deadline, note, jobs=asked.jobs),
             )
     except FolderInUseError as error:
         note(f"error: {error}")

@@ -14,6 +14,7 @@ from chainrule.cli.children import Task, run_all
 from chainrule.cli.members import differing, is_begun, is_finished
 from chainrule.cli.runs import RUNS, Origin, load_data
 from chainrule.jobs import prepare
+from chainrule.parallel import cores
 from chainrule.recipes import RECIPES, combine
 from chainrule.settings import Settings, read_toml
 from records.goals import COMMITTEE, OF, SEEDS
@@ -29,6 +30,8 @@ class Filling:
 
     stop: Callable[[], bool]
     say: Callable[[str], None]
+    jobs: int = 1
+    """Runs at a time; more than one share the cores out."""
 
 
 class FailedError(RuntimeError):
@@ -42,20 +45,39 @@ def fill(recipes: Sequence[str], seeds: Sequence[int], filling: Filling) -> int:
     `filling.stop` says so: a run that is under way saves itself, and goes on next time.
     """
     failures = 0
-    for recipe, seed in plan(recipes, seeds):
-        if filling.stop():
-            break
-        try:
-            if seed is None:
-                committee(filling)
-            else:
-                single(recipe, seed, filling)
-            if seed in (0, None):
-                corrupted(recipe, seed, filling)
-        except FailedError as error:
-            filling.say(f"error: {error}")
-            failures += 1
+    planned = list(plan(recipes, seeds))
+    for first in range(0, len(planned), filling.jobs):
+        together = planned[first : first + filling.jobs]
+        if filling.jobs > 1:
+            side_by_side(together, filling)
+        for recipe, seed in together:
+            if filling.stop():
+                return failures
+            try:
+                if seed is None:
+                    committee(filling)
+                else:
+                    single(recipe, seed, filling)
+                if seed in (0, None):
+                    corrupted(recipe, seed, filling)
+            except FailedError as error:
+                filling.say(f"error: {error}")
+                failures += 1
     return failures
+
+
+def side_by_side(planned: Sequence[tuple[str, int | None]], filling: Filling) -> None:
+    """Trains these runs at the same time, each on its share of the cores, as far as they lack.
+
+    One that fails ends the others, which go on alone then.
+    """
+    threads = max(1, cores() // filling.jobs)
+    tasks = [
+        task
+        for recipe, seed in planned
+        if seed is not None and (task := training(recipe, seed, filling, threads=threads))
+    ]
+    run_all(tasks, jobs=filling.jobs, stop=filling.stop, say=filling.say)
 
 
 def plan(recipes: Sequence[str], seeds: Sequence[int]) -> Iterator[tuple[str, int | None]]:
@@ -88,15 +110,11 @@ def single(recipe: str, seed: int, filling: Filling) -> None:
         return
     name = run_name(recipe, seed)
     folder = RUNS / name
-    if folder.exists() and not is_same(folder, recipe, seed):
-        filling.say(f"{name}: was begun with other settings, begins again")
-        shutil.rmtree(folder)
-    resumed, begun, others = folder.exists(), now(), None
-    if not is_finished(folder):
-        filling.say(f"{name}: {'goes on' if resumed else 'begins'}")
-        new = ("--recipe", recipe, "--seed", str(seed), "--run", name)
-        how = ("--resume", name) if resumed else new
-        if not ran(Task(name, ("train", *how, *QUIET)), filling):
+    begun, others = now(), None
+    task = training(recipe, seed, filling)
+    resumed = task is None or "--resume" in task.arguments
+    if task:
+        if not ran(task, filling):
             return
         others = others_since(begun)
     row = row_of(folder, recipe, seed, machine=machine(), resumed=resumed, others=others)
@@ -106,6 +124,25 @@ def single(recipe: str, seed: int, filling: Filling) -> None:
         filling.say(f"{name}: others kept {others} cores busy meanwhile; see --again")
     # Several times as large as the model, and done with.
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def training(recipe: str, seed: int, filling: Filling, *, threads: int = 0) -> Task | None:
+    """The command that makes a run or goes on with it; None where there is nothing to do."""
+    if row_there(recipe, seed) or recipe not in RECIPES:
+        return None
+    name = run_name(recipe, seed)
+    folder = RUNS / name
+    if folder.exists() and not is_same(folder, recipe, seed):
+        filling.say(f"{name}: was begun with other settings, begins again")
+        shutil.rmtree(folder)
+    if is_finished(folder):
+        return None
+    filling.say(f"{name}: {'goes on' if folder.exists() else 'begins'}")
+    if folder.exists():
+        return Task(name, ("train", "--resume", name, *QUIET))
+    share = ("--threads", str(threads)) if threads else ()
+    new = ("--recipe", recipe, "--seed", str(seed), "--run", name, *share)
+    return Task(name, ("train", *new, *QUIET))
 
 
 def is_same(folder: Path, recipe: str, seed: int) -> bool:

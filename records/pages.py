@@ -26,9 +26,11 @@ run once for each seed, and the test images are read once, at its fixed end.
 {runs}
 
 "s in all" is from the start of the program to its end, with data, evaluation and pictures; empty
-where the run was stopped and went on. "others" are the cores that other programs kept busy
-meanwhile: seconds that were measured beside them say little. A stale row is of a recipe that has
-changed since: it counts for nothing, and is run again.
+where the run was stopped and went on. "cores" are those that it had: runs that are trained
+side by side (`--jobs`) share them, and their seconds do not count. "others" are the cores that
+other programs kept busy meanwhile, or the host of a virtual machine gave to others: seconds that
+were measured beside them say little. A stale row is of a recipe that has changed since: it counts
+for nothing, and is run again.
 
 ## On corrupted test images
 
@@ -43,7 +45,7 @@ def page(rows: Sequence[Row]) -> str:
     rows = in_order(rows)
     headings = (
         "recipe", "seed", "wrong", "test error %", "s of training", "s in all", "until 99 %",
-        "epochs", "others", "day", "",
+        "epochs", "cores", "others", "day", "",
     )  # fmt: skip
     return TEXT.format(
         table=table(rows),
@@ -64,6 +66,7 @@ def run_cells(row: Row) -> tuple[str, ...]:
         "" if row.total_seconds is None else f"{row.total_seconds:.1f}",
         "" if not row.until else "never" if until is None else f"{until:.1f}",
         "" if row.epochs is None else str(row.epochs),
+        "all" if row.cores is None else str(row.cores),
         "" if row.others is None else f"{row.others:.1f}",
         row.date,
         "stale" if row.is_stale() else "",

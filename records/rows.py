@@ -12,6 +12,7 @@ from typing import Any
 from chainrule.cli.members import differing
 from chainrule.files import write_atomically
 from chainrule.recipes import RECIPES
+from chainrule.settings import read_toml
 from records.goals import COMMITTEE, GOALS, OF
 
 PLACE = Path("docs/records.json")
@@ -42,6 +43,8 @@ class Row:
     """Those of the recipe; of the members' recipe, for the committee."""
     others: float | None = None
     """Cores that other programs kept busy meanwhile; None: not known."""
+    cores: int | None = None
+    """Those that it was confined to, trained beside other runs; None: it had them all."""
     until: dict[str, Any] | None = None
     """{accuracy, seconds}: of training until the validation accuracy was reached; None: never."""
     corrupted: dict[str, Any] | None = None
@@ -113,6 +116,7 @@ def row_of(
         machine={name: value for name, value in machine.items() if name != "date"},
         settings=settings_of(OF if recipe == COMMITTEE else recipe),
         others=others,
+        cores=None if seed is None else read_toml(folder / "config.toml").get("threads") or None,
         until=None
         if accuracy is None
         else {"accuracy": accuracy, "seconds": seconds_until(folder / "history.jsonl", accuracy)},

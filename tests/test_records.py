@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -271,18 +272,21 @@ class Trainer:
     def __call__(
         self, tasks: list[Task], *, jobs: int, stop: Callable[[], bool], say: Callable[[str], None]
     ) -> dict[str, Ending]:
-        (task,) = tasks
-        assert jobs == 1
-        self.asked.append(task.arguments)
-        ending = self.fail.get(task.name) or getattr(self, task.arguments[0])(task)
-        return {task.name: ending}
+        assert len(tasks) <= jobs
+        endings = {}
+        for task in tasks:
+            self.asked.append(task.arguments)
+            endings[task.name] = self.fail.get(task.name) or getattr(self, task.arguments[0])(task)
+        return endings
 
     def train(self, task: Task) -> Ending:
         name = task.name
         folder = Path("runs") / name
         recipe, seed = re.fullmatch(r"records-(\w+)-(\d)", name).groups()
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        settings = replace(prepare(RECIPES[recipe], self.data).settings, seed=int(seed))
+        threads = int(dict(pairwise(task.arguments)).get("--threads", 0))
+        settings = prepare(RECIPES[recipe], self.data).settings
+        settings = replace(settings, seed=int(seed), threads=threads)
         (folder / "config.toml").write_text(as_toml(settings))
         epochs = [{"seconds": 1.0, "validation_accuracy": 0.98 + k / 100} for k in range(3)]
         (folder / "history.jsonl").write_text("\n".join(map(json.dumps, epochs)))
@@ -327,8 +331,15 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist: Dataset) -> 
     return played
 
 
-def go(recipes: list[str], seeds: list[int], said: list[str], stop: Callable[[], bool]) -> int:
-    return fill(recipes, seeds, Filling(stop, said.append))
+def go(
+    recipes: list[str],
+    seeds: list[int],
+    said: list[str],
+    stop: Callable[[], bool],
+    *,
+    jobs: int = 1,
+) -> int:
+    return fill(recipes, seeds, Filling(stop, said.append, jobs))
 
 
 def never() -> bool:
@@ -389,6 +400,34 @@ def test_a_run_that_was_ended_goes_on(trainer, said) -> None:
     assert trainer.asked[0] == ("train", "--resume", "records-fast-0", "--json", "--quiet")
     assert read()[0].total_seconds is None
     assert "records-fast-0: goes on" in said
+
+
+def test_runs_side_by_side_share_the_cores_and_their_seconds_do_not_count(
+    trainer, said, monkeypatch
+) -> None:
+    monkeypatch.setattr(filling_module, "cores", lambda: 4)
+    assert go(["fast"], [0], said, never) == 0
+    assert go(["fast", COMMITTEE], [0, 1, 2], said, never, jobs=2) == 0
+    trained = [arguments for arguments in trainer.asked if arguments[0] == "train"]
+    assert [arguments[4] for arguments in trained] == ["0", "1", "2"]
+    assert [arguments[7:9] for arguments in trained[1:]] == [("--threads", "2")] * 2
+    assert "--threads" not in trained[0]
+    rows = read()
+    assert [one.cores for one in rows] == [None, 2, 2]
+    rows = [replace(one, train_seconds=9.0 if one.cores else 4.0) for one in rows]
+    assert cells(FAST, rows)[4] == "4.0 (1)"
+    assert "missed" not in outcome(FAST, rows)
+    assert "2 trained side by side, whose seconds do not count" in outcome(FAST, rows)
+    assert cells(FAST, rows[1:])[4] == ""
+
+
+def test_one_of_two_side_by_side_that_was_begun_alone_goes_on(trainer, said) -> None:
+    trainer.train(Task("records-fast-1", ("train",)))
+    Path("runs/records-fast-1/report.json").write_text('{"ending": "interrupted"}')
+    assert go(["fast"], [0, 1], said, never, jobs=2) == 0
+    resumed = next(arguments for arguments in trainer.asked if "--resume" in arguments)
+    assert resumed == ("train", "--resume", "records-fast-1", "--json", "--quiet")
+    assert [one.seed for one in read()] == [0, 1]
 
 
 def test_a_finished_run_without_a_row_is_read_and_not_run(trainer, said) -> None:
@@ -523,6 +562,7 @@ def test_a_signal_ends_it_with_its_code(trainer, capsys) -> None:
         (["--only", "slow"], "no recipe 'slow': choose among fast, plain"),
         (["--seeds", "x"], "seeds x: give different whole numbers"),
         (["--hours", "soon"], "invalid float value"),
+        (["--jobs", "0"], "invalid positive value: '0'"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(trainer, capsys, arguments, words) -> None:

@@ -27,7 +27,14 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    descriptor = _create(temporary)
+    try:
+        descriptor = _create(temporary)
+    except OSError as error:
+        if not path.parent.is_dir():
+            raise OSError(
+                errno.ENOENT, "there is no such folder; make it first", str(path.parent)
+            ) from None
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         _write(descriptor, content, path)
         if temporary.read_bytes() != content:

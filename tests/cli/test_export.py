@@ -34,7 +34,7 @@ def test_json_tells_the_page_and_its_size(chainrule, mine, tmp_path: Path) -> No
     ("page", "code", "sentence"),
     [
         ("page.pdf", 2, "page.pdf: a page is written; let its name end in .html"),
-        ("nowhere/page.html", 1, "No such file or directory"),
+        ("nowhere/page.html", 1, "error: nowhere: there is no such folder; make it first"),
     ],
 )
 def test_a_page_that_cannot_be_written_is_one_sentence(

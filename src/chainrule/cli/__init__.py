@@ -77,7 +77,10 @@ def main() -> None:
     try:
         app()
     except tuple(codes) as error:
-        message = " ".join(str(error).split())
+        words = str(error)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            words = f"{error.filename}: {error.strerror}"
+        message = " ".join(words.split())
         if "--json" in sys.argv:
             print(json.dumps({"error": message}))
         print(f"error: {message}", file=sys.stderr)

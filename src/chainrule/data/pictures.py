@@ -65,6 +65,11 @@ def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.I
             return ImageOps.exif_transpose(_reduced(_without_palette(image)))
         except DataError:
             raise
+        except Image.DecompressionBombError:
+            raise DataError(
+                f"{name} is far too large: at most {side} a side and {pixels:,} pixels are read; "
+                "make it smaller."
+            ) from None
         except Exception as error:
             # Damaged pictures make Pillow raise a dozen kinds of error.
             what = str(error) or type(error).__name__
