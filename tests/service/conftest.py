@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from chainrule.arrays import Array
 from chainrule.checkpoint import Model
@@ -21,6 +23,7 @@ from chainrule.service.app import Readiness, application
 from chainrule.service.guard import LOOPBACK
 from chainrule.service.serving import Server, listen
 
+BLANK = [0.0] * 784
 FILES = {"index.html": b"<!doctype html><title>page</title>", "main.js": b"export const one = 1;\n"}
 
 
@@ -141,3 +144,27 @@ Drawing = Callable[[int], Array]
 def images() -> Array:
     """Twenty images of random bytes, (20, 784)."""
     return np.random.default_rng(1).integers(0, 256, (20, 784), np.uint8)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **settings)
+    return buffer.getvalue()
+
+
+def drawing(width: int = 120, height: int = 160) -> Image.Image:
+    """A seven."""
+    image = Image.new("L", (width, height), 240)
+    line = [(width * 0.25, height * 0.2), (width * 0.7, height * 0.2), (width * 0.4, height * 0.8)]
+    ImageDraw.Draw(image).line(line, fill=20, width=max(2, width // 12), joint="curve")
+    return image
+
+
+def refused(ask: Asker, status: int, *words: str, **request: Any) -> None:
+    """Sends one request in a way that its name says, and sees that it is refused with words."""
+    ((way, value),) = request.items()
+    answer = getattr(ask, way)(*value if isinstance(value, tuple) else (value,))
+    assert answer.status == status, answer.body
+    for word in words:
+        assert word in answer.error
+    assert ask("GET", "/healthz").status == 200
