@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zlib
 from collections.abc import Sequence
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +105,13 @@ def read_by_node(
 
 def _rgba(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).convert("RGBA"))
+
+
+def bomb() -> bytes:
+    """A PNG of some hundred bytes and 400 million pixels."""
+    buffer = BytesIO()
+    Image.new("L", (8, 8)).save(buffer, "PNG")
+    content = bytearray(buffer.getvalue())
+    content[16:24] = (20_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    return bytes(content)

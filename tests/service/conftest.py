@@ -130,7 +130,7 @@ def running(model: Model, **named: Any) -> Iterator[Asker]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ask(model: Model) -> Iterator[Asker]:
     """The service of `model`, and who asks it."""
     with running(model) as asker:

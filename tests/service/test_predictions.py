@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from chainrule.checkpoint import Model
 from chainrule.committee import Committee
 from chainrule.data import digits
 from chainrule.pages import model_as_dict
-from chainrule.service import predicting
+from chainrule.service import batching, predicting
 from chainrule.service.app import Readiness, application, tell_errors
 from chainrule.service.batching import Batcher, FullError
 from chainrule.service.guard import LOOPBACK
@@ -154,6 +155,16 @@ def test_ready_is_who_passed_the_first_test_and_does_not_end(ask: Asker) -> None
         assert ask("GET", "/healthz").status == 200
     finally:
         ask.readiness.draining = False
+
+
+def test_its_end_leaves_no_thread(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "QUICK", 0.0)  # products in a thread too
+    before = set(threading.enumerate())
+    with running(model) as ask:
+        assert ask.picture(encoded(drawing())).status == 200
+        ours = {thread.name.partition("_")[0] for thread in set(threading.enumerate()) - before}
+        assert ours >= {"server", "pictures", "product"}
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_network_that_says_nan_is_never_ready(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from photos import bomb
 from service.conftest import BLANK, Asker, drawing, encoded, refused
 
 ROUTES = ["/v1/predict", "/v1/model", "/v1/weights", "/healthz", "/readyz", "/metrics",
@@ -71,14 +71,6 @@ def test_the_largest_request_is_answered(ask: Asker) -> None:
     answer = ask.rows(b"\7" * 784 * 1024)
     assert answer.status == 200
     assert len({str(one) for one in answer.json["predictions"]}) == 1
-
-
-def bomb() -> bytes:
-    """A PNG of some hundred bytes and 400 million pixels."""
-    content = bytearray(encoded(Image.new("L", (8, 8))))
-    content[16:24] = (20_000).to_bytes(4, "big") * 2
-    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
-    return bytes(content)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ def application(
             if not readiness.tested:
                 logger.error("the network fails its first test; /readyz says so")
             yield
+            service.close()
 
     app = FastAPI(
         title="chainrule",

@@ -78,6 +78,11 @@ class Batcher:
         quick = perf_counter() - started < QUICK
         self._thread = None if quick else ThreadPoolExecutor(1, "product")
 
+    def close(self) -> None:
+        """Ends its thread."""
+        if self._thread:
+            self._thread.shutdown()
+
     @property
     def waiting(self) -> int:
         """Images that wait for their product."""
