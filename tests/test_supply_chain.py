@@ -110,17 +110,24 @@ def as_locked() -> None:
         missing(f"{reason}: install with --require-hashes, or make the lock anew")
 
 
+def canonical(name: str) -> str:
+    """A package's name as PEP 503 has it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
 def test_the_sbom_lists_exactly_what_pip_says_is_required() -> None:
     as_locked()
+    names = [*RUN_TIME, *COMPONENTS]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "show", *names]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    pair = r"^Name: ([^\n]*)$.*?^Requires: ?([^\n]*)$"
+    packages = re.findall(pair, shown, re.MULTILINE | re.DOTALL)
+    requires = {canonical(name): set(map(canonical, needs.split(", "))) for name, needs in packages}
     seen: set[str] = set()
     waiting = set(RUN_TIME)
     while waiting:
         seen |= waiting
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "show", *waiting]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        required = ",".join(re.findall(r"^Requires: (.*)$", shown, re.MULTILINE))
-        waiting = {re.sub(r"[-_.]+", "-", name.strip()).lower() for name in required.split(",")}
-        waiting -= {"", *seen}
+        waiting = {need for name in waiting for need in requires[name]} - {"", *seen}
     assert set(COMPONENTS) == seen
 
 
