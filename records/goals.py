@@ -55,6 +55,13 @@ GOALS = (
     ),
     Goal("accurate", error=0.60, seconds=300, stretch=0.50),
     Goal("t99", seconds=30, until=0.99, why="seed 4 came to 98.99 %"),
-    Goal(OF, error=0.42, seconds=1800, stretch=0.35),
+    Goal(
+        OF,
+        error=0.42,
+        seconds=1800,
+        stretch=0.35,
+        why="its ten quickest epochs took 15 to 19 s, 80 of which are 20 to 25 min; its median one, "
+        "beside other work and with a third of the machine away, 39 s",
+    ),
     Goal(COMMITTEE, error=0.36, stretch=0.31),
 )
