@@ -182,7 +182,7 @@ def committee(filling: Filling) -> None:
 def corrupted(recipe: str, seed: int | None, filling: Filling) -> None:
     """Measures a run on corrupted test images, once its row is there without that."""
     row, name = row_there(recipe, seed), run_name(recipe, seed)
-    if not row or row.corrupted or not is_finished(RUNS / name):
+    if not row or row.corrupted or not (RUNS / name / "model.safetensors").is_file():
         return
     try:
         answer = ran(Task(name, ("evaluate", name, "--corrupted", *QUIET)), filling)

@@ -60,8 +60,8 @@ GOALS = (
         error=0.42,
         seconds=1800,
         stretch=0.35,
-        why="its ten quickest epochs took 15 to 19 s, its median one 39 s, beside other work and with "
-        "a third of the machine away; seeds 1 and 4 side by side took 3,100 s for both",
+        why="its ten quickest epochs took 15 to 19 s, its median one 39 s, beside other work and "
+        "with a third of the machine away; seeds 1 and 4 side by side took 3,100 s for both",
     ),
     Goal(COMMITTEE, error=0.36, stretch=0.31),
 )

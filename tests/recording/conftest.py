@@ -56,7 +56,11 @@ class Trainer:
     def committee(self, task: Task) -> Ending:
         folder = Path("runs") / task.name
         folder.mkdir()
-        return self._finish(folder, COMMITTEE, 9)
+        done = self._finish(folder, COMMITTEE, 9)
+        report = json.loads((folder / "report.json").read_text())
+        del report["ending"]  # a committee's report has none
+        (folder / "report.json").write_text(json.dumps(report))
+        return done
 
     def evaluate(self, task: Task) -> Ending:
         if not self.corrupted:

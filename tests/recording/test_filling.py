@@ -58,6 +58,7 @@ def test_the_whole_table_is_filled_and_a_second_time_nothing_is_run(trainer, sai
     assert timed.until == {"accuracy": 0.99, "seconds": 2.0}
     committee = rows[-1]
     assert (committee.recipe, committee.seed, committee.errors) == (COMMITTEE, None, 49)
+    assert committee.corrupted == first.corrupted
     members = ",".join(f"records-{OF}-{seed}" for seed in range(5))
     made = next(arguments for arguments in trainer.asked if arguments[0] == "committee")
     assert made[:4] == ("committee", "records-committee", "--members", members)
