@@ -54,16 +54,21 @@ def fill(recipes: Sequence[str], seeds: Sequence[int], filling: Filling) -> int:
             if filling.stop():
                 return failures
             try:
-                if seed is None:
-                    committee(filling)
-                else:
-                    single(recipe, seed, filling)
-                if seed in (0, None):
-                    corrupted(recipe, seed, filling)
+                fill_row(recipe, seed, filling)
             except FailedError as error:
                 filling.say(f"error: {error}")
                 failures += 1
     return failures
+
+
+def fill_row(recipe: str, seed: int | None, filling: Filling) -> None:
+    """Runs and measures what the table lacks of one run, or of the committee."""
+    if seed is None:
+        committee(filling)
+    else:
+        single(recipe, seed, filling)
+    if seed in (0, None):
+        corrupted(recipe, seed, filling)
 
 
 def side_by_side(planned: Sequence[tuple[str, int | None]], filling: Filling) -> None:

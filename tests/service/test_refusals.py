@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from photos import bomb
+from photos import BOMB
 from service.conftest import BLANK, Asker, drawing, encoded, refused
 
 ROUTES = ["/v1/predict", "/v1/model", "/v1/weights", "/healthz", "/readyz", "/metrics",
@@ -80,7 +80,7 @@ def test_the_largest_request_is_answered(ask: Asker) -> None:
         (422, "not a whole PNG or JPEG", b"GIF89a nothing"),
         (422, "not a whole PNG or JPEG", encoded(drawing())[:300]),
         (422, "not a whole PNG or JPEG", encoded(drawing(), "GIF")),
-        (422, "it is far too large", bomb()),
+        (422, "it is far too large", BOMB.read_bytes()),
         (422, "4,194,304 pixels", encoded(Image.new("1", (2048, 2049)))),
         (422, "no digit found", encoded(Image.new("L", (100, 100), 255))),
         (422, "no digit found", encoded(Image.new("RGBA", (50, 80), (0, 0, 0, 0)))),
