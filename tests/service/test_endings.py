@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -150,18 +151,56 @@ def test_what_never_ends_is_told_to_and_then_cut(
         half.close()
 
 
-@pytest.fixture
-def child(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+@contextmanager
+def serving_with(tmp_path: Path, *interpreter: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`chainrule serve` in a process of its own, and its port."""
     path = save(Model(network(784, 16, 10), (), (28, 28)), tmp_path / "m.safetensors")
-    command = [sys.executable, "-m", "chainrule", "serve", str(path), "--port", "0", "--no-open"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
-        assert p.stdout
-        line = p.stdout.readline().strip()
+    command = [sys.executable, *interpreter, "serve", str(path), "--port", "0", "--no-open"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        line = process.stdout.readline().strip()
         try:
-            yield p, int(line.rstrip("/").rpartition(":")[2])
+            yield process, int(line.rstrip("/").rpartition(":")[2])
         finally:
-            p.kill()
+            process.kill()
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A service that answers."""
+    with serving_with(tmp_path, "-m", "chainrule") as started:
+        yield started
+
+
+WAITS_BEFORE_IT_RUNS = """
+from chainrule.cli import main
+from chainrule.service.serving import Server
+
+run = Server.run
+Server.run = lambda self: (input(), run(self))
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_between_the_address_and_the_running_loses_nothing_either(
+    tmp_path: Path, number: int
+) -> None:
+    with serving_with(tmp_path, "-c", WAITS_BEFORE_IT_RUNS) as (process, port):
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3)]
+        for client in clients:
+            client.sendall(ROW)
+        process.send_signal(number)
+        time.sleep(0.2)
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+        for client in clients:
+            assert one_answer(client) == (200, True)
+            client.close()
+        assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -85,15 +85,16 @@ def serve(
     except ValueError as error:
         raise ConfigError(f"--token: {error}") from None
     server = Server(app, listen(host, port), on_drain=readiness.drain)
-    print(f"{server.address}/", flush=True)
-    if not quiet:
-        note(f"{name} is served; Ctrl-C ends it")
-    if not no_open and has_display():
-        # It connects before the server runs, and waits; some browsers run in the terminal.
-        Thread(target=browse, args=(server.address, token), daemon=True).start()
-    # What is loaded by now stays: no request shall wait for a search through it.
-    gc.freeze()
-    server.run()
+    with server.capture_signals():  # from before anybody knows the address
+        print(f"{server.address}/", flush=True)
+        if not quiet:
+            note(f"{name} is served; Ctrl-C ends it")
+        if not no_open and has_display():
+            # It connects before the server runs, and waits; some browsers run in the terminal.
+            Thread(target=browse, args=(server.address, token), daemon=True).start()
+        # What is loaded by now stays: no request shall wait for a search through it.
+        gc.freeze()
+        server.run()
 
 
 def is_loopback(host: str) -> bool:
