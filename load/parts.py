@@ -34,6 +34,8 @@ class Goal:
     promise: str
     figure: str
     kept: bool
+    others: float | None = None
+    """Cores that others, on this machine or on its host, kept busy meanwhile; None: untold."""
 
 
 def image(rows: int = 1) -> bytes:
@@ -193,4 +195,8 @@ PARTS: dict[str, Part] = {
 
 def as_rows(goals: list[Goal]) -> list[tuple[Any, ...]]:
     """The goals as rows of a table."""
-    return [(goal.name, goal.promise, goal.figure, "yes" if goal.kept else "NO") for goal in goals]
+    return [
+        (goal.name, goal.promise, goal.figure, "yes" if goal.kept else "NO",
+         "" if goal.others is None else f"{goal.others:.1f}")
+        for goal in goals
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import machine
+from benchmarks.others import MANY, now, others_since
 from chainrule.cli.children import Task, run_all
 from chainrule.cli.members import differing, is_begun, is_finished
 from chainrule.cli.runs import RUNS, Origin, load_data
@@ -18,7 +19,6 @@ from chainrule.parallel import cores
 from chainrule.recipes import RECIPES, combine
 from chainrule.settings import Settings, read_toml
 from records.goals import COMMITTEE, OF, SEEDS
-from records.others import MANY, now, others_since
 from records.rows import Row, put, read, row_of
 
 QUIET = ("--json", "--quiet")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from math import sqrt
 from statistics import mean, stdev
 
+from benchmarks.others import MANY
 from chainrule.claims import T_95
 from chainrule.metrics import wilson_interval
 from records.goals import COMMITTEE, GOALS, SEEDS, Goal
-from records.others import MANY
 from records.rows import Row, in_order
 
 HEADINGS = (

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.others import Moment, now, others_since
 from conftest import oracle
 from records.goals import COMMITTEE, OF, Goal
-from records.others import Moment, now, others_since
 from records.pages import BEGIN, END, in_readme, page
 from records.rows import PLACE, Row, put, read, seconds_until, settings_of, write
 from records.table import cells, interval, outcome, table
