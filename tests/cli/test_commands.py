@@ -16,9 +16,11 @@ import chainrule as cr
 from chainrule import gradient_check, metrics
 from chainrule.activations import ACTIVATIONS
 from chainrule.checkpoint import Model, load_model, save
+from chainrule.cli.runs import find, run_folder
 from chainrule.layers import Dense
 from chainrule.losses import LOSSES
 from chainrule.network import Network
+from chainrule.settings import ConfigError
 from chainrule.tables import Table
 
 
@@ -115,7 +117,7 @@ def json_source(run: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["predict", "none", "x.png"], 1, ["no run and no model file 'none'"]),
+        (["predict", "none", "x.png"], 2, ["no run and no model file 'none'"]),
         (["predict", "mine", "none.png"], 1, ["none.png"]),
         (["predict", "mine", "text.png"], 1, ["text.png"]),
         (["predict", "mine"], 2, ["image files, or --index"]),
@@ -277,3 +279,17 @@ def test_version_help_and_the_module_itself(chainrule) -> None:
 
 def test_the_interval_of_the_headline_is_wilsons() -> None:
     assert metrics.wilson_interval(98, 100)[0] == pytest.approx(0.9299883, abs=1e-6)
+
+
+def test_of_many_runs_a_few_are_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(20):
+        folder = tmp_path / "runs" / f"r{number:02}"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").touch()
+        if number < 8:
+            (folder / "config.toml").touch()
+    with pytest.raises(ConfigError, match=r": there are r00, .*, r06, r07 and 12 more in runs/$"):
+        find("none")
+    with pytest.raises(ConfigError, match=r": there are r00, .*, r06, r07$"):
+        run_folder("none")

@@ -152,8 +152,8 @@ def test_networks_that_cannot_be_compared_are_refused(
     ("arguments", "code", "words"),
     [
         (["mine"], 2, "run_b"),
-        (["mine", "none"], 1, "no run and no model file 'none'"),
-        (["none", "mine"], 1, "no run and no model file 'none'"),
+        (["mine", "none"], 2, "no run and no model file 'none'"),
+        (["none", "mine"], 2, "no run and no model file 'none'"),
         (["mine", "text.txt"], 1, "text.txt"),
         (["mine", "mine", "--data", "text.txt"], 1, "text.txt"),
         (["mine", "mine", "--data", "gone.csv"], 1, "gone.csv"),

@@ -16,7 +16,6 @@ import typer
 from chainrule.checkpoint import Model, save
 from chainrule.cli.newest import newest_run
 from chainrule.data.dataset import DIGITS
-from chainrule.sealed import ModelFileError
 from chainrule.service import serving
 from chainrule.settings import ConfigError
 from service.conftest import Asker, network
@@ -82,7 +81,7 @@ def test_the_newest_run_with_a_model_is_served_on_loopback(
 def test_without_a_run_the_remedy_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "empty").mkdir()
     monkeypatch.chdir(folder / "empty")
-    with pytest.raises(ModelFileError, match="train one first: chainrule train"):
+    with pytest.raises(ConfigError, match="train one first: chainrule train"):
         give("--no-open")
 
 

@@ -17,12 +17,13 @@ from chainrule.data.dataset import DataError, Dataset
 from chainrule.data.known import SOURCES
 from chainrule.data.sources import Report, load
 from chainrule.files import make_folder, sync_folder, write_atomically
-from chainrule.sealed import ModelFileError
 from chainrule.settings import ConfigError, Settings, as_toml, read_tables, text
 from chainrule.training import Epoch
 
 RUNS = Path("runs")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MOST_NAMED = 8
+"""Runs that a message names."""
 
 
 def claim_folder(name: str, *, otherwise: str) -> Path:
@@ -58,9 +59,16 @@ def run_folder(
     for folder in (RUNS / run, Path(run)):
         if (folder / "config.toml").is_file():
             return folder
-    there = sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
-    known = f"there are {', '.join(there)}" if there else none
-    raise ConfigError(f"{missing.format(run)}: {known}")
+    raise ConfigError(f"{missing.format(run)}: {runs_with('config.toml') or none}")
+
+
+def runs_with(name: str) -> str:
+    """The runs that have a file of this name, as `there are A, B and 7 more`; empty without any."""
+    there = sorted(path.parent.name for path in RUNS.glob(f"*/{name}"))
+    named, more = there[:MOST_NAMED], len(there) - MOST_NAMED
+    if not there:
+        return ""
+    return f"there are {', '.join(named)}" + (f" and {more} more in {RUNS}/" if more > 0 else "")
 
 
 def existing(run: str) -> Path:
@@ -123,15 +131,17 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
 
 
 def find(run: str) -> Path:
-    """The model file of a run: its name under runs/, its folder, or the file itself."""
+    """The model file of a run: its name under runs/, its folder, or the file itself.
+
+    Raises ConfigError if there is none.
+    """
     for path in (Path(run), RUNS / run):
         if path.is_dir() and (path / "model.safetensors").is_file():
             return path / "model.safetensors"
         if path.is_file():
             return path
-    there = sorted(path.parent.name for path in RUNS.glob("*/model.safetensors"))
-    known = f"there are {', '.join(there)}" if there else "train one first: chainrule train"
-    raise ModelFileError(f"no run and no model file {run!r}: {known}")
+    known = runs_with("model.safetensors") or "train one first: chainrule train"
+    raise ConfigError(f"no run and no model file {run!r}: {known}")
 
 
 def model_name(path: Path) -> str:
