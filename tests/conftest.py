@@ -12,10 +12,10 @@ from typing import NoReturn
 import hypothesis
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
 
-# Before the first import of chainrule: from here on every annotated shape is checked.
-hook = install_import_hook("chainrule", "beartype.beartype")
+import shapes
+
+shapes.check_shapes_of("chainrule")  # before the first import of chainrule
 
 from chainrule.data.dataset import Dataset  # noqa: E402
 from chainrule.data.sources import load  # noqa: E402
@@ -25,6 +25,11 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 REQUIRE = "CHAINRULE_REQUIRE_ORACLES"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Each test has its own calls checked."""
+    shapes.begin(item)
 
 
 def oracle(name: str) -> ModuleType:

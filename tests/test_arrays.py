@@ -16,6 +16,7 @@ from jaxtyping import TypeCheckError
 import chainrule.arrays
 from chainrule.arrays import ALIGNMENT, aligned_size, aligned_zeros
 from chainrule.metrics import accuracy
+from shapes import CHECKED
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 
@@ -42,6 +43,20 @@ def test_an_aligned_size_is_the_least_that_fills_cache_lines(size: int, dtype: t
 def test_here_the_shapes_in_signatures_are_checked() -> None:
     with pytest.raises(TypeCheckError):
         accuracy(np.array([1, 2, 3]), np.array([1, 2]))
+    with pytest.raises(TypeCheckError):
+        accuracy(np.array([1.0]), np.array([1.0]))
+
+
+def test_of_many_calls_the_first_are_checked() -> None:
+    for _ in range(CHECKED):
+        accuracy(np.array([1]), np.array([1]))
+    assert accuracy(np.array([1.0]), np.array([1.0])) == 1
+
+
+@given(once=st.none())
+def test_of_hypothesis_all_are(once: None) -> None:
+    for _ in range(CHECKED):
+        accuracy(np.array([1]), np.array([1]))
     with pytest.raises(TypeCheckError):
         accuracy(np.array([1.0]), np.array([1.0]))
 
