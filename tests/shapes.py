@@ -12,7 +12,7 @@ import pytest
 from jaxtyping import config, install_import_hook
 
 CHECKED = 500
-"""Calls of a test; with all of them the tests took a third longer."""
+"""Calls of a test; with all of them tests of training take a third longer under coverage."""
 
 
 class FirstCalls(type(config)):
