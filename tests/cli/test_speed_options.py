@@ -74,6 +74,7 @@ def test_without_numba_the_extra_is_named(chainrule, few, monkeypatch) -> None:
 
 
 def test_in_python_the_same_refusal_is_a_value_error() -> None:
+    oracle("numba")
     rng = np.random.default_rng(0)
     network = cr.Network.dense([4, 3, 2], rng=rng)
     examples = rng.random((6, 4), dtype=np.float32), rng.integers(0, 2, 6)
