@@ -30,7 +30,6 @@ class FirstCalls(type(config)):
 def check_shapes_of(package: str) -> None:
     """From its import on; to be called before."""
     install_import_hook(package, "beartype.beartype")
-    vars(config).pop("jaxtyping_disable", None)
     config.__class__ = FirstCalls
 
 

@@ -24,6 +24,7 @@ RUNS = Path("runs")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MOST_NAMED = 8
 """Runs that a message names."""
+TRAIN_FIRST = "train one first: chainrule train"
 
 
 def claim_folder(name: str, *, otherwise: str) -> Path:
@@ -52,9 +53,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
             return folder
 
 
-def run_folder(
-    run: str, *, missing: str = "no run {!r}", none: str = "train one first: chainrule train"
-) -> Path:
+def run_folder(run: str, *, missing: str = "no run {!r}", none: str = TRAIN_FIRST) -> Path:
     """The folder of a run: its name under runs/, or the folder itself. Raises ConfigError."""
     for folder in (RUNS / run, Path(run)):
         if (folder / "config.toml").is_file():
@@ -140,7 +139,7 @@ def find(run: str) -> Path:
             return path / "model.safetensors"
         if path.is_file():
             return path
-    known = runs_with("model.safetensors") or "train one first: chainrule train"
+    known = runs_with("model.safetensors") or TRAIN_FIRST
     raise ConfigError(f"no run and no model file {run!r}: {known}")
 
 
