@@ -18,23 +18,23 @@ reproduce: $(VENV)/installed
 	$(BIN)/chainrule reproduce all
 
 bench: $(VENV)/benchable
-	$(BIN)/python -m benchmarks --write docs
+	$(BIN)/python -m benchmarks.speed --write docs
 
 records: $(VENV)/installed
-	$(BIN)/python -m records
-	$(BIN)/python -m records --write
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.accuracy --write
 
 load: $(VENV)/testable
-	$(BIN)/python -m load
+	$(BIN)/python -m benchmarks.service
 
 torture: $(VENV)/testable
-	$(BIN)/python -m torture
+	$(BIN)/python -m stress.kill
 
 fuzz: $(VENV)/testable
-	$(BIN)/python -m fuzz --inputs 1000000
+	$(BIN)/python -m stress.fuzz --inputs 1000000
 
 planted: $(VENV)/testable
-	$(BIN)/python tests/planted/run.py
+	$(BIN)/python stress/mutants/run.py
 
 $(VENV)/python: 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,6 +1,6 @@
 """Prints the SBOM (CycloneDX): the packages that come with `pip install chainrule`, and no more.
 
-    python .ci/sbom.py > docs/sbom.json
+    python .ci/sbom.py > .ci/sbom.json
 
 Which packages they are begins with pyproject.toml, and goes on with what those that are installed
 say; versions and checksums are those of .ci/requirements.txt. It has no date and no serial number:

@@ -1,1 +1,1 @@
-"""chainrule beside its peers: the same work, the same data, in one run, on this machine."""
+"""Benchmarks: speed beside the peers, accuracy over seeds, the service under load."""

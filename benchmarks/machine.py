@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from threadpoolctl import threadpool_info
 
-from chainrule.cli.kernel import read_cpuinfo
+from chainrule.core.blas import read_cpuinfo
 
 PACKAGES = ("chainrule", "numpy", "torch", "jax", "scikit-learn", "onnxruntime")
 

@@ -13,16 +13,18 @@ import hypothesis
 import numpy as np
 import pytest
 
-import shapes
+from helpers import shapes
 
 shapes.check_shapes_of("chainrule")  # before the first import of chainrule
 
 from chainrule.data.dataset import Dataset  # noqa: E402
-from chainrule.data.sources import load  # noqa: E402
+from chainrule.data.load import load  # noqa: E402
 
 # No test fails because the machine is busy.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+pytest_plugins = ["helpers.command"]
 
 REQUIRE = "CHAINRULE_REQUIRE_ORACLES"
 

@@ -19,52 +19,52 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from chainrule.activations import ACTIVATIONS as ACTIVATIONS
-    from chainrule.checkpoint import load_network as load_network
-    from chainrule.checkpoint import save as save
-    from chainrule.data.dataset import DataError as DataError
+    from chainrule.core.errors import DataError as DataError
+    from chainrule.core.errors import DivergenceError as DivergenceError
+    from chainrule.core.errors import ModelFileError as ModelFileError
     from chainrule.data.dataset import Dataset as Dataset
     from chainrule.data.dataset import Examples as Examples
-    from chainrule.data.sources import load as load
-    from chainrule.gradient_check import gradcheck as gradcheck
-    from chainrule.initializers import INITIALIZERS as INITIALIZERS
-    from chainrule.layers import Dense as Dense
-    from chainrule.losses import LOSSES as LOSSES
-    from chainrule.network import Network as Network
-    from chainrule.network import Workspace as Workspace
-    from chainrule.optimizers import OPTIMIZERS as OPTIMIZERS
-    from chainrule.prediction import Predictor as Predictor
-    from chainrule.progress import Progress as Progress
-    from chainrule.schedules import SCHEDULES as SCHEDULES
-    from chainrule.sealed import ModelFileError as ModelFileError
-    from chainrule.steps import DivergenceError as DivergenceError
-    from chainrule.training import Epoch as Epoch
-    from chainrule.training import evaluate as evaluate
-    from chainrule.training import train as train
+    from chainrule.data.load import load as load
+    from chainrule.nn.activations import ACTIVATIONS as ACTIVATIONS
+    from chainrule.nn.dense import Dense as Dense
+    from chainrule.nn.gradient_check import gradcheck as gradcheck
+    from chainrule.nn.initializers import INITIALIZERS as INITIALIZERS
+    from chainrule.nn.losses import LOSSES as LOSSES
+    from chainrule.nn.model_file import load_network as load_network
+    from chainrule.nn.model_file import save as save
+    from chainrule.nn.network import Network as Network
+    from chainrule.nn.network import Workspace as Workspace
+    from chainrule.nn.predictor import Predictor as Predictor
+    from chainrule.optim.optimizers import OPTIMIZERS as OPTIMIZERS
+    from chainrule.optim.schedules import SCHEDULES as SCHEDULES
+    from chainrule.training.evaluate import evaluate as evaluate
+    from chainrule.training.state import Progress as Progress
+    from chainrule.training.train import Epoch as Epoch
+    from chainrule.training.train import train as train
 
 HOMES = {
-    "ACTIVATIONS": "activations",
-    "DataError": "data.dataset",
+    "ACTIVATIONS": "nn.activations",
+    "DataError": "core.errors",
     "Dataset": "data.dataset",
-    "Dense": "layers",
-    "DivergenceError": "steps",
-    "Epoch": "training",
+    "Dense": "nn.dense",
+    "DivergenceError": "core.errors",
+    "Epoch": "training.train",
     "Examples": "data.dataset",
-    "INITIALIZERS": "initializers",
-    "LOSSES": "losses",
-    "ModelFileError": "sealed",
-    "Network": "network",
-    "OPTIMIZERS": "optimizers",
-    "Predictor": "prediction",
-    "Progress": "progress",
-    "SCHEDULES": "schedules",
-    "Workspace": "network",
-    "evaluate": "training",
-    "gradcheck": "gradient_check",
-    "load": "data.sources",
-    "load_network": "checkpoint",
-    "save": "checkpoint",
-    "train": "training",
+    "INITIALIZERS": "nn.initializers",
+    "LOSSES": "nn.losses",
+    "ModelFileError": "core.errors",
+    "Network": "nn.network",
+    "OPTIMIZERS": "optim.optimizers",
+    "Predictor": "nn.predictor",
+    "Progress": "training.state",
+    "SCHEDULES": "optim.schedules",
+    "Workspace": "nn.network",
+    "evaluate": "training.evaluate",
+    "gradcheck": "nn.gradient_check",
+    "load": "data.load",
+    "load_network": "nn.model_file",
+    "save": "nn.model_file",
+    "train": "training.train",
 }
 """Public name -> the module it lives in."""
 

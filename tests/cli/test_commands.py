@@ -13,15 +13,16 @@ import pytest
 from PIL import Image
 
 import chainrule as cr
-from chainrule import gradient_check, metrics
-from chainrule.activations import ACTIVATIONS
-from chainrule.checkpoint import Model, load_model, save
-from chainrule.cli.runs import find, run_folder
-from chainrule.layers import Dense
-from chainrule.losses import LOSSES
-from chainrule.network import Network
-from chainrule.settings import ConfigError
-from chainrule.tables import Table
+from chainrule.core.errors import ConfigError
+from chainrule.core.tables import Table
+from chainrule.evaluation import metrics
+from chainrule.nn import gradient_check
+from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.dense import Dense
+from chainrule.nn.losses import LOSSES
+from chainrule.nn.model_file import Model, load_model, save
+from chainrule.nn.network import Network
+from chainrule.runs.folder import find, run_folder
 
 
 def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
@@ -178,7 +179,7 @@ def test_reproduce_all_covers_the_five_articles(chainrule) -> None:
 
 
 def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> None:
-    monkeypatch.setattr("chainrule.published.LOSS", "0.8964600261334038")
+    monkeypatch.setattr("chainrule.articles.published.LOSS", "0.8964600261334038")
     done = chainrule("reproduce", "relu-45", "--quick")
     assert done.code == 1
     assert "NOT ok" in done.out

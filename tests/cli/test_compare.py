@@ -10,9 +10,9 @@ import pytest
 import scipy.stats
 
 import chainrule as cr
-from chainrule.checkpoint import Model, load_model, save
 from chainrule.data.dataset import DIGITS
-from chainrule.network import Network
+from chainrule.nn.model_file import Model, load_model, save
+from chainrule.nn.network import Network
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from chainrule.cli.corrupted import copies
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
 from chainrule.data.dataset import Dataset
-from chainrule.jobs import distortion_of
-from chainrule.plots import mosaics
-from chainrule.recipes import RECIPES
+from chainrule.evaluation.robustness import copies
+from chainrule.experiments.job import distortion_of
+from chainrule.experiments.recipes import RECIPES
+from chainrule.plots import grids as mosaics
 
 
 class Drawn(list[dict[str, Any]]):

@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 import chainrule as cr
-from chainrule.calibration import (
+from chainrule.data.dataset import DIGITS
+from chainrule.data.label_errors import DISPUTED
+from chainrule.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
     reliability,
     tempered,
 )
-from chainrule.checkpoint import Model, load_model, save
-from chainrule.data.dataset import DIGITS
-from chainrule.data.disputed import DISPUTED
-from chainrule.layers import Dense
-from chainrule.network import Network
+from chainrule.nn.dense import Dense
+from chainrule.nn.model_file import Model, load_model, save
+from chainrule.nn.network import Network
 
 HELD_OUT = 99
 """A sixth of the 599 training images: as many as the recipe `fast` holds out of so few."""

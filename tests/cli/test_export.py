@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.checkpoint import Model, save
-from chainrule.network import Network
+from chainrule.nn.model_file import Model, save
+from chainrule.nn.network import Network
 
 
 def test_a_run_becomes_one_page_with_its_weights_inside(chainrule, mine, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from chainrule.cli.runs import contents
-from chainrule.settings import read_toml
+from chainrule.experiments.settings import read_toml
+from chainrule.runs.folder import contents
 
 
 def test_it_prints_a_rate_and_writes_its_curve(chainrule, few, tmp_path) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.checkpoint import load_model, save
 from chainrule.data.dataset import Dataset
-from chainrule.data.digits import find
-from chainrule.network import Network
-from photos import pasted
+from chainrule.digits.preprocess import find
+from chainrule.nn.model_file import load_model, save
+from chainrule.nn.network import Network
+from helpers.photos import pasted
 
 ROW = [(40, 20 + 60 * k) for k in range(7)]
 
@@ -152,7 +152,7 @@ def test_pictures_of_other_things_than_digits_are_taken_as_a_whole(
     chainrule, mine, phone, tmp_path
 ) -> None:
     """Two shoes, or a letter with a dot, are one picture to a network of other classes."""
-    from chainrule.checkpoint import Model
+    from chainrule.nn.model_file import Model
 
     network = Network.dense([784, 2], rng=np.random.default_rng(0))
     save(Model(network, classes=("cat", "dog"), shape=(28, 28)), tmp_path / "pets.safetensors")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.checkpoint import load_model
 from chainrule.cli.progress import shown
-from chainrule.training import Epoch
+from chainrule.nn.model_file import load_model
+from chainrule.training.train import Epoch
 
 
 def epochs(count: int) -> list[Epoch]:

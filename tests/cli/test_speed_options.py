@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.checkpoint import load_model
-from chainrule.cli.runs import contents
+from chainrule.nn.model_file import load_model
+from chainrule.runs.folder import contents
 from conftest import oracle
 
 SGD = ("--layers", "784,16,10", "--optimizer", "sgd", "--batch-size", 10, "--epochs", 1)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.checkpoint import load_model
-from chainrule.cli import execute
-from chainrule.cli.report import PICTURES
-from chainrule.cli.runs import contents
-from chainrule.training import Epoch
+from chainrule.nn.model_file import load_model
+from chainrule.runs import run as execute
+from chainrule.runs.folder import contents
+from chainrule.runs.pictures import PICTURES
+from chainrule.training.train import Epoch
 
 KEYS = {
     "recipe",

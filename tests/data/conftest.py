@@ -14,9 +14,9 @@ import numpy as np
 import pooch
 import pytest
 
+from chainrule.data.catalog import SOURCES, Source
 from chainrule.data.dataset import Dataset, Found, Part, checksums
-from chainrule.data.idx import FILES, write_idx
-from chainrule.data.known import SOURCES, Source
+from chainrule.data.readers.idx import FILES, write_idx
 
 FIRST, SECOND = "https://first.example/mnist/", "https://second.example/mnist/"
 

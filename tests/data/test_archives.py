@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.data import archives
-from chainrule.data.archives import MIB, gunzip, read_file, read_npy, read_npz
-from chainrule.data.dataset import DataError, Found
-from chainrule.data.formats import read
+from chainrule.core.errors import DataError
+from chainrule.data.dataset import Found
+from chainrule.data.readers import archives
+from chainrule.data.readers.archives import MIB, gunzip, read_file, read_npy, read_npz
+from chainrule.data.readers.formats import read
 
 
 def npy(array: np.ndarray, **options: bool) -> bytes:

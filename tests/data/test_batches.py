@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.arrays import Array
+from chainrule.core.arrays import Array
 from chainrule.data.batches import Gather, Rows, batch_rows, count, parts_of
 
 

@@ -11,12 +11,13 @@ from typing import Any
 import pooch
 import pytest
 
-from chainrule.data import sources
+from chainrule.core.errors import DataError
+from chainrule.data import load as sources
 from chainrule.data.caches import cache_folder
-from chainrule.data.dataset import DataError, Dataset, Found
-from chainrule.data.idx import FILES
-from chainrule.data.known import Source
-from chainrule.data.sources import load
+from chainrule.data.catalog import Source
+from chainrule.data.dataset import Dataset, Found
+from chainrule.data.load import load
+from chainrule.data.readers.idx import FILES
 
 FIRST, SECOND = "https://first.example/mnist/", "https://second.example/mnist/"
 
@@ -88,8 +89,9 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_load(
 LOADER = """
 import sys
 from pathlib import Path
-from chainrule.data import caches, known
-from chainrule.data.sources import load
+from chainrule.data import caches
+from chainrule.data import catalog as known
+from chainrule.data.load import load
 from dataclasses import replace
 import json
 arrays = json.loads(sys.argv[1])

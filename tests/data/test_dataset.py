@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from chainrule.data.dataset import DataError, Dataset, Found, Part, assemble, examples, hold_out
-from chainrule.data.known import SOURCES
-from chainrule.data.values import part
+from chainrule.core.errors import DataError
+from chainrule.data.catalog import SOURCES
+from chainrule.data.dataset import Dataset, Found, Part, assemble, examples, hold_out
+from chainrule.data.readers.values import part
 
 GOLDEN = {
     "train_images": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",

@@ -19,12 +19,14 @@ import numpy as np
 import pooch
 import pytest
 
-from chainrule.data import downloads, sources
+from chainrule.core.errors import DataError
+from chainrule.data import downloads
+from chainrule.data import load as sources
 from chainrule.data.caches import cache_folder
-from chainrule.data.dataset import DataError, Dataset, Found
-from chainrule.data.idx import FILES
-from chainrule.data.known import SOURCES, Source
-from chainrule.data.sources import load
+from chainrule.data.catalog import SOURCES, Source
+from chainrule.data.dataset import Dataset, Found
+from chainrule.data.load import load
+from chainrule.data.readers.idx import FILES
 
 FIRST, SECOND = "https://first.example/mnist/", "https://second.example/mnist/"
 

@@ -20,21 +20,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data import formats, pickles
-from chainrule.data.archives import read_npz
-from chainrule.data.dataset import DataError, Found
-from chainrule.data.digits import read_image
-from chainrule.data.idx import IMAGES
-from chainrule.data.pictures import grey, read_picture
-from chainrule.data.tabular import read_csv
-from chainrule.settings import ConfigError, read_toml
+from chainrule.core.errors import ConfigError, DataError
+from chainrule.data.dataset import Found
+from chainrule.data.readers import formats, pickles
+from chainrule.data.readers.archives import read_npz
+from chainrule.data.readers.idx import IMAGES
+from chainrule.data.readers.images import grey, read_picture
+from chainrule.data.readers.tabular import read_csv
+from chainrule.digits.preprocess import read_image
+from chainrule.experiments.settings import read_toml
 
 READER = """
 import json, os, sys, warnings
 warnings.simplefilter("error")
 from pathlib import Path
-from chainrule.data.dataset import DataError
-from chainrule.data.formats import read
+from chainrule.core.errors import DataError
+from chainrule.data.readers.formats import read
 
 good, hostile = (sorted(Path(folder).iterdir()) for folder in sys.argv[1:3])
 WATCHED = ("import", "exec", "open", "os.", "subprocess.", "socket.", "pickle.", "shutil.")
@@ -119,7 +120,7 @@ def test_no_hostile_file_makes_its_reader_do_anything(
     done = subprocess.run(
         [sys.executable, "-c", READER, str(tmp_path / "good"), str(tmp_path / "hostile")],
         cwd=work,
-        env={**os.environ, "PYTHONPATH": str(Path(formats.__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(formats.__file__).parents[3])},
         capture_output=True,
         text=True,
         check=False,

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chainrule.data.dataset import DataError, Found
-from chainrule.data.formats import read
-from chainrule.data.idx import FILES, read_idx, write_idx
+from chainrule.core.errors import DataError
+from chainrule.data.dataset import Found
+from chainrule.data.readers.formats import read
+from chainrule.data.readers.idx import FILES, read_idx, write_idx
 
 
 def write_four(folder: Path, found: Found, *, packed: bool = False) -> Path:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data.dataset import DataError, Dataset, Found
-from chainrule.data.idx import FILES
-from chainrule.data.known import SOURCES, Source
-from chainrule.data.sources import load
+from chainrule.core.errors import DataError
+from chainrule.data.catalog import SOURCES, Source
+from chainrule.data.dataset import Dataset, Found
+from chainrule.data.load import load
+from chainrule.data.readers.idx import FILES
 
 
 def test_a_path_with_both_parts_is_taken_as_it_is(

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.data import formats, pickles
-from chainrule.data.dataset import DataError, Found
-from chainrule.data.formats import read
-from chainrule.data.pickles import read_pickle, scan
+from chainrule.core.errors import DataError
+from chainrule.data.dataset import Found
+from chainrule.data.readers import formats, pickles
+from chainrule.data.readers.formats import read
+from chainrule.data.readers.pickles import read_pickle, scan
 
 Pairs = tuple[tuple[np.ndarray, np.ndarray], ...]
 
@@ -223,7 +224,7 @@ def test_a_pickle_that_inflates_too_far_is_refused(
 
 
 def test_pickle_is_imported_in_one_module_only() -> None:
-    package = Path(pickles.__file__).parents[1]
+    package = Path(pickles.__file__).parents[2]
     users = [
         file.name
         for file in package.rglob("*.py")

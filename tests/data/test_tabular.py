@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chainrule.data import tabular
-from chainrule.data.dataset import DataError, Found, Part
-from chainrule.data.formats import read
-from chainrule.data.tabular import read_csv
+from chainrule.core.errors import DataError
+from chainrule.data.dataset import Found, Part
+from chainrule.data.readers import tabular
+from chainrule.data.readers.formats import read
+from chainrule.data.readers.tabular import read_csv
 
 
 def write_csv(part: Part, *, header: bool = False, scale: float = 0, end: str = "\n") -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from chainrule import plots
-from pictures import PICTURES, contrast, matrix, remarks, title, visible_texts
+from helpers.pictures import PICTURES, contrast, matrix, remarks, title, visible_texts
 
 
 @pytest.mark.parametrize("K", [2, 10, 26, 47])

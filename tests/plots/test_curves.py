@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import plots
-from pictures import Epoch, history, remarks, title
+from helpers.pictures import Epoch, history, remarks, title
 
 
 def test_the_curves_are_the_numbers_of_the_history() -> None:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from pictures import captions, contrast, luminance, mistakes, remarks, run, samples, tiles, title
+from helpers.pictures import (
+    captions,
+    contrast,
+    luminance,
+    mistakes,
+    remarks,
+    run,
+    samples,
+    tiles,
+    title,
+)
 
 
 def test_the_worst_mistakes_come_first_and_only_mistakes_come() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import plots
-from pictures import tiles, title
+from helpers.pictures import tiles, title
 
 
 def test_each_unit_is_shown_as_its_own_column_of_W() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule import plots
-from pictures import title
+from helpers.pictures import title
 
 RATES = [float(rate) for rate in np.geomspace(1e-5, 1, 30)]
 LOSSES = [abs(np.log10(rate) + 2) + 0.1 for rate in RATES]

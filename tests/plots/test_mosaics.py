@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chainrule import plots
-from chainrule.plots.mosaics import corrupted, distorted
-from pictures import remarks, texts, title, visible_texts
+from chainrule.plots.grids import corrupted, distorted
+from helpers.pictures import remarks, texts, title, visible_texts
 
 
 def pictures(*shape: int) -> np.ndarray:
@@ -207,7 +207,7 @@ def test_shapes_are_checked_where_no_test_checks_them() -> None:
     """A user's process never loads jaxtyping."""
     program = """
 import numpy as np
-from chainrule.plots.mosaics import corrupted, distorted
+from chainrule.plots.grids import corrupted, distorted
 two = np.zeros((2, 4))
 for draw in (
     lambda: distorted(two, np.zeros((3, 4)), shape=(2, 2)),

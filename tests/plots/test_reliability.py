@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chainrule import plots
-from chainrule.calibration import Bins, fit_temperature, reliability, tempered
-from chainrule.metrics import wilson_interval
-from pictures import remarks, title, visible_texts
+from chainrule.core.statistics import wilson_interval
+from chainrule.evaluation.calibration import Bins, fit_temperature, reliability, tempered
+from helpers.pictures import remarks, title, visible_texts
 
 
 def network(N: int, *, sharpness: float, K: int = 10) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from chainrule import plots
-from pictures import PICTURES, names, visible_texts
+from helpers.pictures import PICTURES, names, visible_texts
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from chainrule import plots
-from pictures import remarks, title, visible_texts
+from helpers.pictures import remarks, title, visible_texts
 
 VERMILION = (0xD5 / 255, 0x5E / 255, 0)
 

@@ -14,17 +14,20 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from chainrule.arrays import Array
-from chainrule.checkpoint import Model
+from chainrule.core.arrays import Array
 from chainrule.data.dataset import DIGITS
-from chainrule.network import Network
-from chainrule.pages import model_as_dict
+from chainrule.nn.model_file import Model
+from chainrule.nn.network import Network
 from chainrule.service.app import Readiness, application
-from chainrule.service.guard import LOOPBACK
-from chainrule.service.serving import Server, listen
+from chainrule.service.security import LOOPBACK
+from chainrule.service.server import Server, listen
+from chainrule.web.bundle import model_as_dict
 
 BLANK = [0.0] * 784
-FILES = {"index.html": b"<!doctype html><title>page</title>", "main.js": b"export const one = 1;\n"}
+FILES = {
+    "index.html": b"<!doctype html><title>page</title>",
+    "draw_page.js": b"export const one = 1;\n",
+}
 
 
 class Answer(NamedTuple):

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chainrule.arrays import Array
-from chainrule.checkpoint import Model
-from chainrule.parallel import one_blas_thread
-from chainrule.service import batching
-from chainrule.service.batching import MOST_IMAGES, Batcher, FullError, uniform_rows
-from processes import answer
+from chainrule.core.arrays import Array
+from chainrule.core.blas import one_blas_thread
+from chainrule.nn.model_file import Model
+from chainrule.service import batcher as batching
+from chainrule.service.batcher import MOST_IMAGES, Batcher, FullError, uniform_rows
+from helpers.processes import answer
 from service.conftest import network
 
 WIDTHS = (784, 128, 64, 10)
@@ -79,10 +79,10 @@ def test_one_image_gets_the_same_bytes_in_a_thousand_batches(batcher: Batcher) -
 SAME_BYTES = """
 import asyncio, json
 import numpy as np
-from chainrule.checkpoint import Model
-from chainrule.network import Network
-from chainrule.parallel import describe_blas, one_blas_thread
-from chainrule.service.batching import Batcher
+from chainrule.nn.model_file import Model
+from chainrule.nn.network import Network
+from chainrule.core.blas import describe_blas, one_blas_thread
+from chainrule.service.batcher import Batcher
 
 rng = np.random.default_rng(0)
 seen, rows = [], []

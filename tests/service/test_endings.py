@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from chainrule.checkpoint import Model, save
-from chainrule.service import serving
-from chainrule.service.guard import answer
-from chainrule.service.serving import Server, listen
+from chainrule.nn.model_file import Model, save
+from chainrule.service import server as serving
+from chainrule.service.security import answer
+from chainrule.service.server import Server, listen
+from helpers.talk import CLOSE, GET, ROW, one_answer, statuses
 from service.conftest import network, running
-from service.talk import CLOSE, GET, ROW, one_answer, statuses
 
 
 def test_on_its_end_a_server_in_a_thread_answers_what_was_sent(model: Model) -> None:
@@ -176,7 +176,7 @@ def child(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 WAITS_BEFORE_IT_RUNS = """
 from chainrule.cli import main
-from chainrule.service.serving import Server
+from chainrule.service.server import Server
 
 run = Server.run
 Server.run = lambda self: (input(), run(self))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chainrule.service import guard as guarding
-from chainrule.service.guard import LOOPBACK, MOST_BODIES, crumb_of, guard, objection
+from chainrule.service import security as guarding
+from chainrule.service.security import LOOPBACK, MOST_BODIES, crumb_of, guard, objection
 
 TOKEN = "0123456789abcdef-token"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chainrule.journal import Journal
-from chainrule.steering import Order
+from chainrule.monitor.control import Order
+from chainrule.monitor.events import Journal
 from conftest import oracle
 
 
@@ -48,7 +48,7 @@ def live() -> Iterator[Live]:
     for package in ("uvicorn", "httptools"):
         oracle(package)
     from chainrule.service.live import Audience, live_view
-    from chainrule.service.serving import Server, listen
+    from chainrule.service.server import Server, listen
 
     journal, audience, orders = Journal(), Audience(), list[Order]()
     listener = listen("127.0.0.1", 0)
@@ -80,8 +80,8 @@ def eventually(condition: Any) -> bool:
     ("path", "kind", "inside"),
     [
         ("/", "text/html", b"Watch it learn"),
-        ("/live.html", "text/html", b"live.js"),
-        ("/live.js", "text/javascript", b"EventSource"),
+        ("/live.html", "text/html", b"live_page.js"),
+        ("/live_page.js", "text/javascript", b"EventSource"),
         ("/style.css", "text/css", b"--ground"),
     ],
 )
@@ -194,7 +194,7 @@ def test_other_paths_and_methods_are_refused(
     assert set(json.loads(content)) == {"error"}
 
 
-@pytest.mark.parametrize("path", ["/", "/live.js", "/events", "/control", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/live_page.js", "/events", "/control", "/nothing"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_another_host_s_name_is_refused_on_every_path(live: Live, method: str, path: str) -> None:
     status, _, content = live.ask(method, path, b"{}", Host="evil.test")

@@ -14,15 +14,16 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from PIL import Image
 
-from chainrule.arrays import Array
-from chainrule.checkpoint import Model
-from chainrule.committee import Committee
-from chainrule.data import digits
-from chainrule.pages import model_as_dict
-from chainrule.service import batching, predicting
+from chainrule.core.arrays import Array
+from chainrule.digits import preprocess as digits
+from chainrule.nn.committee import Committee
+from chainrule.nn.model_file import Model
+from chainrule.service import batcher as batching
+from chainrule.service import endpoint as predicting
 from chainrule.service.app import Readiness, application, tell_errors
-from chainrule.service.batching import Batcher, FullError
-from chainrule.service.guard import LOOPBACK
+from chainrule.service.batcher import Batcher, FullError
+from chainrule.service.security import LOOPBACK
+from chainrule.web.bundle import model_as_dict
 from service.conftest import BLANK, FILES, Asker, drawing, encoded, network, refused, running
 from service.test_guard import told
 
@@ -95,9 +96,9 @@ def test_the_page_and_its_files_are_served(ask: Asker) -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["cache-control"] == "no-cache"
     assert ask("GET", "/index.html").body == page.body
-    script = ask("GET", "/main.js")
+    script = ask("GET", "/draw_page.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
-    head = ask("HEAD", "/main.js")
+    head = ask("HEAD", "/draw_page.js")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == str(len(script.body))
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from photos import BOMB
+from helpers.photos import BOMB
 from service.conftest import BLANK, Asker, drawing, encoded, refused
 
 ROUTES = ["/v1/predict", "/v1/model", "/v1/weights", "/healthz", "/readyz", "/metrics",
-          "/openapi.json", "/", "/index.html", "/main.js", "/nothing"]  # fmt: skip
+          "/openapi.json", "/", "/index.html", "/draw_page.js", "/nothing"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_every_route_refuses_a_foreign_host(ask: Asker, method: str, path: str) 
     [
         ("GET", "/nothing", 404), ("POST", "/nothing", 404), ("GET", "/v1/", 404),
         ("GET", "/v1/model/", 404), ("GET", "/../etc/passwd", 404), ("GET", "/docs", 404),
-        ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404), ("GET", "//main.js", 404),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404), ("GET", "//draw_page.js", 404),
         ("GET", "/redoc", 404), ("GET", "/v1/predict", 405), ("POST", "/v1/model", 405),
         ("DELETE", "/healthz", 405), ("PUT", "/", 405), ("OPTIONS", "/v1/predict", 405),
     ],

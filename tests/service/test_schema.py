@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.service.fuzzing import fuzz, small_model
 from conftest import oracle
-from load.fuzzing import fuzz, small_model
 from service.conftest import Asker, running
 
 

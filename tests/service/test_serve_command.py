@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import typer
 
-from chainrule.checkpoint import Model, save
-from chainrule.cli.newest import newest_run
+from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import DIGITS
-from chainrule.service import serving
-from chainrule.settings import ConfigError
+from chainrule.nn.model_file import Model, save
+from chainrule.runs.folder import newest_run
+from chainrule.service import server as serving
 from service.conftest import Asker, network
 
 # The package has a function of that name.

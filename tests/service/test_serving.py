@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from chainrule.service import connections
-from chainrule.service.serving import Server, listen
-from chainrule.settings import ConfigError
+from chainrule.core.errors import ConfigError
+from chainrule.service import protocol as connections
+from chainrule.service.server import Server, listen
+from helpers.talk import GET, POST, ROW, one_answer, statuses
 from service.conftest import Asker
-from service.talk import GET, POST, ROW, one_answer, statuses
 
 
 @pytest.fixture

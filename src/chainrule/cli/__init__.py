@@ -16,12 +16,12 @@ from chainrule.cli.distort import distort
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.export import export
 from chainrule.cli.gradcheck import gradcheck
-from chainrule.cli.kernel import choose_kernel, read_cpuinfo
 from chainrule.cli.predict import predict
-from chainrule.cli.report_run import report
+from chainrule.cli.report import report
 from chainrule.cli.reproduce import reproduce
 from chainrule.cli.serve import serve
 from chainrule.cli.train import train
+from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 app = typer.Typer(
     name="chainrule",
@@ -58,12 +58,14 @@ def main() -> None:
     """Runs a command; a user's mistake ends in one line on stderr and an exit code of 1 or 2."""
     # Before anything of ours loads NumPy, and OpenBLAS with it.
     choose_kernel(os.environ, read_cpuinfo())
-    from chainrule.cli.keeping import SaveError
-    from chainrule.cli.writer import FolderInUseError
-    from chainrule.data.dataset import DataError
-    from chainrule.sealed import ModelFileError
-    from chainrule.settings import ConfigError
-    from chainrule.steps import DivergenceError
+    from chainrule.core.errors import (
+        ConfigError,
+        DataError,
+        DivergenceError,
+        FolderInUseError,
+        ModelFileError,
+        SaveError,
+    )
 
     codes: dict[type[Exception], int] = {
         ConfigError: 2,

@@ -24,7 +24,7 @@ from chainrule.cli.console import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from chainrule.cli.members import Member
+    from chainrule.runs.members import Member
 
 RECIPE, SEEDS = "record", "0,1,2,3,4"
 MOST_SEEDS = 256
@@ -59,10 +59,10 @@ def committee(
 
     Example: chainrule committee five --recipe fast --seeds 0,1,2,3,4 --jobs 2
     """
-    from chainrule.cli.members import read_member
-    from chainrule.cli.recruiting import Wanted, train_missing
-    from chainrule.cli.runs import Origin
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.runs.folder import Origin
+    from chainrule.runs.members import read_member
+    from chainrule.runs.train_members import Wanted, train_missing
 
     say = silence if quiet else note
     origin = Origin(data, test_data, names(classes))
@@ -92,7 +92,7 @@ def committee(
 
 def seeds_in(text: str) -> list[int]:
     """`0,1,4` or `0..4`; ConfigError for anything else, or for a seed that is there twice."""
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
 
     numbers: list[int] = []
     if match := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", text):
@@ -106,8 +106,9 @@ def seeds_in(text: str) -> list[int]:
 
 def _check_free(name: str, members: Sequence[str]) -> None:
     """Raises ConfigError unless the name is free, or that of a committee of the same members."""
-    from chainrule.cli.runs import NAME, RUNS, contents
-    from chainrule.settings import ConfigError, read_tables
+    from chainrule.core.errors import ConfigError
+    from chainrule.experiments.settings import read_tables
+    from chainrule.runs.folder import NAME, RUNS, contents
 
     # Its members' names are longer.
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
@@ -138,12 +139,12 @@ def _make(
     """Writes the committee's folder and prints what it is worth."""
     from statistics import mean, stdev
 
-    from chainrule.checkpoint import save
-    from chainrule.cli import runs
-    from chainrule.cli.members import shared_settings, together
-    from chainrule.cli.report import assess_saved, headline
-    from chainrule.cli.writer import only_writer
-    from chainrule.files import make_folder
+    from chainrule.core.files import make_folder
+    from chainrule.evaluation.assessment import assess_saved, headline
+    from chainrule.nn.model_file import save
+    from chainrule.runs import folder as runs
+    from chainrule.runs.lock import only_writer
+    from chainrule.runs.members import shared_settings, together
 
     model, config = together(members), members[0].config
     dataset = runs.data_of(model, config, "", offline=offline, report=say)

@@ -9,8 +9,8 @@ import typer
 from chainrule.cli.console import Json, Offline, Quiet, note, print_json, print_table, silence
 
 if TYPE_CHECKING:
-    from chainrule.checkpoint import Model
     from chainrule.data.dataset import Dataset
+    from chainrule.nn.model_file import Model
 
 LEVEL = 0.05
 """A difference that luck alone gives less often than this is told from luck."""
@@ -34,9 +34,9 @@ def compare(
 
     Example: chainrule compare mine yours
     """
-    from chainrule.cli.report import assess_saved, headline
-    from chainrule.cli.runs import data_of, read_run
-    from chainrule.metrics import mcnemar
+    from chainrule.core.statistics import mcnemar
+    from chainrule.evaluation.assessment import assess_saved, headline
+    from chainrule.runs.folder import data_of, read_run
 
     (a, config_a), (b, config_b) = read_run(run_a), read_run(run_b)
     _check_alike(run_a, a, run_b, b)
@@ -81,7 +81,7 @@ def compare(
 
 def _check_alike(run_a: str, a: Model, run_b: str, b: Model) -> None:
     """Raises ConfigError unless both take the same images and know the same classes."""
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
 
     for what, one, other in (
         ("pixels", a.inputs, b.inputs),
@@ -104,7 +104,7 @@ def _check_alike(run_a: str, a: Model, run_b: str, b: Model) -> None:
 
 def _check_same_test(run_a: str, run_b: str, config: dict[str, Any], data: Dataset) -> None:
     """Raises DataError unless the second run was measured on these test images too."""
-    from chainrule.data.dataset import DataError
+    from chainrule.core.errors import DataError
 
     sums = config.get("checksums", data.checksums)
     parts = ("test_images", "test_labels")

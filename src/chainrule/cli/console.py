@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,31 +73,21 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         print(line.rstrip())
 
 
-class Interrupt:
-    """Whether Ctrl-C was pressed or SIGTERM came; asked between two steps."""
+def check_page(page: Path) -> None:
+    """Raises ConfigError unless the file's name is that of a page."""
+    from chainrule.core.errors import ConfigError
 
-    def __init__(self) -> None:
-        self.signal = 0
-
-    def __call__(self) -> bool:
-        """True once there was one."""
-        return self.signal != 0
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{page}: a page is written; let its name end in .html")
 
 
-@contextmanager
-def interruptible() -> Iterator[Interrupt]:
-    """The first signal only asks to stop, so that no step is cut in half; the second one kills."""
-    interrupt = Interrupt()
-    signals = (signal.SIGINT, signal.SIGTERM)
+def write_page(page: Path, text: str, *, quiet: bool, json: bool, **figures: Any) -> None:
+    """Writes the page and says so; `figures` are told by --json too."""
+    from chainrule.core.files import write_atomically
 
-    def handle(number: int, _frame: object) -> None:
-        interrupt.signal = number
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    before = [signal.signal(number, handle) for number in signals]
-    try:
-        yield interrupt
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+    html = text.encode()
+    write_atomically(page, html)
+    if json:
+        print_json({"page": str(page), "bytes": len(html)} | figures)
+    elif not quiet:
+        note(f"{page}: {len(html) / 1e6:.1f} MB; open it in any browser, it needs no network")

@@ -25,10 +25,10 @@ def data(
 
     Example: chainrule data mnist
     """
-    from chainrule.cli.runs import Origin, load_data
     from chainrule.data.caches import cache_folder
-    from chainrule.data.known import SOURCES
-    from chainrule.data.sources import inventory
+    from chainrule.data.catalog import SOURCES
+    from chainrule.data.load import inventory
+    from chainrule.runs.folder import Origin, load_data
 
     if source:
         origin = Origin(source, classes=names(classes))

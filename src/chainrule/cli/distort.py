@@ -22,7 +22,7 @@ from chainrule.cli.console import (
 if TYPE_CHECKING:
     from chainrule.data.augment import Distortion
     from chainrule.data.dataset import Dataset
-    from chainrule.settings import Settings
+    from chainrule.experiments.settings import Settings
 
 SHOWN = 64
 """Training images that are drawn, eight by eight."""
@@ -66,9 +66,9 @@ def distort(
     """
     from dataclasses import asdict
 
-    from chainrule.cli.runs import Origin, load_data
-    from chainrule.jobs import distortion_of
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.experiments.job import distortion_of
+    from chainrule.runs.folder import Origin, load_data
 
     given = {
         "rotation": rotation,
@@ -103,9 +103,9 @@ def distort(
 
 def _settings(recipe: str, asked_for: dict[str, Any]) -> Settings:
     """The settings of recipe and options; ConfigError where they do not distort images."""
-    from chainrule.jobs import distortion_of
-    from chainrule.recipes import combine
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.experiments.job import distortion_of
+    from chainrule.experiments.recipes import combine
 
     settings, _ = combine(recipe, flags=asked_for)
     if not distortion_of(settings):
@@ -121,8 +121,8 @@ def _draw_samples(dataset: Dataset, settings: Settings, path: Path) -> None:
 
     from chainrule import plots
     from chainrule.data.augment import Distorter
-    from chainrule.jobs import distortion_of
-    from chainrule.plots.mosaics import distorted
+    from chainrule.experiments.job import distortion_of
+    from chainrule.plots.grids import distorted
 
     images, distortion = dataset.train.images[:SHOWN], distortion_of(settings)
     copies = Distorter(dataset.shape, distortion)(
@@ -153,9 +153,9 @@ def _draw_corruptions(dataset: Dataset, path: Path) -> None:
     import numpy as np
 
     from chainrule import plots
-    from chainrule.cli.corrupted import copies
     from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
-    from chainrule.plots.mosaics import corrupted
+    from chainrule.evaluation.robustness import copies
+    from chainrule.plots.grids import corrupted
 
     images, shape = dataset.test.images[:2], dataset.shape
     figure = corrupted(
@@ -172,7 +172,7 @@ def _draw_corruptions(dataset: Dataset, path: Path) -> None:
 
 def _check(path: Path) -> None:
     """Raises ConfigError for a file that `save` would refuse, before any work is done."""
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
 
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--output {path}: give it a name ending in .png")

@@ -16,11 +16,15 @@ from chainrule.cli.console import (
     print_table,
     silence,
 )
+from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
+from chainrule.digits.synthetic import LARGEST, SMALLEST
+from chainrule.evaluation.photos import IN_A_ROW, Readings
+from chainrule.evaluation.robustness import Robustness
 
 if TYPE_CHECKING:
-    from chainrule.cli.calibration import Calibration
-    from chainrule.cli.report import Assessment
     from chainrule.data.dataset import Dataset
+    from chainrule.evaluation.assessment import Assessment
+    from chainrule.evaluation.calibration import Calibration
 
 SHOWN = 12
 """Mistakes that are listed by their index."""
@@ -57,10 +61,10 @@ def evaluate(
 
     Example: chainrule evaluate mine --pictures pictures
     """
-    from chainrule.cli.calibration import calibrate, held_out
-    from chainrule.cli.report import assess_saved, headline, without
-    from chainrule.cli.runs import data_of, read_run
-    from chainrule.data.disputed import disputed
+    from chainrule.data.label_errors import disputed
+    from chainrule.evaluation.assessment import assess_saved, headline, without
+    from chainrule.evaluation.calibration import calibrate
+    from chainrule.runs.folder import data_of, held_out, read_run
 
     model, config = read_run(run)
     dataset = data_of(model, config, data, offline=offline, report=silence if quiet else note)
@@ -73,12 +77,13 @@ def evaluate(
     drawn = [] if folder is None else _draw(folder, dataset, found, calibration)
     robustness = None
     if robust:
-        from chainrule.cli.corrupted import corrupted, print_corrupted
+        from chainrule.evaluation.robustness import corrupted
 
         robustness = corrupted(model, dataset)
     readings = None
     if photos:
-        from chainrule.cli.photos import print_photos, read_photos
+        from chainrule.cli.evaluate import print_photos
+        from chainrule.evaluation.photos import read_photos
 
         readings = read_photos(model.predict_proba, dataset)
     if json:
@@ -130,8 +135,8 @@ def evaluate(
 
 def _folder(path: Path) -> Path:
     """The folder, made if it is not there; ConfigError where it cannot be."""
-    from chainrule.files import make_folder
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.core.files import make_folder
 
     try:
         make_folder(path)
@@ -183,4 +188,33 @@ def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
             (name, *(str(count) if count else "." for count in row))
             for name, row in zip(classes, found.confusion, strict=True)
         ],
+    )
+
+
+def print_corrupted(found: Robustness) -> None:
+    """A table in percent: a row for each corruption, a column for each severity."""
+    print(f"clean: {100 * found.clean:.2f} % of {found.images:,} test images right")
+    rows = [
+        (name, CORRUPTIONS[name].span(), *(f"{100 * a:.2f}" for a in (*row, found.mean(name))))
+        for name, row in found.accuracy.items()
+    ]
+    blank = [""] * (len(SEVERITIES) + 1)
+    print_table(
+        "accuracy in % on corrupted copies, by severity",
+        ("corruption", "from 1 to 5", *map(str, SEVERITIES), "mean"),
+        [*rows, ("mean", *blank, f"{100 * found.overall:.2f}")],
+    )
+
+
+def print_photos(found: Readings) -> None:
+    """Two sentences: lone digits, and rows."""
+    low, high = (100 * end for end in found.interval)
+    print(
+        f"photos: {100 * found.accuracy:.2f} % of {found.photos:,} made-up photos of one digit, "
+        f"{SMALLEST} to {LARGEST} pixels, read rightly (95 % interval {low:.2f} to {high:.2f} %); "
+        f"one digit was found on {found.found:,}"
+    )
+    print(
+        f"photos of {IN_A_ROW} digits in a row: {found.rows_right} of {found.rows} read whole and "
+        f"in order; all digits were found on {found.rows_found}"
     )

@@ -20,10 +20,10 @@ def export(
 
     Example: chainrule export mine page.html
     """
-    from chainrule.cli.page_files import check_page, write_page
-    from chainrule.cli.runs import find, model_name, read_run
-    from chainrule.pages import model_as_dict, self_contained
-    from chainrule.settings import ConfigError
+    from chainrule.cli.console import check_page, write_page
+    from chainrule.core.errors import ConfigError
+    from chainrule.runs.folder import find, model_name, read_run
+    from chainrule.web.bundle import model_as_dict, self_contained
 
     check_page(page)
     model, _ = read_run(run)

@@ -16,7 +16,7 @@ def gradcheck(
     """
     import numpy as np
 
-    from chainrule.gradient_check import walk
+    from chainrule.nn.gradient_check import walk
 
     checks = list(walk(np.random.default_rng(seed)))
     failures = [

@@ -18,8 +18,8 @@ from chainrule.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from chainrule.checkpoint import Model
-    from chainrule.data.digits import Digit
+    from chainrule.digits.preprocess import Digit
+    from chainrule.nn.model_file import Model
 
 BAR = 40
 """Characters for a probability of 1."""
@@ -75,7 +75,7 @@ def predict(
 
     Example: chainrule predict mine photo.jpg --show seen.png
     """
-    from chainrule.cli.runs import read_run
+    from chainrule.runs.folder import read_run
 
     say = silence if quiet else note
     run, paths = _run_and_pictures(run, images or [], say)
@@ -109,9 +109,8 @@ def predict(
 
 def _run_and_pictures(run: str, images: list[Path], say: Any) -> tuple[str, list[Path]]:
     """(run, pictures): the newest run where no run is given, but a picture or nothing."""
-    from chainrule.cli.newest import newest_run
-    from chainrule.cli.runs import RUNS
-    from chainrule.data.pictures import SUFFIXES
+    from chainrule.data.readers.images import SUFFIXES
+    from chainrule.runs.folder import RUNS, newest_run
 
     is_picture = Path(run).suffix.lower() in SUFFIXES and not (RUNS / run).is_dir()
     if run and not is_picture:
@@ -123,9 +122,10 @@ def _run_and_pictures(run: str, images: list[Path], say: Any) -> tuple[str, list
 
 def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
     """What is on a picture as the model's network takes it: digits, or the picture as a whole."""
-    from chainrule.data.dataset import DIGITS, DataError
-    from chainrule.data.digits import read_photo, seen_by
-    from chainrule.data.pictures import read_picture
+    from chainrule.core.errors import DataError
+    from chainrule.data.dataset import DIGITS
+    from chainrule.data.readers.images import read_picture
+    from chainrule.digits.preprocess import read_photo, seen_by
 
     image = read_photo(path) if model.shape == (28, 28) else read_picture(path)
     try:
@@ -137,9 +137,9 @@ def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
 def _test_images(
     model: Model, config: dict[str, Any], index: list[int], *, offline: bool, say: Any
 ) -> list[tuple[str, list[Digit]]]:
-    from chainrule.cli.runs import data_of
-    from chainrule.data.digits import Digit
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.digits.preprocess import Digit
+    from chainrule.runs.folder import data_of
 
     data = data_of(model, config, "", offline=offline, report=say)
     images = data.test.images
@@ -221,9 +221,9 @@ def _draw(
     import numpy as np
 
     from chainrule import plots
-    from chainrule.data.digits import read_photo
-    from chainrule.data.pictures import grey
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.data.readers.images import grey
+    from chainrule.digits.preprocess import read_photo
 
     if photos:
         photo = read_photo(photos[0])

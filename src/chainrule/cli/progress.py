@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from chainrule.cli.console import note
-from chainrule.training import Epoch
+from chainrule.training.train import Epoch
 
 
 def shown(epochs: Iterator[Epoch], total: int, *, quiet: bool) -> Iterator[Epoch]:

@@ -1,141 +1,38 @@
-"""What a network is worth on examples: figures, and the pictures that go with a run."""
+"""`chainrule report`: how a run learned and what it came to, as one page that works offline."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import numpy as np
+import typer
 
-from chainrule import metrics
-from chainrule.arrays import Array, Float, Int
-from chainrule.checkpoint import Model
-from chainrule.data.dataset import Dataset
-from chainrule.sealed import ModelFileError
-from chainrule.training import Epoch
-
-PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
+from chainrule.cli.console import Json, Quiet
+from chainrule.runs.replay import replay_of
 
 
-@dataclass(frozen=True)
-class Assessment:
-    """A network's predictions on some examples, and what they come to."""
-
-    labels: Int[Array, " N"]
-    predicted: Int[Array, " N"]
-    probabilities: Float[Array, "N K"]
-    accuracy: float
-    interval: tuple[float, float]
-    top_3: float
-    errors: int
-    confusion: Int[Array, "K K"]
-    scores: metrics.ClassScores
-
-    @property
-    def confidence(self) -> Float[Array, " N"]:
-        """The probability of each predicted class, 0..1."""
-        confidence: Array = self.probabilities.max(axis=1)
-        return confidence
-
-    def mistakes(self) -> list[tuple[int, int, int]]:
-        """(index, actual class, predicted class) of each wrong prediction, in order."""
-        wrong = np.flatnonzero(self.labels != self.predicted)
-        return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
-
-    def mistakes_in_full(self) -> list[dict[str, Any]]:
-        """Each wrong prediction with its confidence, 0..1, for JSON."""
-        confidence = self.confidence
-        return [
-            {"index": i, "actual": a, "predicted": p, "confidence": float(confidence[i])}
-            for i, a, p in self.mistakes()
-        ]
-
-    def per_class(self, classes: Sequence[str]) -> list[dict[str, Any]]:
-        """Precision, recall, F1 and number of examples of each class, for JSON."""
-        s = self.scores
-        rows = zip(classes, s.precision, s.recall, s.f1, s.support, strict=True)
-        return [
-            {"class": name, "precision": float(p), "recall": float(r), "f1": float(f),
-             "support": int(n)}
-            for name, p, r, f, n in rows
-        ]  # fmt: skip
-
-
-def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> Assessment:
-    """Predicts all images, pixels in 0..1, and measures the result."""
-    return measure(model.predict_proba(images), labels)
-
-
-def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
-    """`assess` on the test images, for a model file that may come from anywhere.
-
-    Raises ModelFileError where its answers are not finite numbers.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = assess(model, *data.test)
-    broken = int(np.count_nonzero(~np.isfinite(found.probabilities).all(axis=1)))
-    if broken:
-        raise ModelFileError(
-            f"{run}: its answers to {broken:,} of {len(data.test.labels):,} images are not finite "
-            "numbers; its weights are too large, train it again with a lower learning rate"
-        )
-    return found
-
-
-def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Assessment:
-    """What these predictions come to."""
-    predicted = probabilities.argmax(axis=1)
-    classes = probabilities.shape[1]
-    right = int(np.count_nonzero(predicted == labels))
-    confusion = metrics.confusion_matrix(labels, predicted, classes=classes)
-    return Assessment(
-        labels=labels,
-        predicted=predicted,
-        probabilities=probabilities,
-        accuracy=metrics.accuracy(labels, predicted),
-        interval=metrics.wilson_interval(right, len(labels)),
-        top_3=metrics.top_k_accuracy(labels, probabilities, k=min(3, classes)),
-        errors=len(labels) - right,
-        confusion=confusion,
-        scores=metrics.per_class(confusion),
-    )
-
-
-def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
-    """The same predictions measured on the examples but these."""
-    kept = np.ones(len(found.labels), bool)
-    kept[indices] = False
-    return measure(found.probabilities[kept], found.labels[kept])
-
-
-def headline(found: Assessment) -> str:
-    """The result in one line."""
-    low, high = found.interval
-    return (
-        f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong"
-    )
-
-
-def draw(
-    folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch]
+def report(
+    run: Annotated[str, typer.Argument(help="A run's name, or its folder.")],
+    page: Annotated[
+        Path | None,
+        typer.Argument(help="The HTML file to write; report.html in the run's folder."),
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
-    """The five pictures of a run, PNG files in its folder."""
-    from chainrule import plots
+    """Write a run into one HTML file: its replay, its figures, its pictures.
 
-    shape, classes = data.shape, data.classes
-    images, labels, predicted = data.test.images, found.labels, found.predicted
-    figures = (
-        plots.curves(history),
-        plots.confusion(found.confusion, classes),
-        plots.mistakes(
-            images, labels, predicted=predicted, shape=shape, classes=classes,
-            confidence=found.confidence,
-        ),
-        plots.samples(images, labels, predicted=predicted, shape=shape, classes=classes),
-        plots.first_layer(model.members[0].W[0], shape=shape),
-    )  # fmt: skip
-    for name, figure in zip(PICTURES, figures, strict=True):
-        plots.save(figure, folder / f"{name}.png")
+    A run that was trained with --watch is replayed in full, another one epoch by epoch.
+
+    Example: chainrule report mine mine.html
+    """
+    from chainrule.cli.console import check_page, write_page
+    from chainrule.runs.folder import run_folder
+    from chainrule.web.bundle import self_contained
+
+    folder = run_folder(run)
+    page = page or folder / "report.html"
+    check_page(page)
+    content = replay_of(folder)
+    text = self_contained("live.html", content)
+    write_page(page, text, quiet=quiet, json=json, events=len(content["events"]))

@@ -19,7 +19,7 @@ from chainrule.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from chainrule.fixes import Worth
+    from chainrule.articles.ablations import Worth
 
 
 def reproduce(
@@ -51,10 +51,10 @@ def reproduce(
 
     Example: chainrule reproduce sigmoid-72-36 --fix scalar-bias-gradient
     """
-    from chainrule.cli.runs import Origin, load_data
-    from chainrule.fixes import FIXES, worth_of
-    from chainrule.reproduce import ARTICLES, Effort
-    from chainrule.settings import ConfigError
+    from chainrule.articles.ablations import FIXES, worth_of
+    from chainrule.articles.running import ARTICLES, Effort
+    from chainrule.core.errors import ConfigError
+    from chainrule.runs.folder import Origin, load_data
 
     names = list(ARTICLES) if name == "all" else [name]
     if names[0] not in ARTICLES:

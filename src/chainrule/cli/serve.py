@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from ipaddress import ip_address
 from threading import Thread
 from typing import Annotated
 
 import typer
 
 from chainrule.cli.console import Quiet, note
-
-EVERY_ADDRESS = ("0.0.0.0", "::")
+from chainrule.service.local import browse, has_display, is_loopback, names_of, service_packages
 
 
 def serve(
@@ -51,9 +45,8 @@ def serve(
 
     Example: chainrule serve mine --port 8001
     """
-    from chainrule.cli.newest import newest_run
-    from chainrule.cli.runs import find, model_name
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.runs.folder import find, model_name, newest_run
 
     if not is_loopback(host) and not token and not no_auth:
         raise ConfigError(
@@ -63,10 +56,10 @@ def serve(
         raise ConfigError("--token and --no-auth: give one of them")
     with service_packages("the service is an optional part"):
         from chainrule.service.app import Readiness, application
-        from chainrule.service.guard import LOOPBACK
-        from chainrule.service.serving import Server, listen
-    from chainrule.checkpoint import load_model
-    from chainrule.pages import files, model_as_dict
+        from chainrule.service.security import LOOPBACK
+        from chainrule.service.server import Server, listen
+    from chainrule.nn.model_file import load_model
+    from chainrule.web.bundle import files, model_as_dict
 
     if not run:
         run = newest_run()
@@ -95,57 +88,3 @@ def serve(
         # What is loaded by now stays: no request shall wait for a search through it.
         gc.freeze()
         server.run()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def names_of(host: str) -> list[str]:
-    """The names and addresses by which a server that listens on `host` may be called."""
-    import socket
-
-    if host not in EVERY_ADDRESS:
-        return [host]
-    own = socket.gethostname()
-    names = [host, own, socket.getfqdn()]
-    with suppress(OSError):
-        names += [str(entry[4][0]) for entry in socket.getaddrinfo(own, None)]
-    return names
-
-
-@contextmanager
-def service_packages(why: str) -> Iterator[None]:
-    """While the service is imported: a package that is not installed raises ConfigError."""
-    from chainrule.settings import ConfigError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("chainrule"):
-            raise
-        raise ConfigError(
-            f"{error.name} is missing; {why}: pip install 'chainrule[serve]'"
-        ) from None
-
-
-def has_display() -> bool:
-    """Whether a browser could show anything."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def browse(address: str, token: str) -> None:
-    """Opens the page in the user's browser."""
-    import webbrowser
-
-    for every in EVERY_ADDRESS:
-        address = address.replace(f"//{every}:", "//127.0.0.1:").replace(
-            f"//[{every}]:", "//[::1]:"
-        )
-    webbrowser.open(f"{address}/?token={token}" if token else f"{address}/")

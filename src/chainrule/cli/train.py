@@ -121,11 +121,11 @@ def train(
 
     Example: chainrule train --recipe fast --seed 0 --run mine
     """
-    from chainrule.cli.execute import Request, execute
-    from chainrule.cli.keeping import every
-    from chainrule.cli.runs import Origin, existing, origin_of
-    from chainrule.recipes import combine
-    from chainrule.settings import ConfigError
+    from chainrule.core.errors import ConfigError
+    from chainrule.experiments.recipes import combine
+    from chainrule.runs.folder import Origin, existing, origin_of
+    from chainrule.runs.run import Request, execute
+    from chainrule.training.checkpointer import every
 
     flags = {
         "seed": seed,

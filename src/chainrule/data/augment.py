@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.arrays import Array, Float
+from chainrule.core.arrays import Array, Float
 
 ROWS = 32
 """Images at a time: all that one pass needs stays in the cache."""

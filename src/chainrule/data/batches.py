@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.arrays import Array, Float, Int
+from chainrule.core.arrays import Array, Float, Int
 
 Rows: TypeAlias = slice | Int[Array, " _"]
 """Which examples: from one row to another of the file, or the numbers of the rows."""

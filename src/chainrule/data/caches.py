@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from chainrule.data.archives import read_file
-from chainrule.data.dataset import DataError, Dataset, Found, assemble
-from chainrule.data.formats import read
-from chainrule.data.idx import FILES, LARGEST_IDX, read_pair, write_idx
-from chainrule.data.known import Source
-from chainrule.files import write_atomically
+from chainrule.core.errors import DataError
+from chainrule.core.files import write_atomically
+from chainrule.data.catalog import Source
+from chainrule.data.dataset import Dataset, Found, assemble
+from chainrule.data.readers.archives import read_file
+from chainrule.data.readers.formats import read
+from chainrule.data.readers.idx import FILES, LARGEST_IDX, read_pair, write_idx
 
 
 class Place(NamedTuple):

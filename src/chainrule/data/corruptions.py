@@ -18,9 +18,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.arrays import Array, Float
+from chainrule.core.arrays import Array, Float
+from chainrule.core.tables import Table
 from chainrule.data.augment import ROWS, Distorter, Distortion, blur
-from chainrule.tables import Table
 
 SEVERITIES = (1, 2, 3, 4, 5)
 SIDE = 28

@@ -8,16 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.arrays import Array, Float, Int
+from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.errors import DataError
 
 DIGITS = tuple("0123456789")
 MOST_CLASSES = 256
 HELD_OUT = 7
 """One example in seven is kept for the test when a user brings one part only: MNIST's own ratio."""
-
-
-class DataError(ValueError):
-    """Data that cannot be used; its text is one sentence for the person who brought the data."""
 
 
 class Part(NamedTuple):

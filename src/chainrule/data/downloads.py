@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chainrule.data.archives import MIB, gunzip, open_zip, read_file, zip_member
-from chainrule.data.dataset import DataError, Found
-from chainrule.data.formats import LARGEST_PICKLE, from_pickle
-from chainrule.data.idx import FILES
-from chainrule.data.known import Source
+from chainrule.core.errors import DataError
+from chainrule.data.catalog import Source
+from chainrule.data.dataset import Found
+from chainrule.data.readers.archives import MIB, gunzip, open_zip, read_file, zip_member
+from chainrule.data.readers.formats import LARGEST_PICKLE, from_pickle
+from chainrule.data.readers.idx import FILES
 
 MIRROR_TIMEOUT = (5.0, 20.0)
 """Seconds to wait for a connection, and for the next bytes."""

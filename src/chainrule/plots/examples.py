@@ -10,8 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from chainrule.arrays import Array, Float, Int
-from chainrule.plots.paper import (
+from chainrule.core.arrays import Array, Float, Int
+from chainrule.plots.style import (
     DPI,
     GREY,
     PICTURE,

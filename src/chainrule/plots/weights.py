@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from chainrule.arrays import Array, Float
-from chainrule.plots.paper import (
+from chainrule.core.arrays import Array, Float
+from chainrule.plots.style import (
     BLUE,
     DPI,
     PICTURE,

@@ -16,12 +16,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from chainrule import __version__
-from chainrule.checkpoint import Model
-from chainrule.pages import content_type
-from chainrule.parallel import one_blas_thread
-from chainrule.service.answers import description
-from chainrule.service.counting import Counts, counted
-from chainrule.service.documents import (
+from chainrule.core.blas import one_blas_thread
+from chainrule.nn.model_file import Model
+from chainrule.service.endpoint import Service
+from chainrule.service.metrics import Counts, counted
+from chainrule.service.responses import description
+from chainrule.service.schemas import (
     EVERYWHERE,
     OCTETS,
     PREDICT,
@@ -31,7 +31,7 @@ from chainrule.service.documents import (
     body_of,
     failures,
 )
-from chainrule.service.guard import (
+from chainrule.service.security import (
     LOOPBACK,
     RETRY,
     Application,
@@ -42,7 +42,7 @@ from chainrule.service.guard import (
     refuse,
     sentence,
 )
-from chainrule.service.predicting import Service
+from chainrule.web.bundle import content_type
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chainrule.journal import Journal
-from chainrule.pages import content_type, files
-from chainrule.service.guard import (
+from chainrule.monitor.control import Order, read_order
+from chainrule.monitor.events import Journal
+from chainrule.service.security import (
     LOOPBACK,
     SAFE_METHODS,
     Application,
@@ -25,7 +25,7 @@ from chainrule.service.guard import (
     guard,
     refuse,
 )
-from chainrule.steering import Order, read_order
+from chainrule.web.bundle import content_type, files
 
 LOOK_EVERY = 0.1
 """Seconds between two looks into the journal."""

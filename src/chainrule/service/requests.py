@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chainrule.arrays import Array, Float
-from chainrule.data.archives import MIB
-from chainrule.data.dataset import DataError
-from chainrule.data.digits import seen_by
-from chainrule.data.pictures import decode_picture
-from chainrule.service.batching import Pixels
+from chainrule.core.arrays import Array, Float
+from chainrule.core.errors import DataError
+from chainrule.data.readers.archives import MIB
+from chainrule.data.readers.images import decode_picture
+from chainrule.digits.preprocess import seen_by
+from chainrule.service.batcher import Pixels
 
 MOST_IMAGES = 1024
 """In one request."""

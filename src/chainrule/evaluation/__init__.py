@@ -1,0 +1,1 @@
+"""Evaluation: metrics, calibration, robustness, and how to tell two networks apart."""

@@ -1,0 +1,104 @@
+"""How a network reads made-up photos of the test images: `chainrule evaluate --photos`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.errors import DataError
+from chainrule.core.statistics import wilson_interval
+from chainrule.data.dataset import DIGITS, Dataset
+from chainrule.digits.preprocess import find
+from chainrule.digits.synthetic import photo_of_one, photo_of_row
+
+SEED = 0
+"""Of the photos, whatever the run's own: everybody measures on the same ones."""
+PHOTOS, ROWS, IN_A_ROW = 1000, 100, 7
+"""Photos of one digit, photos of a row of digits, and how many a row has: a phone number."""
+Predict: TypeAlias = Callable[[Array], Array]
+"""Images (N, 784) -> probabilities (N, 10)."""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """How many photos were read, and what went wrong with the others."""
+
+    photos: int
+    right: int
+    """Photos of one digit on which that digit was read, and nothing else."""
+    found: int
+    """Photos of one digit on which one digit was found, rightly read or not."""
+    rows: int
+    rows_right: int
+    """Photos of a row on which all digits were read, in their order, and nothing else."""
+    rows_found: int
+    """Photos of a row on which as many digits as there are were found, all in one line."""
+
+    @property
+    def accuracy(self) -> float:
+        """The share of photos of one digit that were read rightly, 0..1."""
+        return self.right / self.photos
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of that share, 95 %."""
+        return wilson_interval(self.right, self.photos)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything."""
+        return {
+            "photos": self.photos,
+            "accuracy": self.accuracy,
+            "interval": self.interval,
+            "one_digit_found": self.found,
+            "rows": self.rows,
+            "rows_right": self.rows_right,
+            "rows_interval": wilson_interval(self.rows_right, self.rows),
+            "rows_with_all_digits_found": self.rows_found,
+        }
+
+
+def read_photos(
+    predict: Predict, dataset: Dataset, *, photos: int = PHOTOS, rows: int = ROWS
+) -> Readings:
+    """Has a network read made-up photos of test images, one digit each, and rows of seven.
+
+    Raises DataError unless these are digits as MNIST has them.
+    """
+    if dataset.shape != (28, 28) or dataset.classes != DIGITS:
+        raise DataError(
+            f"{dataset.source}: photos are made of digits of 28x28 pixels, not of "
+            f"{len(dataset.classes)} classes of {dataset.shape[0]}x{dataset.shape[1]}; "
+            "leave --photos out"
+        )
+    images, labels = dataset.test
+    rng = np.random.default_rng(SEED)
+    right = found = rows_right = rows_found = 0
+    for i in rng.choice(len(images), photos, replace=photos > len(images)):
+        read = _read(predict, photo_of_one(images[i].reshape(28, 28), rng).picture)
+        found += len(read) == 1
+        right += read == [[labels[i]]]
+    for _ in range(rows):
+        of = rng.integers(len(images), size=IN_A_ROW)
+        read = _read(predict, photo_of_row(images[of].reshape(-1, 28, 28), rng).picture)
+        rows_found += [len(line) for line in read] == [IN_A_ROW]
+        rows_right += read == [labels[of].tolist()]
+    return Readings(photos, right, found, rows, rows_right, rows_found)
+
+
+def _read(predict: Predict, picture: Array) -> list[list[int]]:
+    """The digits of a picture, line by line; an empty list where none is found."""
+    try:
+        digits = find(picture)
+    except DataError:
+        return []
+    lines: list[list[int]] = [[] for _ in range(digits[-1].line + 1)]
+    pixels: Float[Array, "n 784"] = np.stack([digit.pixels.ravel() for digit in digits])
+    predicted: Int[Array, " n"] = predict(pixels).argmax(axis=1)
+    for digit, label in zip(digits, predicted.tolist(), strict=True):
+        lines[digit.line].append(label)
+    return lines

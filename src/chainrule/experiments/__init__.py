@@ -1,0 +1,1 @@
+"""Experiments: settings, recipes, quirks of the articles, and jobs ready to train."""

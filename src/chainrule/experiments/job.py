@@ -1,0 +1,185 @@
+"""A job: settings and data put together, ready to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import numpy as np
+
+from chainrule.core.arrays import Array
+from chainrule.core.errors import ConfigError
+from chainrule.data.augment import Distortion
+from chainrule.data.dataset import Dataset
+from chainrule.experiments.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
+from chainrule.experiments.settings import Settings, text
+from chainrule.nn.losses import LOSSES, LossFunction
+from chainrule.nn.network import Network
+from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
+from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
+from chainrule.training.compiled import objection
+from chainrule.training.evaluate import Pair
+from chainrule.training.state import Progress
+from chainrule.training.train import Epoch, never, train
+
+DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
+"""Settings of a step that needs a generator."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network, the data it will see, and all that training takes."""
+
+    settings: Settings
+    network: Network
+    train: Pair
+    validation: Pair | None
+    test: Pair
+    loss: LossFunction
+    optimizer: Optimizer
+    schedule: Schedule
+    order: np.random.Generator | None
+    """Draws the order of each epoch, and whatever else a step draws."""
+    shape: tuple[int, int]
+    """Height and width of the images."""
+
+
+def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
+    """The job that settings and data make together.
+
+    A recipe's first and last layer follow the data, and it holds out a sixth of the examples at
+    most; what was asked for must fit as it stands. Raises ConfigError where it does not.
+    """
+    settings = _fitted(settings, data, asked_for)
+    images, labels = data.train
+    if settings.examples:
+        images, labels = images[: settings.examples], labels[: settings.examples]
+    if settings.validation >= len(images):
+        raise ConfigError(
+            f"validation {settings.validation}: there are {len(images)} training examples, "
+            "hold out fewer"
+        )
+    drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
+    if drawing and not settings.shuffle:
+        raise ConfigError(
+            "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
+            "generator of the order; leave one or the other"
+        )
+    end = len(images) - settings.validation
+    inputs = pixels(images, settings)
+    # Streams of their own: another order, say, must not change the first weights.
+    initial, order = np.random.default_rng(settings.seed).spawn(2)
+    row = LOSSES.get(settings.loss, LOSSES["softmax-cross-entropy"])
+    network = Network.dense(
+        settings.layers,
+        settings.activation[0] if len(settings.activation) == 1 else settings.activation,
+        rng=initial,
+        initializer=settings.initializer or None,
+        output=row.output,
+        link=row.link,
+        batch_norm=settings.batch_norm,
+        dropout=settings.dropout,
+        input_dropout=settings.input_dropout,
+        noise=settings.noise,
+        input_noise=settings.input_noise,
+        dtype=settings.dtype,
+    )
+    if settings.draw:
+        draw(network, settings.draw, seed=settings.seed)
+    make = OPTIMIZERS[settings.optimizer]
+    if settings.weight_decay:
+        make = partial(make, weight_decay=settings.weight_decay)
+    optimizer = make(network.parameters.size, network.dtype, decayed=network.layout.weights_end)
+    if settings.scalar_bias_gradient:
+        optimizer = ScalarBiasGradient(optimizer, network)
+    if settings.compiled:
+        more = settings.l2 or settings.max_norm or settings.max_weight_norm or settings.average
+        reason = objection(
+            network, settings.loss, optimizer, more=bool(more or distortion_of(settings))
+        )
+        if reason:
+            raise ConfigError(f"compiled = true: {reason}")
+    return Job(
+        settings=settings,
+        network=network,
+        train=(inputs[:end], labels[:end]),
+        validation=(inputs[end:], labels[end:]) if settings.validation else None,
+        test=(pixels(data.test.images, settings), data.test.labels),
+        loss=LOSSES[settings.loss].function
+        if settings.loss in LOSSES
+        else QUIRK_LOSSES[settings.loss],
+        optimizer=optimizer,
+        schedule=_schedule(settings, end),
+        order=order if settings.shuffle else None,
+        shape=data.shape,
+    )
+
+
+def run(
+    job: Job, *, stop: Callable[[], bool] = never, progress: Progress | None = None
+) -> Iterator[Epoch]:
+    """Trains the job's network; yields an Epoch after each pass."""
+    settings = job.settings
+    return train(
+        job.network,
+        job.train,
+        rng=job.order,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size or len(job.train[1]),
+        loss=settings.loss if settings.compiled else job.loss,
+        optimizer=job.optimizer,
+        learning_rate=job.schedule,
+        validation=job.validation,
+        patience=settings.patience or None,
+        l2=settings.l2,
+        label_smoothing=settings.label_smoothing,
+        max_norm=settings.max_norm or None,
+        max_weight_norm=settings.max_weight_norm or None,
+        average=settings.average,
+        distortion=distortion_of(settings) or None,
+        shape=job.shape,
+        threads=settings.threads or None,
+        compiled=settings.compiled,
+        stop=stop,
+        progress=progress,
+    )
+
+
+def distortion_of(settings: Settings) -> Distortion:
+    """How the settings distort images; false if not at all."""
+    return Distortion(**{field.name: getattr(settings, field.name) for field in fields(Distortion)})
+
+
+def pixels(images: Array, settings: Settings) -> Array:
+    """The network's inputs: the images' bytes over `pixel_divisor`, in the network's precision."""
+    if settings.pixel_divisor == 255 and images.dtype == settings.dtype:
+        return images
+    inputs: Array = np.rint(images.astype(np.float64) * 255) / settings.pixel_divisor
+    return inputs.astype(settings.dtype, copy=False)
+
+
+def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Settings:
+    layers, there = settings.layers, len(data.train.labels)
+    count = min(settings.examples or there, there)
+    ends = data.train.images.shape[1], len(data.classes)
+    fitting = (ends[0], *layers[1:-1], ends[1])
+    if "layers" in asked_for and layers != fitting:
+        raise ConfigError(
+            f"layers {text(layers)}: {data.name} has {ends[0]} pixels an image and {ends[1]} "
+            f"classes, so the first and the last must be these: {text(fitting)}"
+        )
+    held_out = settings.validation
+    if "validation" not in asked_for:
+        held_out = min(held_out, count // 6)
+    return replace(settings, layers=fitting, validation=held_out)
+
+
+def _schedule(settings: Settings, examples: int) -> Schedule:
+    batches = -(-examples // (settings.batch_size or examples))
+    warm_up = round(settings.warm_up * batches)
+    make = (SCHEDULES if settings.schedule in SCHEDULES else QUIRK_SCHEDULES)[settings.schedule]
+    schedule = make(settings.learning_rate, settings.epochs * batches - warm_up)
+    if not warm_up:
+        return schedule
+    return WarmUp(settings.learning_rate, then=schedule, warm_up=warm_up)

@@ -1,0 +1,1 @@
+"""Monitoring: diagnostics, events and controls of a training run that is watched."""

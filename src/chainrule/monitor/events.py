@@ -1,0 +1,142 @@
+"""What was seen of a run while it trained, event by event, never more than a page can replay.
+
+An event is a JSON object with its kind. Observations come as long as training goes on: of a long
+run every second, every fourth, every eighth ... is kept, and the newest always. So what is kept
+covers the whole run evenly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from chainrule.core.files import write_atomically
+
+FILE = "watch.jsonl"
+KEPT = {"observation": 600, "weights": 60, "epoch": 2000, "by_hand": 1000}
+"""Events of a kind that are kept at most, besides the newest; of other kinds there are few."""
+
+LARGEST_FILE = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, ready to be sent."""
+
+    number: int
+    """1, 2, 3, ... in the order in which they happened."""
+    kind: str
+    line: str
+    """A JSON object, in one line."""
+
+
+@dataclass
+class _Kind:
+    """How many events of a kind there were, and every how manieth of them is kept."""
+
+    count: int = 0
+    every: int = 1
+
+    @property
+    def newest_stays(self) -> bool:
+        return (self.count - 1) % self.every == 0
+
+
+class Journal:
+    """The events of a run; one thread writes them down, others read them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._events: list[Event] = []
+        self._kinds: dict[str, _Kind] = {}
+        self._last = 0
+        self._closed = False
+
+    def add(self, kind: str, /, **values: Any) -> None:
+        """One more event; a value that is no finite number becomes null."""
+        line = json.dumps(_finite(values) | {"kind": kind}, separators=(",", ":"))
+        with self._lock:
+            self._last += 1
+            seen = self._kinds.setdefault(kind, _Kind())
+            if kind in KEPT:
+                self._make_room(kind, seen)
+            seen.count += 1
+            self._events.append(Event(self._last, kind, line))
+
+    def _make_room(self, kind: str, seen: _Kind) -> None:
+        mine = [event for event in self._events if event.kind == kind]
+        dropped: list[Event] = []
+        if mine and not seen.newest_stays:
+            dropped = [mine.pop()]
+        if len(mine) >= KEPT[kind]:
+            seen.every *= 2
+            dropped += mine[1::2]
+        if dropped:
+            gone = {event.number for event in dropped}
+            self._events = [event for event in self._events if event.number not in gone]
+
+    def after(self, number: int) -> tuple[list[Event], bool]:
+        """(events that happened after that one, whether nothing will follow them)."""
+        with self._lock:
+            if number >= self._last:
+                return [], self._closed
+            return [event for event in self._events if event.number > number], self._closed
+
+    def close(self) -> None:
+        """Nothing will follow."""
+        with self._lock:
+            self._closed = True
+
+    def write(self, folder: Path) -> None:
+        """watch.jsonl in the folder of the run: what is kept, one event a line."""
+        events, _ = self.after(0)
+        write_atomically(folder / FILE, "".join(event.line + "\n" for event in events).encode())
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events in a file of them. Raises ValueError, naming the file, where it holds others."""
+    with path.open("rb") as file:
+        raw = file.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        raise ValueError(f"{path}: longer than {LARGEST_FILE:,} bytes; remove it")
+    events = []
+    for number, line in enumerate(raw.splitlines(), 1):
+        try:
+            event = json.loads(line, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}: no JSON ({error}); remove the file") from None
+        if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
+            raise ValueError(f"{path}, line {number}: no event with its kind; remove the file")
+        events.append(event)
+    return events
+
+
+def until(events: Iterable[dict[str, Any]], step: int) -> list[dict[str, Any]]:
+    """The events of the steps up to this one, without the first and the last word on the run."""
+    return [
+        event for event in events if event["kind"] not in ("begin", "end") and _step(event) <= step
+    ]
+
+
+def _step(event: dict[str, Any]) -> int | float:
+    step = event.get("step", 0)
+    return step if isinstance(step, int | float) else float("inf")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for each number that JSON cannot hold."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

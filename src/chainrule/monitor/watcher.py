@@ -1,0 +1,268 @@
+"""What training does for those who look on: it looks up now and then, and takes orders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import perf_counter
+from typing import Any
+
+from chainrule.core.errors import ConfigError
+from chainrule.core.files import write_atomically
+from chainrule.experiments.job import Job
+from chainrule.monitor.control import Order, change_rate
+from chainrule.monitor.events import FILE, Journal, read_events, until
+from chainrule.monitor.probe import Measured, Observer, as_pictures, grey
+from chainrule.training.checkpointer import Keeper
+from chainrule.training.train import Epoch
+from chainrule.web.bundle import base64
+
+EVERY = 0.25
+"""Seconds between two looks, at least."""
+SHARE = 0.015
+"""Of the time, at most so much goes into looking: a larger network is looked at less often."""
+PICTURES_EVERY = 1.0
+"""Seconds between two pictures of the first layer."""
+WRITTEN_EVERY = 30.0
+"""Seconds after which what was seen is written down at the end of an epoch."""
+BLINK = 0.2
+"""Seconds within which a paused run hears Ctrl-C."""
+BY_HAND = "by_hand.jsonl"
+"""In the run folder: what was changed by hand, so that config.toml alone does not repeat it."""
+
+
+class Watcher:
+    """Asked before each step, and passes the question on to the keeper, who saves."""
+
+    def __init__(
+        self,
+        job: Job,
+        keeper: Keeper,
+        folder: Path,
+        by_hand: list[dict[str, Any]],
+        *,
+        journal: Journal,
+        orders: SimpleQueue[Order],
+        say: Callable[[str], None],
+    ) -> None:
+        self.job = job
+        self.keeper = keeper
+        self.progress = keeper.progress
+        self.folder = folder
+        self.journal = journal
+        self.orders = orders
+        self.say = say
+        self.observer = Observer(job.network, job.train, job.validation, loss=job.loss)
+        self.batches = -(-len(job.train[1]) // (job.settings.batch_size or len(job.train[1])))
+        self.stopped = False
+        asked = keeper.interrupted
+        keeper.interrupted = lambda: self.stopped or asked()
+        self.paused = False
+        self.by_hand = by_hand
+        self.due = 0.0
+        self.pictures_due = 0.0
+        self.written = perf_counter()
+        self.cost = 0.0
+        self.shown: set[int] = set()
+        earlier = sum(float(epoch["seconds"]) for epoch in keeper.history)
+        self.started = perf_counter() - earlier - self.progress.seconds
+        self.waited = 0.0
+        """Seconds that this epoch was paused."""
+
+    def __call__(self) -> bool:
+        """Before each step: True if training shall stop, and then everything is saved."""
+        if self.observer.armed:
+            self._look()
+        elif not self.orders.empty():
+            self._obey()
+        elif perf_counter() >= self.due:
+            began = perf_counter()
+            self.observer.arm()
+            self.cost = perf_counter() - began
+        return self.keeper()
+
+    def begin(self, *, recipe: str, classes: Iterable[str]) -> None:
+        """Tells what is going to be trained, and what was seen of it before a break."""
+        settings, network = self.job.settings, self.job.network
+        self.journal.add(
+            "begin",
+            run=self.folder.name,
+            recipe=recipe,
+            widths=network.widths,
+            activations=[layer.activation for layer in network.layers],
+            parameters=network.parameter_count,
+            classes=list(classes),
+            shape=list(self.job.shape),
+            epochs=settings.epochs,
+            batches=self.batches,
+            examples=len(self.job.train[1]),
+            looked_at=[
+                len(self.observer.training[1]),
+                len(self.observer.validation[1]) if self.observer.validation else 0,
+            ],
+        )
+        for event in self._seen_before():
+            if event["kind"] == "image" and isinstance(event.get("index"), int):
+                self.shown.add(event["index"])
+            self.journal.add(event["kind"], **event)
+        if not self.progress.step:
+            # Before training, where the memory that looking needs is first touched.
+            self._look()
+            self.due = 0.0
+
+    def _seen_before(self) -> list[dict[str, Any]]:
+        path = self.folder / FILE
+        if not self.progress.step or not path.is_file():
+            return []
+        try:
+            return until(read_events(path), self.progress.step)
+        except (OSError, ValueError) as error:
+            self.say(f"warning: the curves begin anew: {error}")
+            return []
+
+    def following(self, epochs: Iterable[Epoch]) -> Iterator[Epoch]:
+        """The epochs, each told as it passes, without the time for which it was paused."""
+        for epoch in epochs:
+            told = replace(epoch, seconds=max(epoch.seconds - self.waited, 0.0))
+            self.waited = 0.0
+            self.journal.add("epoch", **asdict(told))
+            if perf_counter() - self.written >= WRITTEN_EVERY:
+                self.write()
+            yield told
+
+    def end(self, ending: str, text: str, **figures: Any) -> None:
+        """A last look, and the last word."""
+        self.observer.armed = False
+        self._look(last=True)
+        self._tell("end", ending=ending, text=text, **figures)
+        self.write()
+
+    def write(self) -> None:
+        """Writes watch.jsonl; a disk that refuses it does not stop training."""
+        self.written = perf_counter()
+        try:
+            self.journal.write(self.folder)
+        except OSError as error:
+            self.say(f"warning: {FILE} not written: {error}")
+
+    def _tell(self, kind: str, **values: Any) -> None:
+        position = self.progress.epoch + self.progress.batches / self.batches
+        self.journal.add(
+            kind, step=self.progress.step, epoch=round(position, 5), **_rounded(values)
+        )
+
+    def _look(self, *, last: bool = False) -> None:
+        began = perf_counter()
+        seen = self.observer.observe()
+        for mistake in seen.mistakes:
+            if mistake.index not in self.shown:
+                self.shown.add(mistake.index)
+                picture = grey(self.observer.held[0][mistake.index][None])
+                self.journal.add("image", index=mistake.index, pixels=base64(picture))
+        self._tell(
+            "observation",
+            seconds=began - self.started,
+            learning_rate=self.job.schedule(max(self.progress.step - 1, 0)),
+            training=_pair(seen.training),
+            validation=seen.validation and _pair(seen.validation),
+            layers=[[c.update_ratio, c.stuck, c.flat] for c in seen.layers],
+            mistakes=[[m.index, m.label, m.predicted, m.confidence] for m in seen.mistakes],
+        )
+        if last or began >= self.pictures_due:
+            self.pictures_due = began + PICTURES_EVERY
+            pictures, scale = as_pictures(self.job.network.W[0])
+            self._tell("weights", units=len(pictures), scale=scale, pictures=base64(pictures))
+        now = perf_counter()
+        self.cost += now - began
+        self.due = now + max(EVERY, self.cost / SHARE)
+
+    def _obey(self) -> None:
+        """Carries out what was asked for; as long as training is paused, waits for more."""
+        began = perf_counter()
+        while (self.paused or not self.orders.empty()) and not self.keeper.interrupted():
+            with suppress(Empty):
+                self._carry_out(self.orders.get(timeout=BLINK))
+        waited = perf_counter() - began
+        self.started += waited
+        if self.stopped:
+            # Earlier pauses are in these seconds, this one is not: no step followed it.
+            self.progress.seconds = max(self.progress.seconds - self.waited, 0.0)
+        else:
+            self.waited += waited
+
+    def _carry_out(self, order: Order) -> None:
+        if order.action == "pause" and not self.paused:
+            self.paused = True
+            self.keeper.save()
+            self._tell("by_hand", action="pause", text="paused")
+        elif order.action == "resume" and self.paused:
+            self.paused = False
+            self._tell("by_hand", action="resume", text="went on")
+        elif order.action == "stop":
+            self.paused, self.stopped = False, True
+            self._tell("by_hand", action="stop", text="stopped")
+        elif order.action == "rate":
+            self._change_rate(order)
+
+    def _change_rate(self, order: Order) -> None:
+        step = self.progress.step
+        try:
+            before, after = change_rate(self.job.schedule, step, order)
+        except ValueError as error:
+            self._tell("refused", text=str(error))
+            return
+        text = f"learning rate x {after / before:.4g}, from {before:.4g} to {after:.4g}"
+        entry = {"step": step, "text": text, "factor": after / before}
+        try:
+            write_by_hand(self.folder, [*self.by_hand, entry])
+        except OSError as error:
+            change_rate(self.job.schedule, step, Order("rate", rate=before))
+            self._tell("refused", text=f"the change could not be written down: {error}")
+            return
+        self.by_hand.append(entry)
+        # What is saved from here on has the new rate: a run that goes on, goes on with it.
+        self.keeper.save()
+        self._tell("by_hand", action="rate", text=text, factor=after / before, rate=after)
+        self.say(f"step {step}: {text}, by hand")
+
+
+def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
+    """What was changed by hand in a run that goes on from this step; what came later is undone.
+
+    Raises ConfigError for a damaged file.
+    """
+    path = folder / BY_HAND
+    if not path.is_file():
+        return []
+    try:
+        events = read_events(path)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    kept = until(events, step)
+    entries = [{name: event[name] for name in event if name != "kind"} for event in kept]
+    if len(kept) < len(events):
+        write_by_hand(folder, entries)
+    return entries
+
+
+def write_by_hand(folder: Path, entries: Iterable[dict[str, Any]]) -> None:
+    """by_hand.jsonl: one change a line."""
+    lines = (json.dumps({"kind": "by_hand"} | entry) + "\n" for entry in entries)
+    write_atomically(folder / BY_HAND, "".join(lines).encode())
+
+
+def _pair(measured: Measured) -> list[float | None]:
+    return [measured.loss, measured.accuracy]
+
+
+def _rounded(value: Any) -> Any:
+    """The same with five digits of each number: more cannot be seen."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Neural network: layers with backward under forward, losses, model files."""

@@ -1,0 +1,196 @@
+"""Are the hand-derived gradients right? Nudge each parameter, watch the loss, compare.
+
+The slope is taken from four values of the loss, docs/derivation.md, section 8:
+
+    dL/dw = (8 (L(w + h) - L(w - h)) - (L(w + 2h) - L(w - 2h))) / 12h + O(h^4)
+
+in float64. At the kink of a ReLU there is no slope: a parameter whose nudge carries some unit
+across Z = 0 is skipped, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from chainrule.core.arrays import Array, Float, Int
+from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.losses import LOSSES, LossFunction, l2_penalty
+from chainrule.nn.network import Network, Workspace
+
+STEP = 1e-3
+"""The nudge h: the O(h^4) of the formula and the rounding of the loss both stay below 1e-12."""
+
+TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One parameter whose two gradients differ."""
+
+    layer: int
+    """1, 2, 3, ..."""
+    parameter: str
+    """W[i, j], b[j] or gamma[j]."""
+    analytic: float
+    numeric: float
+    error: float
+
+    def __str__(self) -> str:
+        return (
+            f"layer {self.layer}, {self.parameter}: by hand {self.analytic:.9g}, "
+            f"by differences {self.numeric:.9g}, relative error {self.error:.1e}"
+        )
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What the comparison found."""
+
+    checked: int
+    skipped: int
+    """Parameters at a kink, where no slope exists."""
+    worst: float
+    """The largest relative error."""
+    failures: list[Mismatch] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """No parameter failed, and there was at least one to compare."""
+        return self.checked > 0 and not self.failures
+
+
+def gradcheck(
+    network: Network,
+    X: Float[Array, "N n"],
+    y: Int[Array, " N"],
+    loss: str | LossFunction = "softmax-cross-entropy",
+    *,
+    l2: float = 0.0,
+    label_smoothing: float = 0.0,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+) -> GradientCheck:
+    """Compares every parameter's gradient with central differences of the loss.
+
+    The network is copied to float64 and left as it was; a network of some hundred parameters and
+    a batch of a few rows take a fraction of a second. The relative error of one parameter is
+    |analytic - numeric| over the larger of the two, or over a thousandth of the network's largest
+    gradient where both are smaller than that.
+
+    A network with dropout, noise or batch normalisation is checked as it trains: each forward pass
+    draws the same disturbances, from `seed`.
+    """
+    network = network.copy(np.float64)
+    X = np.asarray(X, np.float64)
+    function = LOSSES[loss].function if isinstance(loss, str) else loss
+    workspace = Workspace(network, len(y))
+    weights = slice(network.layout.weights_end)
+    scratch = np.zeros(network.layout.weights_end)
+
+    def forward() -> Array:
+        rng = np.random.Generator(np.random.PCG64(seed)) if network.trains_otherwise else None
+        return network.forward(X, workspace, rng)
+
+    def value() -> float:
+        outputs = forward()
+        total = function(outputs, y, label_smoothing=label_smoothing)[0]
+        return total + 0.5 * l2 * float(np.square(network.parameters[weights]).sum())
+
+    sides = _sides_of_kinks(network, workspace)
+    outputs = forward()
+    before = sides()  # now: the backward pass under test may be the one that spoils A
+    _, dlogits = function(outputs, y, label_smoothing=label_smoothing)
+    analytic = network.backward(dlogits, workspace).copy()
+    l2_penalty(network.parameters[weights], analytic[weights], l2, scratch)
+
+    floor = max(1e-3 * float(np.abs(analytic).max()), 1e-9)
+    checked, skipped, worst, failures = 0, 0, 0.0, []
+    for layer, name, values, gradient in _named(network, analytic):
+        for index in np.ndindex(values.shape):
+            numeric = _slope(values, index, value, sides, before)
+            if numeric is None:
+                skipped += 1
+                continue
+            checked += 1
+            by_hand = float(gradient[index])
+            error = abs(by_hand - numeric) / max(abs(by_hand), abs(numeric), floor)
+            # `not <=` and not `>`: an error of nan is a failure too.
+            if not error <= tolerance:
+                where = f"{name}[{', '.join(map(str, index))}]"
+                failures.append(Mismatch(layer, where, by_hand, numeric, error))
+            worst = max(worst, error) if error == error else error
+    return GradientCheck(checked, skipped, worst, failures)
+
+
+def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
+    """(activation, loss, check) for every activation in the hidden layers with every loss.
+
+    Each pair with the loss's own last layer and with the activation there too, and each of these
+    plain and with L2 penalty and label smoothing; and once with batch normalisation, dropout and
+    noise as well.
+    """
+    for activation, (name, loss) in product(ACTIVATIONS, LOSSES.items()):
+        for output, (l2, smoothing) in product((loss.output, activation), ((0.0, 0.0), (0.3, 0.1))):
+            network = Network.dense([5, 4, 4, 3], activation, rng=rng, output=output)
+            for b in network.b:
+                b[...] = rng.normal(0, 0.1, b.shape)
+            X, y = rng.normal(size=(6, 5)), rng.integers(3, size=6)
+            yield activation, name, gradcheck(network, X, y, name, l2=l2, label_smoothing=smoothing)
+        network = Network.dense(
+            [5, 4, 4, 3], activation, rng=rng, output=loss.output, batch_norm=True,
+            dropout=0.2, input_dropout=0.1, noise=0.1, input_noise=0.1,
+        )  # fmt: skip
+        for W in network.W[:-1]:
+            W *= 4  # so that sigma is far larger than a nudge
+        for b, gamma in zip(network.b, network.gamma, strict=True):
+            b[...] = rng.normal(0, 0.1, b.shape)
+            gamma[...] = rng.normal(1, 0.1, gamma.shape)
+        X, y = rng.normal(size=(12, 5)), rng.integers(3, size=12)
+        yield activation, name, gradcheck(network, X, y, name, l2=0.3, label_smoothing=0.1)
+
+
+def _named(network: Network, flat: Array) -> list[tuple[int, str, Array, Array]]:
+    """(layer, "W", "b" or "gamma", the parameters, their gradient) for each array."""
+    names = ("W", "b", "gamma")
+    arrays = zip(
+        names, (network.W, network.b, network.gamma), network.layout.parameters(flat), strict=True
+    )
+    return [
+        (layer, name, values, gradient)
+        for name, own, gradients in arrays
+        for layer, (values, gradient) in enumerate(zip(own, gradients, strict=True), 1)
+    ]
+
+
+def _slope(
+    values: Array,
+    index: tuple[int, ...],
+    value: Callable[[], float],
+    sides: Callable[[], list[Array]],
+    before: list[Array],
+) -> float | None:
+    """The slope of the loss along one parameter, None where a nudge crosses a kink."""
+    kept = float(values[index])
+    losses = {}
+    for step in (-2, -1, 1, 2):
+        values[index] = kept + step * STEP
+        losses[step] = value()
+        crossed = any((a != b).any() for a, b in zip(before, sides(), strict=True))
+        if crossed:
+            break
+    values[index] = kept
+    if crossed:
+        return None
+    near, far = losses[1] - losses[-1], losses[2] - losses[-2]
+    return (8 * near - far) / (12 * STEP)
+
+
+def _sides_of_kinks(network: Network, workspace: Workspace) -> Callable[[], list[Array]]:
+    """A function that tells on which side of its kink each kinked unit was in the last forward."""
+    kinked = [i for i, layer in enumerate(network.layers) if ACTIVATIONS[layer.activation].kinked]
+    # A kinked activation keeps the sign of Z, so A tells the side.
+    return lambda: [workspace.A[i] > 0 for i in kinked]

@@ -1,0 +1,199 @@
+"""Model files: a network on disk, readable by every safetensors reader, believed by none blindly.
+
+The tensors have the names and the layout of `torch.nn.Sequential(Linear, activation, ...)`:
+`0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and whatever
+the network needs to be used: classes, image shape, how pixels were scaled. A committee's file has
+a format of its own, and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.arrays import Array, Float
+from chainrule.core.errors import ModelFileError
+from chainrule.core.tensor_file import Tensors, read_sealed, write_sealed
+from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.committee import Committee
+from chainrule.nn.dense import Dense
+from chainrule.nn.network import Network
+
+FORMAT = "chainrule-1"
+COMMITTEE_FORMAT = "chainrule-committee-1"
+MOST_LAYERS = 1024
+"""Of all members together."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network, or a committee of several, and what is needed to use it."""
+
+    network: Network | Committee
+    classes: tuple[str, ...] = ()
+    shape: tuple[int, int] = (0, 0)
+    """Height and width of the images it was trained on; (0, 0): unknown."""
+    pixel_scale: float = 1.0
+    """Pixels in 0..1 are multiplied by this before they enter the first layer."""
+    summary: dict[str, Any] = field(default_factory=dict)
+    """Whatever the training run tells about itself."""
+
+    @property
+    def members(self) -> tuple[Network, ...]:
+        """The networks it is made of: one, or those of the committee."""
+        return self.network.members if isinstance(self.network, Committee) else (self.network,)
+
+    @property
+    def inputs(self) -> int:
+        """How many pixels an image has."""
+        return self.members[0].widths[0]
+
+    @property
+    def outputs(self) -> int:
+        """How many classes there are."""
+        return self.members[0].widths[-1]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its classes; numbers where they have none."""
+        return self.classes or tuple(map(str, range(self.outputs)))
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were learned, by all members together."""
+        return sum(network.parameter_count for network in self.members)
+
+    def predict_proba(self, images: Float[Array, "N n"]) -> Float[Array, "N K"]:
+        """The probability of each class for images with pixels in 0..1, (N, h*w)."""
+        if self.pixel_scale == 1:
+            return self.network.predict_proba(images)
+        return self.network.predict_proba(images * self.pixel_scale)
+
+
+def save(model: Network | Committee | Model, path: str | Path) -> Path:
+    """Writes the model to `path`, all or nothing: a failed save leaves the file there before.
+
+    What is written is what predicts: batch normalisation folded away, see `Network.folded`.
+    Raises ModelFileError if a weight is not finite, OSError if the file cannot be written.
+    """
+    if not isinstance(model, Model):
+        model = Model(model)
+    committee = isinstance(model.network, Committee)
+    tensors: Tensors = {}
+    members: list[dict[str, Any]] = []
+    for number, member in enumerate(model.members):
+        network = member.folded()
+        if not np.isfinite(network.parameters).all():
+            raise ModelFileError(
+                f"{path}: not written, some weights are not finite numbers; train with a lower "
+                "learning rate"
+            )
+        tensors |= _tensors(network, prefix=f"{number}." if committee else "")
+        layers = [[layer.fan_in, layer.fan_out, layer.activation] for layer in network.layers]
+        members.append({"layers": layers, "link": network.link})
+    description = ({"members": members} if committee else members[0]) | {
+        "classes": list(model.classes),
+        "shape": list(model.shape),
+        "pixel_scale": model.pixel_scale,
+        "summary": model.summary,
+    }
+    words = {
+        "format": COMMITTEE_FORMAT if committee else FORMAT,
+        "model": json.dumps(description, sort_keys=True),
+    }
+    return write_sealed(path, tensors, words)
+
+
+def _tensors(network: Network, *, prefix: str) -> Tensors:
+    """One network's weights and biases by the names they have in a file."""
+    tensors: Tensors = {}
+    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
+        tensors[f"{prefix}{2 * i}.weight"] = np.ascontiguousarray(W.T)
+        tensors[f"{prefix}{2 * i}.bias"] = np.ascontiguousarray(b)
+    return tensors
+
+
+def load_network(path: str | Path) -> Network:
+    """The network in a model file; `load_model` also gives its classes and preprocessing.
+
+    Raises what `load_model` raises, and ModelFileError for a committee.
+    """
+    network = load_model(path).network
+    if isinstance(network, Committee):
+        raise ModelFileError(
+            f"{path}: a committee of {len(network.members)} networks, not one; "
+            "chainrule.nn.model_file.load_model reads it, and predicts by their mean"
+        )
+    return network
+
+
+def load_model(path: str | Path) -> Model:
+    """Reads a model file, and checks everything in it before any of it is used.
+
+    Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
+    """
+    tensors, words = read_sealed(path, format=(FORMAT, COMMITTEE_FORMAT))
+    try:
+        description = json.loads(words["model"])
+        if words["format"] == FORMAT:
+            networks = _networks([description], tensors, prefixes=[""])
+            return _model(description, networks[0])
+        members = description["members"]
+        prefixes = [f"{number}." for number in range(len(members))]
+        return _model(description, Committee(_networks(members, tensors, prefixes=prefixes)))
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
+
+
+def _networks(
+    described: list[dict[str, Any]], tensors: Tensors, *, prefixes: list[str]
+) -> tuple[Network, ...]:
+    """The networks that descriptions and tensors agree on; ValueError where they do not."""
+    stacks = [
+        [Dense(int(i), int(o), str(name)) for i, o, name in one["layers"]] for one in described
+    ]
+    for layers in stacks:
+        if not 1 <= len(layers) <= MOST_LAYERS:
+            raise ValueError(f"{len(layers)} layers; a network has 1 to {MOST_LAYERS}")
+    if sum(map(len, stacks)) > MOST_LAYERS:
+        raise ValueError(f"{len(stacks)} members have more than {MOST_LAYERS} layers together")
+    shapes: dict[str, tuple[int, ...]] = {}
+    for prefix, layers in zip(prefixes, stacks, strict=True):
+        for i, layer in enumerate(layers):
+            shapes[f"{prefix}{2 * i}.weight"] = (layer.fan_out, layer.fan_in)
+            shapes[f"{prefix}{2 * i}.bias"] = (layer.fan_out,)
+    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+        raise ValueError("names and shapes of the tensors are not those of the layers")
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ValueError(f"tensors of type {sorted(map(str, dtypes))}; all float32 or all float64")
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ValueError("a weight is not a finite number")
+    networks = []
+    for one, prefix, layers in zip(described, prefixes, stacks, strict=True):
+        ACTIVATIONS[one["link"]]
+        network = Network(layers, *dtypes, link=one["link"])
+        for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
+            W[...] = tensors[f"{prefix}{2 * i}.weight"].T
+            b[...] = tensors[f"{prefix}{2 * i}.bias"]
+        networks.append(network)
+    return tuple(networks)
+
+
+def _model(description: dict[str, Any], network: Network | Committee) -> Model:
+    """The network with the rest of what its file tells; ValueError where it does not fit."""
+    classes = tuple(str(name) for name in description["classes"])
+    height, width = (int(side) for side in description["shape"])
+    scale = float(description["pixel_scale"])
+    model = Model(network, classes, (height, width), scale, dict(description["summary"]))
+    if classes and len(classes) != model.outputs:
+        raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
+    fits = min(height, width) > 0 and height * width == model.inputs
+    if not (fits or (height, width) == (0, 0)) or not np.isfinite(scale):
+        first = model.members[0].layers[0]
+        raise ValueError(f"images of {height} x {width}, scale {scale}, for {first}")
+    return model

@@ -1,0 +1,178 @@
+"""The runs that make a committee: how far each is, whether they fit together, and one file of them.
+
+A member is an ordinary run. The committee has a folder as a run has, so that `evaluate` and
+`predict` take it for one; its config.toml has a table [committee] besides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.nn.model_file import Model, load_model
+from chainrule.runs import folder as runs
+from chainrule.nn.committee import Committee
+from chainrule.core.errors import DataError
+from chainrule.core.errors import ModelFileError
+from chainrule.experiments.settings import Settings, read_tables, read_toml
+from chainrule.core.errors import ConfigError
+
+OWN = ("seed", "threads")
+"""Settings in which members of one recipe may differ."""
+FIGURES: dict[str, Any] = {
+    "ending": str, "recipe": str, "seed": int, "errors": int, "test_error": float,
+    "train_seconds": float, "epochs": int,
+}  # fmt: skip
+"""What a committee takes from its members' report.json."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A finished run."""
+
+    run: str
+    model: Model
+    config: dict[str, Any]
+    report: dict[str, Any]
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run came to its end: its report, written last, says so."""
+    return (folder / "model.safetensors").is_file() and _report(folder)["ending"] == "finished"
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there is anything to go on with; a folder without a configuration is not."""
+    return (folder / "config.toml").is_file()
+
+
+def differing(found: Mapping[str, Any], wanted: Settings) -> list[str]:
+    """Settings, as a run's config.toml has them, that are others than wanted, in words.
+
+    A setting that the run does not know has its usual value; seed and threads do not count.
+    """
+    standard = asdict(Settings())
+    found, wished = _plain(standard | dict(found)), _plain(asdict(wanted))
+    return [
+        f"{name} {found[name]!r} there, {value!r} wanted"
+        for name, value in wished.items()
+        if found[name] != value and name not in OWN
+    ]
+
+
+def check_begun(run: str, folder: Path, wanted: Settings, checksums: dict[str, str]) -> None:
+    """Raises ConfigError or DataError if the run was begun otherwise than it is wanted now."""
+    config, found = _configuration(folder)
+    differences = differing(found, wanted)
+    if found.get("seed") != wanted.seed:
+        differences.append(f"seed {found.get('seed')!r} there, {wanted.seed} wanted")
+    if differences:
+        raise ConfigError(
+            f"run {run!r} is another: {', '.join(differences)}; give the committee another name"
+        )
+    if config.get("checksums") != checksums:
+        raise DataError(
+            f"run {run!r} was begun with other data, the checksums differ; give the committee "
+            "another name"
+        )
+
+
+def read_member(run: str) -> Member:
+    """A finished run by its name or its folder.
+
+    Raises ConfigError where it is not finished or is a committee itself, ModelFileError.
+    """
+    path = runs.find(run)
+    folder = path.parent
+    if not is_begun(folder):
+        raise ConfigError(f"{run}: a model file alone; a member is a run, with its config.toml")
+    (config, settings), model = _configuration(folder), load_model(path)
+    if isinstance(model.network, Committee):
+        raise ConfigError(f"{run!r} is a committee itself: give its members")
+    if not is_finished(folder):
+        raise ConfigError(f"run {run!r} is not finished: chainrule train --resume {folder.name}")
+    return Member(run, model, config | {"settings": settings}, _report(folder))
+
+
+def together(members: Sequence[Member]) -> Model:
+    """The committee of these runs.
+
+    Raises ConfigError for a run that is there twice, DataError for other data than the first's,
+    ModelFileError where the networks do not fit together.
+    """
+    first = members[0]
+    for number, member in enumerate(members[1:], 1):
+        twins = [one.run for one in members[:number] if _same_weights(one.model, member.model)]
+        if twins:
+            raise ConfigError(f"{member.run} has the weights of {twins[0]}: give each run once")
+        if member.config.get("checksums") != first.config.get("checksums"):
+            raise DataError(
+                f"{member.run} was trained with other data than {first.run}, the checksums differ; "
+                "a committee's members learned from the same images"
+            )
+        for name in ("classes", "shape", "pixel_scale"):
+            one, other = getattr(first.model, name), getattr(member.model, name)
+            if one != other:
+                raise ModelFileError(
+                    f"{member.run} has {name} {other}, {first.run} {one}: members must agree"
+                )
+    networks = tuple(network for member in members for network in member.model.members)
+    try:
+        committee = Committee(networks)
+    except ValueError as error:
+        raise ModelFileError(f"{', '.join(m.run for m in members)}: {error}") from None
+    summary = {
+        "recipe": recipe_of(members),
+        "members": [member.run for member in members],
+        "seeds": [member.report["seed"] for member in members],
+    }
+    return Model(
+        committee, first.model.classes, first.model.shape, first.model.pixel_scale, summary
+    )
+
+
+def recipe_of(members: Sequence[Member]) -> str:
+    """`committee of record`; all recipes, where there are several."""
+    recipes = dict.fromkeys(str(member.report["recipe"]) for member in members)
+    return f"committee of {', '.join(recipes)}"
+
+
+def shared_settings(members: Sequence[Member]) -> dict[str, Any]:
+    """The settings that all members have in common."""
+    first, *others = (member.config["settings"] for member in members)
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in first.items()
+        if all(other.get(name) == value for other in others)
+    }
+
+
+def _configuration(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(config.toml, its settings); ConfigError where they are not what a run writes."""
+    path = folder / "config.toml"
+    config = read_tables(path)
+    return config, read_toml(path) if "settings" in config else {}
+
+
+def _same_weights(one: Model, other: Model) -> bool:
+    a, b = one.members[0], other.members[0]
+    return a.layers == b.layers and a.parameters.tobytes() == b.parameters.tobytes()
+
+
+def _report(folder: Path) -> dict[str, Any]:
+    """The figures of a run; of one that has none, that it has not ended."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return {name: kind(report[name]) for name, kind in FIGURES.items()}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {"ending": "none"}
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """With lists for tuples, as they come from a file."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }

@@ -1,0 +1,69 @@
+"""Going on with a run: everything must be as it was, or it is refused, or at least said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from chainrule.core.errors import DataError
+from chainrule.core.files import remove_temporaries
+from chainrule.core.fingerprint import differences
+from chainrule.training.state import Progress
+from chainrule.experiments.settings import Settings
+from chainrule.core.errors import ConfigError
+from chainrule.training.checkpoint import Snapshot, newest
+
+
+def saved_run(
+    folder: Path,
+    settings: Settings,
+    checksums: dict[str, str],
+    numerics: dict[str, str],
+    *,
+    say: Callable[[str], None],
+    exact: bool,
+) -> Snapshot | None:
+    """The newest whole snapshot of a run; None if there is none yet.
+
+    Raises ConfigError for other settings than it was begun with, DataError for other data. Another
+    arithmetic is told, and refused if it must be `exact`.
+    """
+    checkpoints = folder / "checkpoints"
+    for place in (folder, checkpoints):
+        for path in remove_temporaries(place) if place.is_dir() else ():
+            say(f"removed: {path}, which was never finished")
+    snapshot = newest(checkpoints, report=say)
+    if not snapshot:
+        say(f"{folder}: no whole checkpoint, so it starts from the beginning")
+        return None
+    here = json.loads(json.dumps(asdict(settings)))
+    odd = [name for name in here if here[name] != snapshot.settings.get(name)]
+    if odd:
+        differing = ", ".join(
+            f"{name} {here[name]!r} now, {snapshot.settings.get(name)!r} then" for name in odd
+        )
+        raise ConfigError(
+            f"{folder} was begun with other settings: {differing}; start a new run for these"
+        )
+    if snapshot.checksums != checksums:
+        raise DataError(
+            f"{folder} was begun with other data, the checksums differ; put them back, or start "
+            "a new run"
+        )
+    changed = differences(snapshot.numerics, numerics)
+    if changed and exact:
+        raise ConfigError(
+            f"--require-exact: the last bits would be others: {'; '.join(changed)}; make this as "
+            "it was, or leave the option out"
+        )
+    if changed:
+        say(f"warning: the last bits may be others than without the break: {'; '.join(changed)}")
+    return snapshot
+
+
+def begun(progress: Progress) -> str:
+    """How far a run is, for people."""
+    part = f" and {progress.batches} batches" if progress.batches else ""
+    return f"{progress.epoch} epochs{part}, step {progress.step}"

@@ -1,0 +1,81 @@
+"""The runs that a committee is to be made of, trained as far as they are not there yet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chainrule.runs.processes import Task, run_all
+from chainrule.runs.interrupt import interruptible
+from chainrule.runs.members import check_begun, is_begun, is_finished
+from chainrule.runs.folder import RUNS, Origin, contents, load_data
+from chainrule.experiments.job import prepare
+from chainrule.core.blas import cores
+from chainrule.experiments.recipes import combine
+
+ENDED = (143, -15)
+"""Exit codes of a process that got SIGTERM."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Runs of one recipe, and what they shall be trained on."""
+
+    seeds: dict[str, int]
+    """Name of the run -> its seed."""
+    recipe: str
+    origin: Origin
+    threads: int | None
+    """Cores for each; None: all, shared by those that run at a time."""
+    offline: bool
+
+
+def train_missing(
+    wanted: Wanted, *, jobs: int, say: Callable[[str], None], quiet: bool
+) -> tuple[int, str]:
+    """Trains the runs that are not finished, so many at a time; (exit code, what went wrong).
+
+    Ctrl-C and SIGTERM end those that run, which save themselves; so does a failure of one of them.
+    Raises ConfigError or DataError where a run was begun otherwise.
+    """
+    tasks = _tasks(wanted, jobs=jobs, say=say, quiet=quiet)
+    say(f"{len(wanted.seeds) - len(tasks)} of {len(wanted.seeds)} members are finished")
+    with interruptible() as interrupt:
+        endings = run_all(tasks, jobs=jobs, stop=interrupt, say=say)
+    failed = {run: ending for run, ending in endings.items() if ending.code}
+    if interrupt.signal:
+        done = sum(is_finished(RUNS / run) for run in wanted.seeds)
+        return 128 + interrupt.signal, f"interrupted, {done} of {len(wanted.seeds)} are finished"
+    if failed:
+        # Those that were asked to end because of it come behind the one that failed.
+        run = min(failed, key=lambda run: failed[run].code in ENDED)
+        code = failed[run].code
+        return max(code, 1), f"{run} ended with exit code {code}: {failed[run].complaint}"
+    return 0, ""
+
+
+def _tasks(wanted: Wanted, *, jobs: int, say: Callable[[str], None], quiet: bool) -> list[Task]:
+    """The commands that train the runs that are not finished."""
+    origin, threads = wanted.origin, wanted.threads
+    dataset = load_data(origin, offline=wanted.offline, report=say)
+    settings = prepare(combine(wanted.recipe)[0], dataset).settings
+    if threads is None:
+        threads = max(1, cores() // jobs) if jobs > 1 else 0
+    both = ["--json", *["--offline"] * wanted.offline, *["--quiet"] * quiet]
+    new = ["--recipe", wanted.recipe, "--data", origin.source]
+    new += ["--test-data", origin.test] if origin.test else []
+    new += ["--classes", ",".join(origin.classes)] if origin.classes else []
+    new += ["--threads", str(threads)] if threads else []
+    tasks = []
+    for run, seed in wanted.seeds.items():
+        folder = RUNS / run
+        if is_begun(folder):
+            check_begun(run, folder, replace(settings, seed=seed), dataset.checksums)
+            if not is_finished(folder):
+                tasks.append(Task(run, ("train", "--resume", run, *both)))
+            continue
+        if folder.is_dir() and not contents(folder):
+            shutil.rmtree(folder)  # whoever made it was killed at once
+        tasks.append(Task(run, ("train", *new, "--seed", str(seed), "--run", run, *both)))
+    return tasks

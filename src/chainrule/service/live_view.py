@@ -1,0 +1,56 @@
+"""Opens the live view beside a training run, and closes it once everybody has seen the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+from chainrule.monitor.control import View
+from chainrule.service.local import browse, has_display, service_packages
+
+if TYPE_CHECKING:
+    from chainrule.service.live import Audience
+
+FIRST_PAGE = 8.0
+"""Seconds that a browser is given to load the page, where training was over before."""
+LAST_EVENT = 5.0
+"""Seconds in which the pages that look on may read the end."""
+
+
+@contextmanager
+def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[View]:
+    """The live view on 127.0.0.1 for as long as the `with` statement lasts; port 0: any free one.
+
+    Raises ConfigError where the port is taken or the packages are missing.
+    """
+    with service_packages("to watch a run"):
+        from chainrule.service.live import Audience, live_view
+        from chainrule.service.server import Server, listen
+    view, audience = View(), Audience()
+    application = live_view(view.journal, view.orders.put, audience)
+    server = Server(application, listen("127.0.0.1", port), on_drain=view.journal.close)
+    server.start()
+    try:
+        say(f"watch it learn: {server.address}")
+        browser = browser and has_display()
+        if browser:
+            # Some browsers give back control only when they are closed.
+            Thread(target=browse, args=[server.address, ""], daemon=True).start()
+        yield view
+        view.journal.close()
+        _wait_for(audience, first_page=FIRST_PAGE if browser else 0.0)
+    finally:
+        server.stop()
+
+
+def _wait_for(audience: Audience, *, first_page: float) -> None:
+    """Until a page has come, if one is expected, and all that are there have read the end."""
+    began = monotonic()
+    while not audience.ever and monotonic() - began < first_page:
+        sleep(0.05)
+    began = monotonic()
+    while audience.now and monotonic() - began < LAST_EVENT:
+        sleep(0.05)

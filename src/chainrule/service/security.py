@@ -1,0 +1,278 @@
+"""The doorkeeper in front of every web application of ours: who may ask, from where, how much.
+
+A server on one's own machine is reached by every page that the browser has open. A foreign page can
+send requests to it (so Origin is checked), or give its own name the address 127.0.0.1 and then even
+read the answers (DNS rebinding, CVE-2025-14279 of MLflow; so Host is held to a list).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+
+from chainrule.data.readers.archives import MIB
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application, see https://asgi.readthedocs.io."""
+Header: TypeAlias = tuple[bytes, bytes]
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+MOST_BODIES = 32 * MIB
+"""Bytes of all bodies that are being read or answered at the same time."""
+SHORTEST_TOKEN = 16
+TOKEN = re.compile(r"[!-~]{16,200}")
+COOKIE = "chainrule"
+WITHOUT_TOKEN = ("/healthz", "/readyz")
+"""What a load balancer asks, which has no token; it learns nothing but whether we are there."""
+SAFE_METHODS = ("GET", "HEAD")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: tuple[Header, ...] = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+NO_STORE: Header = (b"cache-control", b"no-store")
+RETRY: Header = (b"retry-after", b"1")
+CLOSE: Header = (b"connection", b"close")
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
+ORIGIN = re.compile(r"(https?)://(.+)")
+PORTS = {"http": "80", "https": "443"}
+
+
+def guard(
+    app: Application,
+    *,
+    hosts: frozenset[str],
+    token: str | None = None,
+    body_limit: int = MIB,
+) -> Application:
+    """`app` behind the checks: Host, Origin, token, size of the body; each refusal one sentence.
+
+    hosts are the names by which the server may be called, without ports. With a token, a request
+    needs `Authorization: Bearer TOKEN`, or the cookie that a visit to /?token=TOKEN leaves.
+    What has a body (any method but GET and HEAD) reaches `app` with its body in one message, at
+    most `body_limit` bytes. Every answer gets SECURITY_HEADERS, and no-store unless it says how
+    long it may be kept. Raises ValueError for a token that is too short.
+    """
+    if token is not None and not TOKEN.fullmatch(token):
+        raise ValueError(
+            f"a token of {len(token)} characters: give {SHORTEST_TOKEN} to 200 letters, digits or "
+            "signs, without spaces, such as python -c 'import secrets; "
+            "print(secrets.token_urlsafe())' prints"
+        )
+    names = frozenset(name.lower().strip("[]") for name in hosts)
+    held = 0
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal held
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await app(scope, receive, send)
+            return
+        send = with_headers(send)
+        method, headers = scope["method"], scope["headers"]
+        if refusal := objection(method, headers, names):
+            await refuse(send, *refusal, unread(headers))
+            return
+        if token and scope["path"] not in WITHOUT_TOKEN and not has_token(headers, token):
+            if method in SAFE_METHODS and (cookie := visit(scope, token)):
+                await answer(send, 303, b"", cookie)
+                return
+            await refuse(send, 401, *NO_TOKEN, unread(headers, (b"www-authenticate", b"Bearer")))
+            return
+        if method in SAFE_METHODS:
+            await app(scope, receive, send)
+            return
+        length = declared(headers)
+        if length > body_limit:
+            await refuse(send, 413, too_large(length, body_limit), unread(headers))
+            return
+        # Without a declared length it may be anything up to the limit.
+        share = body_limit if length < 0 else length
+        if held + share > MOST_BODIES:
+            await refuse(send, 429, BUSY, unread(headers, RETRY))
+            return
+        held += share
+        try:
+            body = await read_body(receive, body_limit)
+            if body is None:
+                return
+            if len(body) > body_limit:
+                await refuse(send, 413, too_large(len(body), body_limit), [CLOSE])
+                return
+            await app(scope, given(body, receive), send)
+        finally:
+            held -= share
+
+    return guarded
+
+
+NO_TOKEN = ("no valid token: send the header Authorization: Bearer TOKEN, as serve was given it",)
+BUSY = "too much is being uploaded at the same time: send it again in a second"
+
+
+def too_large(length: int, limit: int) -> str:
+    """The sentence about a body of that many bytes."""
+    return f"a body of {length:,} bytes or more, and at most {limit:,} are read: divide it"
+
+
+def objection(
+    method: str, headers: Sequence[Header], names: frozenset[str]
+) -> tuple[int, str] | None:
+    """(status, sentence) of what is wrong with Host or Origin; None: nothing."""
+    hosts = values(headers, b"host")
+    match = HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+    if not match:
+        return 400, "the header Host must be there once, a name or address and maybe a port"
+    if match[1].strip("[]") not in names:
+        return 421, (
+            f"the header Host names {match[1][:80]!r}, which is not this server: call it by "
+            f"{' or '.join(sorted(names))}"
+        )
+    if method in SAFE_METHODS:
+        return None
+    origins = values(headers, b"origin")
+    if not origins:
+        sites = values(headers, b"sec-fetch-site")
+        if all(site in ("same-origin", "none") for site in sites):
+            return None
+        return 403, "the request comes from a page of another site: only our own pages may send it"
+    if len(origins) == 1 and same_origin(origins[0].lower(), match[1], match[2]):
+        return None
+    return (
+        403,
+        f"the header Origin names {origins[0][:80]!r}: only pages of this server may send this",
+    )
+
+
+def same_origin(origin: str, host: str, port: str | None) -> bool:
+    """Whether a page of that origin was got from this host and port."""
+    parts = ORIGIN.fullmatch(origin)
+    match = HOST.fullmatch(parts[2]) if parts else None
+    if not parts or not match:
+        return False
+    usual = PORTS[parts[1]]
+    return (match[1], match[2] or usual) == (host, port or usual)
+
+
+def has_token(headers: Sequence[Header], token: str) -> bool:
+    """Whether the request carries the token, or the cookie of who showed it before."""
+    if given := values(headers, b"authorization"):
+        kind, _, shown = given[0].partition(" ")
+        return kind.lower() == "bearer" and equal(shown.strip(), token)
+    crumbs = ";".join(values(headers, b"cookie")).split(";")
+    cookies = [crumb.strip().partition("=") for crumb in crumbs]
+    return any(name == COOKIE and equal(value, crumb_of(token)) for name, _, value in cookies)
+
+
+def visit(scope: Scope, token: str) -> list[Header]:
+    """Headers that leave the cookie and lead to the same page without the token; else empty."""
+    asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
+    if not any(name == "token" and equal(value, token) for name, value in asked):
+        return []
+    rest = urlencode([(name, value) for name, value in asked if name != "token"])
+    # Never //, which would lead to another host.
+    path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
+    cookie = f"{COOKIE}={crumb_of(token)}; HttpOnly; SameSite=Strict; Path=/"
+    return [
+        (b"location", (path + ("?" + rest if rest else "")).encode("latin-1")),
+        (b"set-cookie", cookie.encode()),
+    ]
+
+
+def crumb_of(token: str) -> str:
+    """The cookie of a token: who reads it has not read the token."""
+    return hashlib.sha256(b"cookie of chainrule:" + token.encode()).hexdigest()
+
+
+def equal(one: str, other: str) -> bool:
+    """Compares in a time that does not tell where they differ."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def values(headers: Sequence[Header], name: bytes) -> list[str]:
+    """All values of a header; its name in small letters."""
+    return [value.decode("latin-1") for key, value in headers if key == name]
+
+
+def declared(headers: Sequence[Header]) -> int:
+    """The Content-Length, -1 without one."""
+    lengths = values(headers, b"content-length")
+    return int(lengths[0]) if lengths and lengths[0].isdecimal() else -1
+
+
+def unread(headers: Sequence[Header], *more: Header) -> list[Header]:
+    """Headers of an answer that comes before the body was read.
+
+    Who waits for our word before sending the body sends none, or one that we do not expect.
+    """
+    return [*more, CLOSE] if values(headers, b"expect") else [*more]
+
+
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """The whole body, or the first part of it that is above the limit; None: the client left."""
+    chunks, size, more = [], 0, True
+    while more and size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def given(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body in one message, and then says when the client leaves."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return first.pop() if first else await receive()
+
+    return received
+
+
+def with_headers(send: Send) -> Send:
+    """A `send` that adds the security headers to whatever answer."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            kept = any(name == NO_STORE[0] for name, _ in headers)
+            headers += SECURITY_HEADERS if kept else (*SECURITY_HEADERS, NO_STORE)
+            message["headers"] = headers
+        await send(message)
+
+    return sent
+
+
+def sentence(text: str) -> bytes:
+    """The body of a refusal."""
+    return json.dumps({"error": text}).encode()
+
+
+async def refuse(send: Send, status: int, text: str, headers: Iterable[Header] = ()) -> None:
+    """Answers with one sentence in JSON."""
+    await answer(send, status, sentence(text), [(b"content-type", b"application/json"), *headers])
+
+
+async def answer(send: Send, status: int, body: bytes, headers: Iterable[Header] = ()) -> None:
+    """A whole answer."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

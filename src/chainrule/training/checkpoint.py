@@ -1,0 +1,107 @@
+"""A run of training on disk: saved between two steps, found again, believed only if it is whole.
+
+A snapshot is everything that the next steps depend on, and what else must be as it was: settings,
+data, the arithmetic of the machine. Each is a file of its own; none is ever written over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.core.errors import ModelFileError
+from chainrule.core.files import make_folder, remove
+from chainrule.core.tensor_file import read_sealed, write_sealed
+from chainrule.training.state import NUMBERS, Progress
+
+FORMAT = "chainrule-run-1"
+NAME = re.compile(r"step-([0-9]{9,18})\.safetensors")
+KINDS: dict[str, Any] = {"int": int, "float": int | float, "dict[str, Any]": dict}
+KEPT = 3
+"""The last so many snapshots stay, and that of the best epoch."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run between two steps."""
+
+    progress: Progress
+    history: list[dict[str, Any]]
+    """The epochs so far."""
+    settings: dict[str, Any]
+    checksums: dict[str, str]
+    """Of the data."""
+    numerics: dict[str, str]
+    """See `numerics.fingerprint`."""
+
+
+def write_snapshot(folder: Path, snapshot: Snapshot) -> Path:
+    """Saves the snapshot in the folder, then removes those that are no longer kept.
+
+    Raises OSError if it cannot be written; every older one is still there then.
+    """
+    make_folder(folder)
+    progress = snapshot.progress
+    words = {
+        "format": FORMAT,
+        "progress": json.dumps(progress.numbers()),
+        "history": json.dumps(snapshot.history),
+        "settings": json.dumps(snapshot.settings),
+        "checksums": json.dumps(snapshot.checksums),
+        "numerics": json.dumps(snapshot.numerics),
+    }
+    path = folder / f"step-{progress.step:09d}.safetensors"
+    write_sealed(path, progress.arrays, words)
+    best = folder / f"step-{progress.best_step:09d}.safetensors"
+    for old in _newest_first(folder)[KEPT:]:
+        if old != best:
+            remove(old)
+    return path
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The snapshot in a file; ModelFileError where anything in it does not hold."""
+    arrays, words = read_sealed(path, format=FORMAT)
+    try:
+        numbers, history, settings, checksums, numerics = (
+            json.loads(words[name])
+            for name in ("progress", "history", "settings", "checksums", "numerics")
+        )
+        if set(numbers) != set(NUMBERS) or not isinstance(history, list):
+            raise ValueError("it tells other things about the run than this version asks")
+        kinds = {name: KINDS[kind] for name, kind in NUMBERS.items()}
+        if odd := [name for name, kind in kinds.items() if not _is(numbers[name], kind)]:
+            raise ValueError(f"{', '.join(odd)}: not of the kind that this version writes")
+        if not all(isinstance(epoch, dict) for epoch in history):
+            raise ValueError("an epoch of its history is no table")
+        progress = Progress(**numbers, arrays=arrays)
+        return Snapshot(progress, history, dict(settings), dict(checksums), dict(numerics))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: what it tells about the run fails: {error}") from None
+
+
+def _is(value: object, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def newest(folder: Path, *, report: Callable[[str], None]) -> Snapshot | None:
+    """The newest snapshot in the folder that is whole; the damaged ones before it are named."""
+    for path in _newest_first(folder):
+        try:
+            return read_snapshot(path)
+        except (ModelFileError, OSError) as error:
+            report(f"skipped: {error}")
+    return None
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    """By the number of steps: a clock may have been put back."""
+    if not folder.is_dir():
+        return []
+    found = {path: NAME.fullmatch(path.name) for path in folder.iterdir()}
+    steps = {path: int(match[1]) for path, match in found.items() if match}
+    return sorted(steps, key=lambda path: steps[path], reverse=True)

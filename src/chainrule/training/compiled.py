@@ -1,0 +1,168 @@
+"""One training step as a single function in machine code, for batches too small for NumPy.
+
+784-128-64-10 on batches of 10 MNIST images takes half the time of NumPy's step. An input that is
+zero takes no part, neither forward nor in the update of its weights: 81 % of MNIST's pixels are.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from math import exp, isfinite, log, log1p
+from typing import Any, no_type_check
+
+import numpy as np
+
+from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.jit import MISSING, available, machine_code
+from chainrule.nn.network import Network
+from chainrule.optim.optimizers import SGD, Adam, Optimizer
+
+CROSS_ENTROPIES = ("softmax-cross-entropy", "sigmoid-cross-entropy")
+KINDS = ("identity", "sigmoid", "tanh", "relu")
+"""The activations, each known to the machine code by its place here."""
+
+
+class CompiledStep:
+    """Plain SGD on CROSS_ENTROPIES of logits, hidden activations of KINDS, a batch at a time."""
+
+    def __init__(
+        self, network: Network, *, loss: str, label_smoothing: float, batch_size: int
+    ) -> None:
+        """Raises ImportError without numba. The first step compiles: seconds, once a machine."""
+        self._step, self._type, widths = _compiled(), network.dtype.type, network.widths
+        A, D = (tuple(np.zeros((batch_size, n), self._type) for n in widths) for _ in "AD")
+        self._X, self._y = A[0], np.zeros(batch_size, np.int64)
+        at = np.zeros(max(batch_size, *widths) + 1, np.uint32)
+        kinds = tuple(KINDS.index(layer.activation) for layer in network.layers)
+        off = label_smoothing / widths[-1]
+        targets = 1 - label_smoothing + off, off, loss == CROSS_ENTROPIES[0]
+        self._rest = tuple(network.W), tuple(network.b), A, D, at, kinds, *targets
+
+    def __call__(self, X: Float[Array, "N n"], y: Int[Array, " N"], learning_rate: float) -> float:
+        """Moves the parameters one step, or not at all if the loss is not finite; the mean loss."""
+        np.copyto(self._X[: len(y)], X)
+        np.copyto(self._y[: len(y)], y)
+        loss: float = self._step(self._y[: len(y)], self._type(-learning_rate), *self._rest)
+        return loss
+
+
+@cache
+def _compiled() -> Any:
+    for part in (_activate, _forward, _measure, _backward):
+        globals()[part.__name__] = machine_code(part, entry=False)
+    return machine_code(_step)
+
+
+@no_type_check
+def _step(y, r, W, b, A, D, at, kinds, on, off, softmax):
+    N, last = len(y), len(W) - 1
+    for k in range(len(W)):
+        _forward(A[k][:N], W[k], b[k], A[k + 1], at, kinds[k])
+    loss = _measure(A[last + 1][:N], y, D[last + 1], on, off, softmax)
+    if isfinite(loss):
+        for k in range(last, -1, -1):
+            _backward(A[k][:N], W[k], b[k], D[k + 1], D[k], at, kinds[k - 1] if k else 0, r)
+    return loss
+
+
+@no_type_check
+def _forward(A, W, b, Z, at, kind):
+    """at[:n] are the inputs of an example that are not 0; four rows of W are added at a time."""
+    for i in range(len(A)):
+        n = 0
+        for j in range(len(W)):
+            at[n] = j
+            n += A[i, j] != 0
+        for k in range(len(b)):
+            Z[i, k] = b[k]
+        for p in range(0, n - 3, 4):
+            c, d, e, f = at[p], at[p + 1], at[p + 2], at[p + 3]
+            w, x, y, z = A[i, c], A[i, d], A[i, e], A[i, f]
+            for k in range(len(b)):
+                Z[i, k] += (w * W[c, k] + x * W[d, k]) + (y * W[e, k] + z * W[f, k])
+        for p in range(n - n % 4, n):
+            c, w = at[p], A[i, at[p]]
+            for k in range(len(b)):
+                Z[i, k] += w * W[c, k]
+        for k in range(len(b) if kind else 0):
+            Z[i, k] = _activate(Z[i, k], kind)
+
+
+@no_type_check
+def _activate(z, kind):
+    """By e^t = (e^(t / 1024))^1024, for tanh 512: to 12 digits, in steps that fill a vector."""
+    if kind == 3:
+        return max(z, 0 * z)
+    t = min(max(np.float64(z) / (1024 if kind == 1 else 512), -1 / 16), 1 / 16)
+    e = 1 + t * (1 + t * (1 / 2 + t * (1 / 6 + t * (1 / 24 + t * (1 / 120 + t / 720)))))
+    for _ in range(10):
+        e *= e
+    a = e / (1 + e) if kind == 1 else (e - 1) / (e + 1)
+    return a + 0 * z  # so that what is not finite is not hidden
+
+
+@no_type_check
+def _measure(Z, y, D, on, off, softmax):
+    N, loss = len(Z), 0.0
+    for i in range(N):
+        top, powers = np.float64(Z[i].max()), 0.0
+        for k in range(len(Z[i])):
+            powers += exp(Z[i, k] - top)
+        for k in range(len(Z[i])):
+            z, target = np.float64(Z[i, k]), on if k == y[i] else off
+            if softmax:
+                p = exp(z - top) / powers
+                loss -= target * (z - top - log(powers))
+            else:
+                e = exp(-abs(z))
+                p = (e if z < 0 else 1.0) / (1.0 + e)
+                loss += (0.0 if z < 0 else z) - target * z + log1p(e)
+            D[i, k] = (p - target) / N
+    return loss / N
+
+
+@no_type_check
+def _backward(A, W, b, D, dA, at, kind, r):
+    """Each row of W is used for dA, and then moved, while it is in the cache; r is -rate."""
+    for j in range(len(W)):
+        for i in range(len(A) if kind else 0):
+            a, total = A[i, j], b.dtype.type(0)
+            for k in range(len(b)):
+                total += D[i, k] * W[j, k]
+            slope = a * (1 - a) if kind == 1 else 1 - a * a if kind == 2 else 1.0 if a > 0 else 0.0
+            dA[i, j] = total * slope
+        n = 0
+        for i in range(len(A)):
+            at[n] = i
+            n += A[i, j] != 0
+        for p in range(0, n - 1, 2):
+            c, d = at[p], at[p + 1]
+            x, y = r * A[c, j], r * A[d, j]
+            for k in range(len(b)):
+                W[j, k] += x * D[c, k] + y * D[d, k]
+        if n % 2:
+            c, x = at[n - 1], r * A[at[n - 1], j]
+            for k in range(len(b)):
+                W[j, k] += x * D[c, k]
+    for i in range(len(A)):
+        for k in range(len(b)):
+            b[k] += r * D[i, k]
+
+
+def objection(network: Network, loss: object, optimizer: Optimizer, *, more: bool) -> str:
+    """Why nothing of such a training can be compiled, for people; empty: something can.
+
+    `more`: whether anything else is asked of a step than loss, gradient and optimizer.
+    """
+    if not available():
+        return MISSING
+    *hidden, output = (layer.activation for layer in network.layers)
+    plain = type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
+    known = loss in CROSS_ENTROPIES and output == KINDS[0] and {*hidden} <= {*KINDS[1:]}
+    if type(optimizer) is Adam or (plain and known and not more and not network.trains_otherwise):
+        return ""
+    return (
+        "machine code knows adam's update, and whole steps of plain sgd: without momentum, norms, "
+        "penalties, averages, dropout, noise or distortion, with a cross-entropy of logits and "
+        "relu, tanh or sigmoid in hidden layers; leave it out for others"
+    )

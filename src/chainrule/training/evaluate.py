@@ -1,0 +1,64 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TypeAlias
+
+import numpy as np
+
+from chainrule.core.arrays import Array, Float, Int
+from chainrule.data.batches import Gather, batch_rows
+from chainrule.nn.losses import LOSSES, LossFunction, check_labels
+from chainrule.nn.network import Network, Workspaces
+
+Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
+"""(images, labels)"""
+
+
+EVALUATE_ROWS = 1000
+
+
+def evaluate(
+    network: Network, examples: Pair, *, loss: str | LossFunction = "softmax-cross-entropy"
+) -> tuple[float, float]:
+    """(mean loss, accuracy 0..1) of the network on (images, labels)."""
+    function = LOSSES[loss].function if isinstance(loss, str) else loss
+    workspaces = Workspaces(network)
+    total, right = 0.0, 0
+    # A network that ran away overflows here: the loss, infinite or not a number, says so.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        gather = Gather(*examples)
+        for rows in batch_rows(len(examples[1]), EVALUATE_ROWS):
+            X, y = gather(rows)
+            workspace = workspaces[len(y)]
+            outputs = network.forward(X, workspace)
+            right += int(np.count_nonzero(outputs.argmax(axis=1) == y))
+            total += function(outputs, y, workspace.loss)[0] * len(y)
+    return total / len(examples[1]), right / len(examples[1])
+
+
+def check_examples(network: Network, images: Array, labels: Array) -> None:
+    """Raises ValueError, naming value, rule and remedy, unless the examples fit the network."""
+    inputs, classes = network.widths[0], network.widths[-1]
+    if images.ndim != 2 or images.shape[1] != inputs:
+        raise ValueError(
+            f"images have shape {images.shape}: layer 1 takes {inputs} inputs, "
+            f"so give (N, {inputs}), one example a row"
+        )
+    if images.dtype != network.dtype:
+        raise ValueError(
+            f"images are {images.dtype}, the network is {network.dtype}: "
+            f"convert them, images.astype('{network.dtype}')"
+        )
+    if len(images) != len(labels) or not len(images):
+        raise ValueError(f"{len(images)} images and {len(labels)} labels: give one label an image")
+    check_labels(labels, classes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(images.sum(dtype=np.float64))
+    if not isfinite(total) and len(bad := np.argwhere(~np.isfinite(images))):
+        row, column = bad[0]
+        raise ValueError(
+            f"image {row} has the value {images[row, column]} at input {column}: "
+            "every input is a finite number; repair or leave out that example"
+        )

@@ -1,0 +1,1 @@
+"""Web pages: their HTML, CSS and JavaScript, and pages bundled into one offline file."""

@@ -1,0 +1,220 @@
+// The page: what is drawn goes through preprocess.js and network.js, and every view is shown anew.
+
+import { decodeModel, inputGradient, neuronKey, predict } from "./network.js";
+import { normalize } from "./preprocess.js";
+import { makeSheet } from "./sheet.js";
+import { inkScale, magnitude, onColoursChange, paint, signedScale } from "./canvas.js";
+import { argmax, makeBars, showAnswer } from "./answer.js";
+import { makeLayers } from "./layers.js";
+import { neuronName, showNeuron } from "./neuron.js";
+import { digitAt, listDigits, readPhoto, showPhoto } from "./photo.js";
+
+const FIELD = 28;
+const byId = (id) => document.getElementById(id);
+
+const fail = (message) => {
+  byId("failure").textContent = message;
+  byId("failure").hidden = !message;
+};
+
+/** The model: inside the file that was exported, or from the service that sent this page. */
+const loadModel = async () => {
+  const embedded = byId("embedded");
+  if (embedded) return decodeModel(JSON.parse(embedded.textContent));
+  const answer = await fetch("v1/weights");
+  const description = await answer.json();
+  if (!answer.ok) throw new Error(description.error);
+  return decodeModel(description);
+};
+
+const start = (model) => {
+  if (model.height !== FIELD || model.width !== FIELD) {
+    throw new Error(
+      `This network takes images of ${model.width} × ${model.height}; the page draws for ` +
+        `${FIELD} × ${FIELD} only.`,
+    );
+  }
+  const network = model.members[0];
+  const off = new Set();
+  let photo = null;
+  let chosenDigit = 0;
+  let chosenClass = null;
+  let held = { layer: 0, unit: 0 };
+  let pointed = null;
+  let pixels = null;
+  let result = null;
+  let hint = "";
+
+  const blank = () => new Float32Array(FIELD * FIELD);
+  const neuronElements = {
+    title: byId("neuron-title"), canvas: byId("weights"), caption: byId("weights-caption"),
+    terms: byId("terms"), sum: byId("sum"), activation: byId("activation"),
+  };
+
+  const chooseDigit = (i) => {
+    chosenDigit = i;
+    update();
+  };
+  const sheet = makeSheet(
+    byId("sheet"),
+    () => {
+      photo = null;
+      refresh();
+    },
+    (x, y) => {
+      const touched = photo ? digitAt(byId("sheet"), photo, x, y) : -1;
+      if (touched >= 0) chooseDigit(touched);
+      return touched >= 0;
+    },
+  );
+  const bars = makeBars(byId("bars"), model.classes, (k) => {
+    chosenClass = chosenClass === k ? null : k;
+    show();
+  });
+  const layers = makeLayers(byId("layers"), network, model.classes, {
+    point: (neuron) => {
+      pointed = neuron;
+      showChosen();
+    },
+    hold: (neuron) => {
+      held = neuron;
+      pointed = null;
+      showChosen();
+    },
+  });
+
+  const showChosen = () => {
+    const neuron = pointed ?? held;
+    layers.mark(neuron);
+    showNeuron(neuronElements, model, neuron, result?.pass ?? null, off);
+    const isOff = off.has(neuronKey(held.layer, held.unit));
+    byId("switch").setAttribute("aria-pressed", String(isOff));
+    byId("switch").textContent = `Turn ${isOff ? "on" : "off"}: ${neuronName(model, held)}`;
+    byId("all-on").hidden = off.size === 0;
+  };
+
+  const showEvidence = (k) => {
+    const gradient = result
+      ? inputGradient(network, result.pass, k, off)
+      : new Float64Array(FIELD * FIELD);
+    const most = magnitude(gradient);
+    paint(byId("evidence"), Array.from(gradient, (d) => d / most), FIELD, signedScale(), pixels);
+    byId("evidence-class").textContent = result ? `“${model.classes[k]}”` : "a class";
+  };
+
+  const show = () => {
+    const probabilities = result?.probabilities ?? null;
+    const k = chosenClass ?? (probabilities ? argmax(probabilities) : 0);
+    const threshold = Number(byId("sure").value) / 100;
+    byId("sure-value").textContent = `${byId("sure").value} %`;
+    paint(byId("seen"), Array.from(pixels ?? blank()), FIELD, inkScale());
+    showAnswer(byId("answer"), probabilities, model.classes, threshold, hint);
+    bars.show(probabilities, result ? k : null);
+    showEvidence(k);
+    layers.show(result?.pass ?? null, off);
+    showChosen();
+    byId("found").hidden = !photo;
+    if (!photo) return;
+    showPhoto(byId("sheet"), photo, chosenDigit);
+    const labels = photo.digits.map((digit) => {
+      const p = predict(model, digit.pixels, off).probabilities;
+      const best = argmax(p);
+      return p[best] < threshold ? `${model.classes[best]}?` : model.classes[best];
+    });
+    listDigits(byId("found-list"), photo, labels, chosenDigit, chooseDigit);
+  };
+
+  /** Looks at what is on the sheet; leaves the pixels, or a hint why there are none. */
+  const look = () => {
+    if (photo) return photo.digits[chosenDigit].pixels;
+    if (sheet.isEmpty()) {
+      hint = "Nothing drawn yet.";
+      return null;
+    }
+    try {
+      return normalize(sheet.image());
+    } catch (error) {
+      hint = error.message;
+      return null;
+    }
+  };
+
+  const update = () => {
+    const began = performance.now();
+    pixels = look();
+    result = pixels && predict(model, pixels, off);
+    byId("took").textContent = pixels ? `, in ${(performance.now() - began).toFixed(1)} ms` : "";
+    show();
+  };
+
+  let waiting = false;
+  const refresh = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      update();
+    });
+  };
+
+  const takePhoto = async (file) => {
+    fail("");
+    try {
+      photo = await readPhoto(file);
+    } catch (error) {
+      fail(error.message);
+      return;
+    }
+    sheet.forget();
+    chosenDigit = 0;
+    update();
+  };
+
+  byId("undo").addEventListener("click", sheet.undo);
+  byId("clear").addEventListener("click", sheet.clear);
+  byId("brush").addEventListener("input", (event) => sheet.setBrush(Number(event.target.value)));
+  byId("sure").addEventListener("input", show);
+  byId("photo").addEventListener("change", (event) => {
+    if (event.target.files[0]) takePhoto(event.target.files[0]);
+    event.target.value = "";
+  });
+  byId("switch").addEventListener("click", () => {
+    const key = neuronKey(held.layer, held.unit);
+    if (!off.delete(key)) off.add(key);
+    update();
+  });
+  byId("all-on").addEventListener("click", () => {
+    off.clear();
+    update();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.matches?.("input") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "z" || event.key === "Z") sheet.undo();
+    if (event.key === "Delete" || event.key === "Backspace") sheet.clear();
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    byId("sheet").classList.add("dropping");
+  });
+  document.addEventListener("dragleave", () => byId("sheet").classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    byId("sheet").classList.remove("dropping");
+    if (event.dataTransfer.files[0]) takePhoto(event.dataTransfer.files[0]);
+  });
+  onColoursChange(show);
+
+  const widths = [network.layers[0].fanIn, ...network.layers.map((layer) => layer.fanOut)];
+  const members = model.members.length > 1 ? `, the first of ${model.members.length}` : "";
+  byId("model-line").textContent = `${model.name}: ${widths.join("–")}${members}`;
+  byId("seen-size").textContent = `${model.width} × ${model.height}`;
+  byId("page").hidden = false;
+  update();
+};
+
+try {
+  start(await loadModel());
+} catch (error) {
+  byId("model-line").textContent = "";
+  fail(error.message);
+}

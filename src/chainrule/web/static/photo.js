@@ -1,0 +1,108 @@
+// A photo instead of a drawing: decoded here, its digits found, boxed, and one of them chosen.
+
+import { find } from "./preprocess.js";
+import { element, inkScale, paint } from "./canvas.js";
+
+const LARGEST_SIDE = 1600;
+/** Pixels of the sheet between a digit and its box. */
+const AIR = 2;
+const TYPES = ["image/png", "image/jpeg"];
+
+/** Decodes a picture file, the right way up; throws an Error with a sentence for the user. */
+const decodePhoto = async (file) => {
+  if (!TYPES.includes(file.type)) {
+    throw new Error(`${file.name} is no PNG or JPEG picture; save it as one.`);
+  }
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    throw new Error(`${file.name} cannot be read as a picture; save it again.`);
+  }
+  const factor = Math.min(1, LARGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const canvas = element("canvas", {
+    width: Math.max(1, Math.round(bitmap.width * factor)),
+    height: Math.max(1, Math.round(bitmap.height * factor)),
+  });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return canvas;
+};
+
+/**
+ * Reads a picture file: {canvas, digits}, digits as find() returns them, in reading order.
+ * Throws an Error that says what is wrong, also when no digit is there.
+ */
+export const readPhoto = async (file) => {
+  const canvas = await decodePhoto(file);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const digits = find(context.getImageData(0, 0, canvas.width, canvas.height));
+  if (digits.length === 0) {
+    throw new Error(`${file.name}: no digit found; bring one, dark on light.`);
+  }
+  return { canvas, digits };
+};
+
+/** How a photo lies on the sheet, whole: {factor, left, top}. */
+const placeOnSheet = (sheet, { canvas }) => {
+  const factor = Math.min(sheet.width / canvas.width, sheet.height / canvas.height);
+  return {
+    factor,
+    left: (sheet.width - canvas.width * factor) / 2,
+    top: (sheet.height - canvas.height * factor) / 2,
+  };
+};
+
+/** A digit's box on the sheet, with a little air: [left, top, width, height]. */
+const boxOn = ({ factor, left, top }, digit) => [
+  left + digit.column * factor - AIR,
+  top + digit.row * factor - AIR,
+  digit.width * factor + 2 * AIR,
+  digit.height * factor + 2 * AIR,
+];
+
+/** Draws the photo on the sheet, whole, with a box around each digit, the chosen one stronger. */
+export const showPhoto = (sheet, photo, chosen) => {
+  const context = sheet.getContext("2d");
+  const layout = placeOnSheet(sheet, photo);
+  const { width, height } = photo.canvas;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  context.drawImage(
+    photo.canvas, layout.left, layout.top, width * layout.factor, height * layout.factor,
+  );
+  photo.digits.forEach((digit, i) => {
+    context.strokeStyle = i === chosen ? "#c2540a" : "#0b5cad";
+    context.lineWidth = i === chosen ? 3 : 1.5;
+    context.strokeRect(...boxOn(layout, digit));
+  });
+};
+
+/** The number of the digit whose box holds a point of the sheet, or -1. */
+export const digitAt = (sheet, photo, x, y) => {
+  const layout = placeOnSheet(sheet, photo);
+  return photo.digits.findIndex((digit) => {
+    const [left, top, width, height] = boxOn(layout, digit);
+    return x >= left && x <= left + width && y >= top && y <= top + height;
+  });
+};
+
+/** Lists the digits of a photo as buttons: what the network sees of each, and what it says. */
+export const listDigits = (place, photo, labels, chosen, onChoose) => {
+  const scale = inkScale();
+  place.replaceChildren(
+    ...photo.digits.map((digit, i) => {
+      const canvas = element("canvas", { className: "pixels" });
+      paint(canvas, Array.from(digit.pixels), 28, scale);
+      const button = element("button", { type: "button" }, [
+        canvas, element("span", { textContent: labels[i] }),
+      ]);
+      button.setAttribute("aria-pressed", String(i === chosen));
+      button.setAttribute("aria-label", `Digit ${i + 1} of the photo: ${labels[i]}`);
+      button.addEventListener("click", () => onChoose(i));
+      return button;
+    }),
+  );
+};

@@ -1,0 +1,1 @@
+"""Stress tests: fuzzing, killed training, planted bugs, and the corpus of hostile files."""

@@ -1,0 +1,106 @@
+"""web/static/preprocess.js finds what NumPy finds, pixel by pixel within 1e-5."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.core.errors import DataError
+from chainrule.data.dataset import Dataset
+from chainrule.digits.preprocess import find, normalize
+from chainrule.digits.synthetic import photo_of_one, photo_of_row
+from helpers.photos import drawing, pasted, read_by_node
+
+TOLERANCE = 1e-5
+
+
+def compare(pictures: Sequence[np.ndarray], what: str, folder: Path) -> int:
+    """How many digits were compared; both must refuse the same pictures, in the same words."""
+    compared = 0
+    for picture, (answer, seen) in zip(pictures, read_by_node(pictures, what, folder), strict=True):
+        try:
+            if what == "normalize":
+                expected, boxes = [normalize(picture)], [None]
+            else:
+                digits = find(picture)
+                expected = [digit.pixels for digit in digits]
+                boxes = [[*digit.box, digit.line] for digit in digits]
+        except DataError as error:
+            expected, boxes = [], str(error)
+        assert answer == boxes
+        np.testing.assert_allclose(seen, np.reshape(expected, seen.shape), rtol=0, atol=TOLERANCE)
+        compared += len(expected)
+    return compared
+
+
+def bytes_of(image: np.ndarray) -> np.ndarray:
+    return np.rint(image.reshape(28, 28) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("what", ["normalize", "find"])
+def test_a_thousand_test_images_agree(mnist: Dataset, tmp_path: Path, what: str) -> None:
+    pictures = [bytes_of(image) for image in mnist.test.images[:1000]]
+    assert compare(pictures, what, tmp_path) >= 1000
+
+
+def test_a_thousand_test_images_enlarged_agree(mnist: Dataset, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [
+        pasted(
+            [image.reshape(28, 28)], [(int(rng.integers(40)), int(rng.integers(40)))],
+            shape=(160, 160), side=int(rng.integers(30, 120)),
+        )
+        for image in mnist.test.images[:1000]
+    ]  # fmt: skip
+    assert compare(pictures, "normalize", tmp_path) == 1000
+
+
+@pytest.mark.parametrize("what", ["normalize", "find"])
+def test_two_hundred_drawings_agree(tmp_path: Path, what: str) -> None:
+    rng = np.random.default_rng(1)
+    assert compare([drawing(rng) for _ in range(200)], what, tmp_path) >= 200
+
+
+def test_photos_agree(mnist: Dataset, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    images = mnist.test.images.reshape(-1, 28, 28)
+    pictures = [photo_of_one(images[i], rng).picture for i in range(12)]
+    pictures += [photo_of_row(images[7 * i : 7 * i + 7], rng).picture for i in range(4)]
+    assert compare(pictures, "find", tmp_path) > 30
+
+
+def test_pictures_of_other_sizes_and_kinds_agree(mnist: Dataset, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    images = mnist.test.images.reshape(-1, 28, 28)
+    large = np.kron(pasted(images[:7], [(40, 20 + 60 * k) for k in range(7)]), np.ones((5, 3)))
+    clear = np.zeros((100, 100, 4), np.uint8)
+    clear[20:76, 30:86, 3] = 255 - pasted(images[:1], [(0, 0)], shape=(56, 56))
+    light = clear.copy()
+    light[..., :3] = 250
+    red = np.stack([pasted(images[:1], [(9, 9)])] * 3, axis=2)
+    red[..., 0] = 200
+    tight = bytes_of(images[0])[4:24, 5:25]
+    noise = rng.integers(0, 256, (60, 60), np.uint8)
+    blank = np.full((40, 30), 99, np.uint8)
+    noisy = (bytes_of(images[1]) * 0.8 + rng.normal(25, 8, (28, 28))).clip(0, 255).astype(np.uint8)
+    specks = np.where(rng.random((200, 300)) < 0.003, 0, 255).astype(np.uint8)
+    flat = [rng.integers(0, 256, shape, np.uint8) for shape in ((1, 1500), (900, 2), (1, 1))]
+    pictures = [
+        *flat,
+        large.astype(np.uint8),
+        clear,
+        light,
+        red,
+        tight,
+        noise,
+        blank,
+        noisy,
+        specks,
+    ]
+    for number, what in enumerate(("normalize", "find")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert compare(pictures, what, folder) >= 6

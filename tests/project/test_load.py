@@ -1,0 +1,60 @@
+"""The short form of `make load`: clients count what they lose, and servers end under them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from benchmarks.service.__main__ import main
+from benchmarks.service.clients import Client, Load, crowd, post, run
+from benchmarks.service.parts import PARTS
+from service.conftest import Asker
+
+
+def test_four_sigterms_under_load_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--only", "endings", "--short", "--json"]) == 0
+    (goal,) = json.loads(capsys.readouterr().out)["goals"]
+    assert goal["figure"].startswith("0 lost of ")
+    assert " 0 refused, 0 other exits" in goal["figure"]
+
+
+def test_what_is_not_measured_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "rate,speed"])
+    assert "no part 'speed': choose among rate, rows" in capsys.readouterr().err
+    assert len(PARTS) == 5
+
+
+def test_clients_count_answers_of_each_kind(ask: Asker) -> None:
+    right, wrong = post(bytes(784)), post(bytes(783))
+    loads = run(lambda: crowd(ask.port, {right: 2, wrong: 1}, 0.5))
+    assert set(loads[0].statuses) == {200}
+    assert set(loads[1].statuses) == {422}
+    assert loads[0].lost == loads[1].lost == 0
+    assert len(loads[0].latencies) == loads[0].statuses[200] > 5
+    assert 0 < loads[0].milliseconds(50) <= loads[0].milliseconds(99) < 1000
+
+
+class Silent:
+    """A transport that never answers."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("received", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab"])
+def test_a_request_without_a_whole_answer_is_lost(received: bytes) -> None:
+    async def lose() -> Load:
+
+        load = Load(b"request")
+        client = Client(load, asyncio.get_running_loop().create_future())
+        client.connection_made(Silent())
+        client.data_received(received)
+        client.connection_lost(None)
+        return load
+
+    assert run(lose).lost == 1
