@@ -17,7 +17,7 @@ from helpers import shapes
 
 shapes.check_shapes_of("chainrule")  # before the first import of chainrule
 
-from chainrule.data.dataset import Dataset  # noqa: E402
+from chainrule.data.dataset import Dataset, Found, Part  # noqa: E402
 from chainrule.data.load import load  # noqa: E402
 
 # No test fails because the machine is busy.
@@ -77,3 +77,14 @@ def torch() -> ModuleType:
 def mnist() -> Dataset:
     """The real data, found or fetched as a user's would be."""
     return load("mnist")
+
+
+@pytest.fixture(scope="session")
+def sample(mnist: Dataset) -> Found:
+    """The first 210 training and 70 test digits (no 8 is among the first 60), as bytes."""
+
+    def part(images: np.ndarray, labels: np.ndarray, count: int) -> Part:
+        pixels = np.rint(images[:count] * 255).astype(np.uint8)
+        return Part(pixels.reshape(count, 28, 28), labels[:count].copy())
+
+    return Found(part(*mnist.train, 210), part(*mnist.test, 70))

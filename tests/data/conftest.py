@@ -15,21 +15,10 @@ import pooch
 import pytest
 
 from chainrule.data.catalog import SOURCES, Source
-from chainrule.data.dataset import Dataset, Found, Part, checksums
+from chainrule.data.dataset import Dataset, Found, checksums
 from chainrule.data.readers.idx import FILES, write_idx
 
 FIRST, SECOND = "https://first.example/mnist/", "https://second.example/mnist/"
-
-
-@pytest.fixture(scope="session")
-def sample(mnist: Dataset) -> Found:
-    """The first 210 training and 70 test digits (no 8 is among the first 60), as bytes."""
-
-    def part(images: np.ndarray, labels: np.ndarray, count: int) -> Part:
-        pixels = np.rint(images[:count] * 255).astype(np.uint8)
-        return Part(pixels.reshape(count, 28, 28), labels[:count].copy())
-
-    return Found(part(*mnist.train, 210), part(*mnist.test, 70))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SECURITY = (ROOT / "SECURITY.md").read_text()
 LOCK = (ROOT / ".ci" / "requirements.txt").read_text()
-SBOM: dict[str, Any] = json.loads((ROOT / "docs" / "sbom.json").read_text())
+SBOM: dict[str, Any] = json.loads((ROOT / ".ci" / "sbom.json").read_text())
 COMPONENTS: dict[str, dict[str, Any]] = {each["name"]: each for each in SBOM["components"]}
 
 RUN_TIME = {

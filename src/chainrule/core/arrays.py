@@ -40,6 +40,9 @@ else:
         """Bytes, stands in for jaxtyping.UInt8."""
 
 
+Views: TypeAlias = list[Float[Array, "..."]]
+"""Parts of one flat vector, each in a shape of its own."""
+
 ALIGNMENT = 64
 """Bytes: one cache line, one AVX-512 register."""
 
@@ -58,4 +61,4 @@ def aligned_size(size: int, dtype: Any) -> int:
     return -(-size // step) * step
 
 
-__all__ = ["ALIGNMENT", "Array", "Float", "Int", "UInt8", "aligned_size", "aligned_zeros"]
+__all__ = ["ALIGNMENT", "Array", "Float", "Int", "UInt8", "Views", "aligned_size", "aligned_zeros"]

@@ -1,4 +1,4 @@
-"""What a neuron does with its weighted sum: each function beside its derivative.
+"""Activation functions, each beside its derivative, and the layer that applies one.
 
 Forward is A = g(Z), element by element (softmax: row by row). Backward is the chain rule,
 dZ = dA * g'(Z), derived in docs/derivation.md, section 3. One call convention for all:
@@ -21,6 +21,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.tables import Table
+from chainrule.nn.layer import SharedMemory
 
 Matrix: TypeAlias = Float[Array, "N n"]
 
@@ -182,7 +183,7 @@ def softmax_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Mat
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationFunction:
     """One row of the table: a function, its derivative, and whether A may overwrite Z."""
 
     forward: Callable[[Matrix, Matrix], Matrix]
@@ -194,17 +195,54 @@ class Activation:
     """The slope, or (elu) the curvature, jumps at Z = 0: differences across it prove nothing."""
 
 
-ACTIVATIONS: Table[Activation] = Table(
+ACTIVATIONS: Table[ActivationFunction] = Table(
     "activation",
     {
-        "identity": Activation(identity, identity_backward, True, "glorot"),
-        "sigmoid": Activation(sigmoid, sigmoid_backward, True, "glorot"),
-        "tanh": Activation(tanh, tanh_backward, True, "glorot"),
-        "relu": Activation(relu, relu_backward, True, "he", kinked=True),
-        "leaky-relu": Activation(leaky_relu, leaky_relu_backward, False, "he", kinked=True),
-        "elu": Activation(elu, elu_backward, False, "he", kinked=True),
-        "gelu": Activation(gelu, gelu_backward, False, "he"),
-        "silu": Activation(silu, silu_backward, False, "he"),
-        "softmax": Activation(softmax, softmax_backward, True, "glorot"),
+        "identity": ActivationFunction(identity, identity_backward, True, "glorot"),
+        "sigmoid": ActivationFunction(sigmoid, sigmoid_backward, True, "glorot"),
+        "tanh": ActivationFunction(tanh, tanh_backward, True, "glorot"),
+        "relu": ActivationFunction(relu, relu_backward, True, "he", kinked=True),
+        "leaky-relu": ActivationFunction(leaky_relu, leaky_relu_backward, False, "he", kinked=True),
+        "elu": ActivationFunction(elu, elu_backward, False, "he", kinked=True),
+        "gelu": ActivationFunction(gelu, gelu_backward, False, "he"),
+        "silu": ActivationFunction(silu, silu_backward, False, "he"),
+        "softmax": ActivationFunction(softmax, softmax_backward, True, "glorot"),
     },
 )
+
+
+@dataclass
+class ActivationMemory:
+    """Inputs and outputs of the last forward pass, and the gradient by the inputs."""
+
+    Z: Float[Array, "_ _n"]
+    A: Float[Array, "_ _n"]
+    dZ: Matrix
+    scratch: Matrix
+
+
+class Activation:
+    """A = g(Z), with g a row of the table."""
+
+    def __init__(self, units: int, function: ActivationFunction) -> None:
+        self.units = units
+        self.function = function
+
+    def memory(self, shared: SharedMemory) -> ActivationMemory:
+        """Memory for one number of examples."""
+        units = self.units
+        A = shared.matrix(0 if self.function.in_place else units)
+        return ActivationMemory(A[:0], A, shared.dZ(units), shared.scratch(units))
+
+    def forward(
+        self, Z: Matrix, memory: ActivationMemory, rng: np.random.Generator | None
+    ) -> Matrix:
+        """A = g(Z) (2.2), over Z where that is all that backward needs."""
+        memory.Z = Z
+        memory.A = self.function.forward(Z, Z if self.function.in_place else memory.A)
+        return memory.A
+
+    def backward(self, dA: Matrix, memory: ActivationMemory) -> Matrix:
+        """dZ = dA * g'(Z) (2.3)."""
+        m = memory
+        return self.function.backward(dA, m.Z, m.A, m.dZ, m.scratch)

@@ -1,8 +1,8 @@
-"""Batch normalisation (Ioffe and Szegedy 2015): each unit's sums with mean 0 and variance 1.
+"""Batch normalization (Ioffe and Szegedy 2015): each unit's sums with mean 0 and variance 1.
 
 Derived in docs/derivation.md, section 10. Forward, over the N rows of a batch, unit by unit:
 
-    U = A_prev W           mean = sum(U) / N
+    U = A W                mean = sum(U) / N
     variance = sum((U - mean)^2) / N      sigma = sqrt(variance + EPSILON)
     V = (U - mean) / sigma                Z = gamma V + b                            (10.1 - 10.4)
 
@@ -11,14 +11,17 @@ Backward, as mean and sigma depend on every row:
     db = sum(dZ)           dgamma = sum(dZ V)
     dU = gamma / sigma (dZ - db / N - V dgamma / N)                                  (10.5 - 10.8)
 
-Predicting has no batch: it takes running means of both statistics, see `remember`.
+Prediction has no batch: it takes running means of both statistics, see `update_running`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
+from chainrule.nn.layer import SharedMemory
 
 EPSILON = 1e-5
 """Added to the variance, against a division by 0 (PyTorch's default)."""
@@ -27,44 +30,93 @@ MOMENTUM = 0.1
 """The part of a new batch in the running statistics (PyTorch's default)."""
 
 
-def normalize(
-    U: Float[Array, "N n"],
-    mean: Float[Array, " n"],
-    variance: Float[Array, " n"],
-    sigma: Float[Array, " n"],
-    *,
-    scratch: Float[Array, "N n"],
-) -> None:
-    """Replaces U by V; writes the batch's mean, variance and sigma."""
-    np.mean(U, axis=0, out=mean)
-    np.subtract(U, mean, out=U)
-    np.square(U, out=scratch)
-    np.mean(scratch, axis=0, out=variance)
-    np.add(variance, EPSILON, out=sigma)
-    np.sqrt(sigma, out=sigma)
-    np.divide(U, sigma, out=U)
+@dataclass
+class BatchNormMemory:
+    """The batch's own statistics, its normalized sums, outputs, and gradients."""
+
+    mean: Float[Array, " n"]
+    variance: Float[Array, " n"]
+    sigma: Float[Array, " n"]
+    Z: Float[Array, "N n"]
+    ones: Float[Array, " N"]
+    db: Float[Array, " n"]
+    dgamma: Float[Array, " n"]
+    dU: Float[Array, "N n"]
+    scratch: Float[Array, "N n"]
+    V: Float[Array, "N n"] | None = None
+    """Of the last forward pass, if that was one of training."""
 
 
-def normalize_backward(
-    dZ: Float[Array, "N n"],
-    V: Float[Array, "N n"],
-    gamma: Float[Array, " n"],
-    sigma: Float[Array, " n"],
-    db: Float[Array, " n"],
-    dgamma: Float[Array, " n"],
-    ones: Float[Array, " N"],
-    *,
-    out: Float[Array, "N n"],
-    scratch: Float[Array, "N n"],
-) -> Float[Array, "N n"]:
-    """dU, written into `out`, which may be dZ; writes dgamma. `db` is the sum of dZ's rows."""
-    N = len(dZ)
-    np.multiply(dZ, V, out=scratch)
-    np.matmul(ones, scratch, out=dgamma)
-    np.multiply(V, dgamma / N, out=scratch)
-    np.subtract(dZ, scratch, out=out)
-    np.subtract(out, db / N, out=out)
-    return np.multiply(out, gamma / sigma, out=out)
+class BatchNorm:
+    """Z = gamma (U - mean) / sigma + b, by the batch's statistics in training, else running ones.
+
+    `gamma` and `b` (n,) are learned, `mean` and `variance` (n,) are the running statistics.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        gamma: Float[Array, " n"],
+        b: Float[Array, " n"],
+        mean: Float[Array, " n"],
+        variance: Float[Array, " n"],
+    ) -> None:
+        """`number` is that of the linear layer before it, from 0."""
+        self.number = number
+        self.gamma = gamma
+        self.b = b
+        self.mean = mean
+        self.variance = variance
+
+    def memory(self, shared: SharedMemory) -> BatchNormMemory:
+        """Memory for one number of examples."""
+        n, i = len(self.gamma), self.number
+        return BatchNormMemory(
+            mean=shared.mean[i],
+            variance=shared.variance[i],
+            sigma=np.zeros_like(self.gamma),
+            Z=shared.matrix(n),
+            ones=shared.ones,
+            db=shared.db[i],
+            dgamma=shared.dgamma[i],
+            dU=shared.dZ(n),
+            scratch=shared.scratch(n),
+        )
+
+    def forward(
+        self, U: Float[Array, "N n"], memory: BatchNormMemory, rng: np.random.Generator | None
+    ) -> Float[Array, "N n"]:
+        """Z = gamma V + b (10.4); in training V is written over U."""
+        m, scale, shift = memory, self.gamma, self.b
+        m.V = None
+        if rng is None:
+            scale, shift = scale_and_shift(self.gamma, self.b, self.mean, self.variance)
+        else:
+            np.mean(U, axis=0, out=m.mean)  # (10.1)
+            np.subtract(U, m.mean, out=U)
+            np.square(U, out=m.Z)
+            np.mean(m.Z, axis=0, out=m.variance)  # (10.2)
+            np.add(m.variance, EPSILON, out=m.sigma)
+            np.sqrt(m.sigma, out=m.sigma)
+            m.V = np.divide(U, m.sigma, out=U)  # (10.3)
+        np.multiply(U, scale, out=m.Z)
+        return np.add(m.Z, shift, out=m.Z)
+
+    def backward(self, dZ: Float[Array, "N n"], memory: BatchNormMemory) -> Float[Array, "N n"]:
+        """dU (10.8); writes db and dgamma (10.5). ValueError unless the batch was normalized."""
+        m, N = memory, len(dZ)
+        if m.V is None:
+            raise ValueError(
+                f"layer {self.number + 1} was normalized by the running statistics: for a "
+                "gradient, go forward with a generator, or use network.folded()"
+            )
+        np.matmul(m.ones, dZ, out=m.db)
+        np.multiply(dZ, m.V, out=m.scratch)
+        np.matmul(m.ones, m.scratch, out=m.dgamma)
+        np.multiply(m.V, m.dgamma / N, out=m.scratch)
+        np.subtract(dZ, m.scratch, out=m.dU)
+        np.subtract(m.dU, m.db / N, out=m.dU)
+        return np.multiply(m.dU, self.gamma / m.sigma, out=m.dU)
 
 
 def scale_and_shift(
@@ -78,10 +130,10 @@ def scale_and_shift(
     return scale, b - mean * scale
 
 
-def remember(
+def update_running(
     running: Float[Array, " S"], batch: Float[Array, " S"], rows: int, momentum: float = MOMENTUM
 ) -> None:
-    """running += momentum (batch - running), in place, for means, then variances (10.11).
+    """Running statistics += momentum (batch - running), in place, means then variances (10.11).
 
     A batch's variance is that of a sample: N / (N - 1) times it is the population's on average
     (10.10).

@@ -1,53 +1,108 @@
-"""What training does to a layer's inputs so that it cannot lean on any one of them.
+"""Dropout and Gaussian noise: what training does to a layer's inputs, so that it leans on none.
 
 Dropout (Srivastava et al. 2014) leaves out a share p of them at random, and scales the others by
-1 / (1 - p), so that their sum stays what it was on average and predicting needs no change. Noise
-(Bishop 1995) adds random numbers. Backward, an input counts as much as it did forward: dA times the
-mask; a summand changes nothing. docs/derivation.md, section 11.
+1 / (1 - p), so that their sum stays what it was on average and prediction needs no change. Noise
+(Bishop 1995) adds random numbers. With mask M and noise R, both drawn for every element:
+
+    Forward:     A M       A + R                                                     (11.1, 11.2)
+    Backward:    dA M      dA                                                        (11.4)
+
+docs/derivation.md, section 11.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
+from chainrule.nn.layer import SharedMemory
 
 ROWS = 256
 """Rows whose stretches are drawn at a time."""
 
 
-def disturb(
-    A: Float[Array, "N n"],
-    mask: Float[Array, "N _m"],
-    noise: Float[Array, "N _k"],
-    dropout: float,
-    deviation: float,
-    rng: np.random.Generator,
-    out: Float[Array, "N n"],
-) -> Float[Array, "N n"]:
-    """A * mask + noise, written into `out`; `mask` and `noise` are drawn anew.
+@dataclass
+class DropoutMemory:
+    """The mask of the last forward pass, and the outputs."""
 
-    The mask is 0 with probability `dropout`, else 1 / (1 - dropout); the noise is normal with this
-    standard deviation. What is 0 is not drawn, and its array may be empty.
-    """
-    if dropout:
+    mask: Float[Array, "N n"]
+    out: Float[Array, "N n"]
+    drawn: bool = False
+    """Whether the last forward pass was one of training."""
+
+
+class Dropout:
+    """Inverted dropout: A times a mask that is 0 with probability p, else 1 / (1 - p)."""
+
+    def __init__(self, units: int, p: float) -> None:
+        self.units = units
+        self.p = p
+
+    def memory(self, shared: SharedMemory) -> DropoutMemory:
+        """Memory for one number of examples."""
+        return DropoutMemory(shared.matrix(self.units), shared.matrix(self.units))
+
+    def forward(
+        self, A: Float[Array, "N n"], memory: DropoutMemory, rng: np.random.Generator | None
+    ) -> Float[Array, "N n"]:
+        """A M, with a new mask (11.1); without a generator A itself."""
+        memory.drawn = rng is not None
+        if rng is None:
+            return A
+        mask = memory.mask
         rng.random(out=mask, dtype=mask.dtype.type)
-        np.greater_equal(mask, dropout, out=mask)
-        np.multiply(mask, 1 / (1 - dropout), out=mask)
-        A = np.multiply(A, mask, out=out)
-    if deviation:
-        draw_normal(noise, rng)
-        np.multiply(noise, deviation, out=noise)
-        A = np.add(A, noise, out=out)
-    return A
+        np.greater_equal(mask, self.p, out=mask)
+        np.multiply(mask, 1 / (1 - self.p), out=mask)
+        return np.multiply(A, mask, out=memory.out)
+
+    def backward(self, dA: Float[Array, "_ n"], memory: DropoutMemory) -> Float[Array, "_ n"]:
+        """dA M (11.4), written over dA; what has no rows stays as it is."""
+        if memory.drawn and len(dA):
+            np.multiply(dA, memory.mask, out=dA)
+        return dA
+
+
+@dataclass
+class NoiseMemory:
+    """The noise of the last forward pass, and the outputs."""
+
+    noise: Float[Array, "N n"]
+    out: Float[Array, "N n"]
+
+
+class Noise:
+    """Gaussian noise of this standard deviation, added to A."""
+
+    def __init__(self, units: int, deviation: float) -> None:
+        self.units = units
+        self.deviation = deviation
+
+    def memory(self, shared: SharedMemory) -> NoiseMemory:
+        """Memory for one number of examples."""
+        return NoiseMemory(shared.matrix(self.units), shared.matrix(self.units))
+
+    def forward(
+        self, A: Float[Array, "N n"], memory: NoiseMemory, rng: np.random.Generator | None
+    ) -> Float[Array, "N n"]:
+        """A + R, with new noise (11.2); without a generator A itself."""
+        if rng is None:
+            return A
+        draw_normal(memory.noise, rng)
+        np.multiply(memory.noise, self.deviation, out=memory.noise)
+        return np.add(A, memory.noise, out=memory.out)
+
+    def backward(self, dA: Float[Array, "_ n"], memory: NoiseMemory) -> Float[Array, "_ n"]:
+        """dA: a summand changes nothing."""
+        return dA
 
 
 def draw_normal(out: Float[Array, "N n"], rng: np.random.Generator) -> None:
     """Fills `out` with standard normal numbers: each row is some stretch of a fixed million.
 
-    256 x 784 take 0.7 ms; drawing each number anew takes 4.1, a quarter of a step.
+    256 x 784 take 0.7 ms; drawing each number takes 4.1, a quarter of a step.
     """
     N, n = out.shape
     million = _normal_numbers()

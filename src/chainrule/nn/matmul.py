@@ -1,4 +1,4 @@
-"""Matrix products, and the sizes at which a detour is quicker."""
+"""Matrix multiplication, with a detour for the sizes at which it is quicker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SMALL = 1_000_000
 """Multiply-adds up to which OpenBLAS has kernels that skip its packing (its PR 3335)."""
 
 
-def product(
+def matmul(
     A: Float[Array, "m k"], B: Float[Array, "k n"], out: Float[Array, "m n"]
 ) -> Float[Array, "m n"]:
     """A @ B, written into `out`.

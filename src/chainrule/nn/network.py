@@ -1,32 +1,31 @@
-"""The network: dense layers forward, and the chain rule backward, as docs/derivation.md has them.
+"""Neural network: a chain of layers forward, and the chain rule backward along it.
 
-Forward, layer by layer:      Z = A_prev W + b        A = g(Z)                        (2.1, 2.2)
-Backward, in reverse:         dZ = dA * g'(Z)         dW = A_prev' dZ
-                              db = sum of dZ's rows   dA_prev = dZ W'                 (2.3 - 2.6)
+    for layer, memory in workspace.chain:            A = layer.forward(A, memory, rng)
+    for layer, memory in reversed(workspace.chain):  dA = layer.backward(dA, memory)
 
-One example is one row. Every W and b is a view into one flat vector, `network.parameters`; the
-gradient has the same layout. A network holds what it has learned only: whatever forward and
-backward write goes into a Workspace, so threads can share it, and predicting changes nothing.
-
-Training may differ from predicting: given a generator, `forward` disturbs a layer's inputs
-(`disturbances`) and normalises its sums by this batch's own statistics (`normalization`).
+A dense layer is up to five links of the chain: dropout and noise on its inputs, the linear layer,
+batch normalization, the activation; each has its own file, forward above backward. One example is
+one row. Every W and b is a view into one flat vector, `network.parameters`; the gradient has the
+same layout. A network holds what it has learned only: whatever forward and backward write goes
+into a Workspace, so threads can share it, and predicting changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int, aligned_zeros
-from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.batch_norm import normalize, normalize_backward, scale_and_shift
+from chainrule.nn.activations import ACTIVATIONS, Activation
+from chainrule.nn.batch_norm import BatchNorm, scale_and_shift
 from chainrule.nn.dense import Dense, stack
-from chainrule.nn.dropout import disturb
+from chainrule.nn.dropout import Dropout, Noise
 from chainrule.nn.initializers import INITIALIZERS
+from chainrule.nn.layer import Layer, SharedMemory
+from chainrule.nn.linear import Linear
 from chainrule.nn.losses import Buffers
-from chainrule.nn.matmul import product
 from chainrule.nn.parameters import Layout
 
 PREDICT_ROWS = 1024
@@ -57,6 +56,19 @@ class Network:
         self.mean, self.variance = self.layout.statistics(self.statistics)
         for vector in self.gamma + self.variance:
             vector.fill(1)
+        self.chain = tuple(self._chain())
+        """The layers in the order of the forward pass."""
+
+    def _chain(self) -> Iterator[Layer]:
+        for i, dense in enumerate(self.layers):
+            if dense.dropout:
+                yield Dropout(dense.fan_in, dense.dropout)
+            if dense.noise:
+                yield Noise(dense.fan_in, dense.noise)
+            yield Linear(i, self.W[i], None if dense.batch_norm else self.b[i])
+            if dense.batch_norm:
+                yield BatchNorm(i, self.gamma[i], self.b[i], self.mean[i], self.variance[i])
+            yield Activation(dense.fan_out, ACTIVATIONS[dense.activation])
 
     @classmethod
     def dense(
@@ -152,59 +164,21 @@ class Network:
                 f"X has shape {X.shape}: layer 1 takes {self.layers[0].fan_in} inputs, "
                 f"and the workspace was made for {workspace.examples} examples"
             )
-        w, A = workspace, X
-        w.training = rng is not None
-        for i, layer in enumerate(self.layers):
-            if rng and layer.disturbed:
-                A = disturb(A, w.mask[i], w.noise[i], layer.dropout, layer.noise, rng, w.given[i])
-            w.inputs[i], Z = A, w.Z[i]
-            if layer.batch_norm:
-                self._normalized_sums(i, w)
-            else:
-                product(A, self.W[i], out=Z)  # (N, fan_in) @ (fan_in, fan_out)
-                np.add(Z, self.b[i], out=Z)
-            A = ACTIVATIONS[layer.activation].forward(Z, w.A[i])
+        A = X
+        for layer, memory in workspace.chain:
+            A = layer.forward(A, memory, rng)
         return A
-
-    def _normalized_sums(self, i: int, w: Workspace) -> None:
-        """Z = gamma (A_prev W - mean) / sigma + b: of this batch in training, else of all."""
-        Z, U = w.Z[i], w.normalized[i]
-        product(w.inputs[i], self.W[i], out=U)  # (N, fan_in) @ (fan_in, fan_out)
-        if w.training:
-            normalize(U, w.mean[i], w.variance[i], w.sigma[i], scratch=Z)
-            scale, shift = self.gamma[i], self.b[i]
-        else:
-            scale, shift = scale_and_shift(self.gamma[i], self.b[i], self.mean[i], self.variance[i])
-        np.multiply(U, scale, out=Z)
-        np.add(Z, shift, out=Z)
 
     def backward(self, dlogits: Float[Array, "N K"], workspace: Workspace) -> Float[Array, " P"]:
         """The gradient of the loss by all parameters, one flat vector inside the workspace.
 
         `dlogits` is the loss's gradient by the outputs of the last `forward` with this workspace.
-        Raises ValueError after a forward pass without a generator if a layer is normalised.
+        Raises ValueError after a forward pass without a generator if a layer is normalized.
         """
-        w, dA = workspace, dlogits
-        for i, layer in reversed(list(enumerate(self.layers))):
-            activation = ACTIVATIONS[layer.activation]
-            dZ = activation.backward(dA, w.Z[i], w.A[i], w.dZ[i], w.scratch[i])
-            np.matmul(w.ones, dZ, out=w.db[i])  # the sum of its rows
-            if layer.batch_norm:
-                if not w.training:
-                    raise ValueError(
-                        f"layer {i + 1} was normalised by statistics of all batches: for a "
-                        "gradient, go forward with a generator, or use network.folded()"
-                    )
-                dZ = normalize_backward(
-                    dZ, w.normalized[i], self.gamma[i], w.sigma[i], w.db[i], w.dgamma[i],
-                    w.ones, out=w.dZ[i], scratch=w.scratch[i],
-                )  # fmt: skip
-            product(w.inputs[i].T, dZ, out=w.dW[i])  # (fan_in, N) @ (N, fan_out)
-            if i:
-                dA = product(dZ, self.W[i].T, out=w.dA[i - 1])  # (N, fan_out) @ (fan_out, fan_in)
-                if layer.dropout and w.training:
-                    np.multiply(dA, w.mask[i], out=dA)
-        return w.gradient
+        dA = dlogits
+        for layer, memory in reversed(workspace.chain):
+            dA = layer.backward(dA, memory)
+        return workspace.gradient
 
     def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
         """The probability of each class for each row of X, (N, K)."""
@@ -227,42 +201,42 @@ class Workspace:
     """All the memory that a step writes into, for one network and one number of examples."""
 
     def __init__(self, network: Network, examples: int) -> None:
-        dtype, layers = network.dtype, network.layers
+        layout, dtype = network.layout, network.dtype
         self.examples = examples
-        self.training = False
-        """Whether the last forward pass was one of training."""
-        self.inputs = [np.zeros((0, 0), dtype) for _ in layers]
-        """What each layer was given: X, or the activations before it, maybe disturbed."""
-        self.ones = np.ones(examples, dtype)
-        self.A = [np.zeros((examples, layer.fan_out), dtype) for layer in layers]
-        self.Z = [
-            A if ACTIVATIONS[layer.activation].in_place else np.zeros_like(A)
-            for layer, A in zip(layers, self.A, strict=True)
+        self.gradient = aligned_zeros(layout.learned, dtype)
+        self.dW, self.db, self.dgamma = layout.parameters(self.gradient)
+        self.statistics = aligned_zeros(layout.measured, dtype)
+        """Of the last batch: the mean and variance of each normalized unit's sums."""
+        shared = SharedMemory(
+            examples, max(network.widths[1:]), dtype, self.dW, self.db, self.dgamma,
+            *layout.statistics(self.statistics),
+        )  # fmt: skip
+        self.loss = Buffers(examples, network.layers[-1].fan_out, dtype)
+        self.chain: list[tuple[Layer, Any]] = [
+            (layer, layer.memory(shared)) for layer in network.chain
         ]
-        # Only one layer's dA and dZ are alive at a time: all layers share the same three blocks.
-        self.dA, self.dZ, self.scratch = (_shared(examples, network) for _ in range(3))
-        self.gradient = aligned_zeros(network.parameters.size, dtype)
-        self.dW, self.db, self.dgamma = network.layout.parameters(self.gradient)
-        self.loss = Buffers(examples, layers[-1].fan_out, dtype)
-        self.mask, self.noise, self.given = (
-            [np.zeros((examples, layer.fan_in * bool(needed)), dtype) for layer, needed in each]
-            for each in (
-                [(layer, layer.dropout) for layer in layers],
-                [(layer, layer.noise) for layer in layers],
-                [(layer, layer.disturbed) for layer in layers],
-            )
-        )
-        self.statistics = aligned_zeros(network.statistics.size, dtype)
-        """Of the last batch: the mean and variance of each normalised unit's sums."""
-        self.mean, self.variance = network.layout.statistics(self.statistics)
-        self.sigma = [np.zeros_like(mean) for mean in self.mean]
-        self.normalized = [np.zeros((examples, mean.size), dtype) for mean in self.mean]
+        """Each layer with its memory, in the order of the forward pass."""
 
+    @property
+    def inputs(self) -> list[Float[Array, "_ n"]]:
+        """What each dense layer was given: X, or the activations before it, maybe disturbed."""
+        return [memory.A for layer, memory in self.chain if isinstance(layer, Linear)]
 
-def _shared(examples: int, network: Network) -> list[Float[Array, "N n"]]:
-    """One block of memory, seen in the shape of each layer's activations."""
-    block = aligned_zeros(examples * max(network.widths[1:]), network.dtype)
-    return [block[: examples * n].reshape(examples, n) for n in network.widths[1:]]
+    @property
+    def Z(self) -> list[Float[Array, "_ n"]]:
+        """The weighted sums of each dense layer; where A may overwrite them, A."""
+        return [memory.Z for layer, memory in self.chain if isinstance(layer, Activation)]
+
+    @property
+    def A(self) -> list[Float[Array, "_ n"]]:
+        """The activations of each dense layer, as the last forward pass left them."""
+        return [memory.A for layer, memory in self.chain if isinstance(layer, Activation)]
+
+    @property
+    def dA(self) -> list[Float[Array, "_ n"]]:
+        """The gradient by the inputs of each dense layer but the first, all in one block."""
+        linear = (memory for layer, memory in self.chain if isinstance(layer, Linear))
+        return [memory.dA for memory in linear if memory.dA is not None]
 
 
 class Workspaces(dict[int, Workspace]):

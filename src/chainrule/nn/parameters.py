@@ -1,17 +1,15 @@
-"""TODO."""
+"""Parameter layout: where each layer has its numbers in the network's flat vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, aligned_size
+from chainrule.core.arrays import Array, Float, Views, aligned_size
 from chainrule.nn.dense import Dense
-
-Views: TypeAlias = list[Float[Array, "..."]]
 
 
 class Layout:

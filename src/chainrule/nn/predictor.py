@@ -13,13 +13,13 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
-from chainrule.nn.activations import ACTIVATIONS, Activation
+from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
 from chainrule.nn.network import Network
 
 ROWS = 1024
 """Rows that go through the network at a time: their activations stay in the cache."""
 
-Layer: TypeAlias = tuple[Array, Array, Activation]
+Layer: TypeAlias = tuple[Array, Array, ActivationFunction]
 """(W (fan_in, fan_out), b (1, fan_out), activation)"""
 
 

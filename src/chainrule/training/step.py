@@ -18,7 +18,7 @@ from chainrule.core.errors import DivergenceError
 from chainrule.core.threads import Crew
 from chainrule.data.augment import Distorter
 from chainrule.data.batches import Gather, Rows, count
-from chainrule.nn.batch_norm import remember
+from chainrule.nn.batch_norm import update_running
 from chainrule.nn.losses import LossFunction, l2_penalty
 from chainrule.nn.network import Network
 from chainrule.optim.clipping import clip, shorten_columns
@@ -114,7 +114,7 @@ class Stepper:
                 shorten_columns(W, self.max_weight_norm)
         if self.network.statistics.size and count(rows) > 1:  # one row has no variance
             batch = np.add.reduce([worker.statistics for worker in self.workers])
-            remember(self.network.statistics, batch, largest_share(count(rows), DRAWN_ROWS))
+            update_running(self.network.statistics, batch, largest_share(count(rows), DRAWN_ROWS))
         if self.averager:
             self.averager.update(self.progress.step + 1, self.crew)
         return loss

@@ -1,0 +1,79 @@
+"""Linear layer: weighted sums forward, and the chain rule through them backward.
+
+Forward, one example a row:     Z = A W + b                                      (2.1)
+Backward, from dZ:              dW = A' dZ       db = sum of dZ's rows           (2.4, 2.5)
+                                dA = dZ W'                                       (2.6)
+
+Derived in docs/derivation.md, section 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.core.arrays import Array, Float
+from chainrule.nn.layer import SharedMemory
+from chainrule.nn.matmul import matmul
+
+
+@dataclass
+class LinearMemory:
+    """Inputs of the last forward pass, outputs, and gradients."""
+
+    A: Float[Array, "_ fan_in"]
+    Z: Float[Array, "N fan_out"]
+    ones: Float[Array, " N"]
+    dW: Float[Array, "fan_in fan_out"]
+    db: Float[Array, " fan_out"]
+    dA: Float[Array, "N fan_in"] | None
+    """None in the first layer: the gradient by the images is not needed."""
+
+
+class Linear:
+    """Z = A W + b, with W (fan_in, fan_out) and b (fan_out,)."""
+
+    def __init__(
+        self, number: int, W: Float[Array, "fan_in fan_out"], b: Float[Array, " fan_out"] | None
+    ) -> None:
+        """`number` counts from 0; b is None where batch normalization follows and adds it."""
+        self.number = number
+        self.W = W
+        self.b = b
+
+    def memory(self, shared: SharedMemory) -> LinearMemory:
+        """Memory for one number of examples."""
+        (fan_in, fan_out), i = self.W.shape, self.number
+        return LinearMemory(
+            A=np.zeros((0, fan_in), shared.dtype),
+            Z=shared.matrix(fan_out),
+            ones=shared.ones,
+            dW=shared.dW[i],
+            db=shared.db[i],
+            dA=shared.dA(fan_in) if i else None,
+        )
+
+    def forward(
+        self,
+        A: Float[Array, "N fan_in"],
+        memory: LinearMemory,
+        rng: np.random.Generator | None,
+    ) -> Float[Array, "N fan_out"]:
+        """Z = A W + b (2.1)."""
+        memory.A = A
+        Z = matmul(A, self.W, out=memory.Z)  # (N, fan_in) @ (fan_in, fan_out)
+        if self.b is not None:
+            np.add(Z, self.b, out=Z)
+        return Z
+
+    def backward(
+        self, dZ: Float[Array, "N fan_out"], memory: LinearMemory
+    ) -> Float[Array, "_ fan_in"]:
+        """dA = dZ W' (2.6), without rows in the first layer; writes dW (2.4) and db (2.5)."""
+        matmul(memory.A.T, dZ, out=memory.dW)  # (fan_in, N) @ (N, fan_out)
+        if self.b is not None:
+            np.matmul(memory.ones, dZ, out=memory.db)  # (N,) @ (N, fan_out): the sum of its rows
+        if memory.dA is None:
+            return memory.A[:0]
+        return matmul(dZ, self.W.T, out=memory.dA)  # (N, fan_out) @ (fan_out, fan_in)
