@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NoReturn, TypeVar
 
 Row = TypeVar("Row")
 
 
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The choice that a misspelt name most resembles; empty if it resembles none.
+
+    >>> nearest("fsat", ["accurate", "fast", "record"])
+    'fast'
+    """
+    from difflib import get_close_matches  # only when something is wrong
+
+    by_lower_case = {choice.lower(): choice for choice in choices}
+    matches = get_close_matches(name[:100].lower(), by_lower_case, n=1)
+    return by_lower_case[matches[0]] if matches else ""
+
+
+def remedy(name: object, choices: Iterable[str]) -> str:
+    """The end of a sentence about a wrong name: the nearest choice, and all of them.
+
+    >>> remedy("fsat", ["accurate", "fast"])
+    'did you mean fast? choose one of accurate, fast'
+    """
+    names = [choice for choice in choices if choice]
+    close = nearest(name, names) if isinstance(name, str) else ""
+    return f"{f'did you mean {close}? ' if close else ''}choose one of {', '.join(names)}"
+
+
 class Table(dict[str, Row]):
-    """Rows by name; an unknown name raises and lists the choices.
+    """Rows by name; an unknown name raises, names the nearest and lists the choices.
 
     >>> Table("fruit", {"apple": 1, "pear": 2})["plum"]
     Traceback (most recent call last):
         ...
     ValueError: unknown fruit 'plum': choose one of apple, pear
+    >>> Table("fruit", {"apple": 1, "pear": 2})["aple"]
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown fruit 'aple': did you mean apple? choose one of apple, pear
     """
 
     def __init__(self, noun: str, rows: dict[str, Row]) -> None:
@@ -21,4 +50,4 @@ class Table(dict[str, Row]):
         self.noun = noun
 
     def __missing__(self, name: object) -> NoReturn:
-        raise ValueError(f"unknown {self.noun} {name!r}: choose one of {', '.join(self)}")
+        raise ValueError(f"unknown {self.noun} {name!r}: {remedy(name, self)}")

@@ -1,0 +1,1 @@
+"""Runs: the run folder, resuming, replays, pictures, ensembles, processes."""

@@ -1,0 +1,37 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import signal
+
+
+class Interrupt:
+    """Whether Ctrl-C was pressed or SIGTERM came; asked between two steps."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __call__(self) -> bool:
+        """True once there was one."""
+        return self.signal != 0
+
+
+@contextmanager
+def interruptible() -> Iterator[Interrupt]:
+    """The first signal only asks to stop, so that no step is cut in half; the second one kills."""
+    interrupt = Interrupt()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def handle(number: int, _frame: object) -> None:
+        interrupt.signal = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    before = [signal.signal(number, handle) for number in signals]
+    try:
+        yield interrupt
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

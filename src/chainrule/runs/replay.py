@@ -1,0 +1,96 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from typing import Any
+from pathlib import Path
+from base64 import b64encode
+import json
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+LEFT_OUT = ("checksums",)
+"""Tables of config.toml that say nothing to a reader."""
+
+
+def replay_of(folder: Path) -> dict[str, Any]:
+    """What the page shows of a run, as live_page.js takes it. Raises ConfigError for damaged files."""
+    from chainrule.runs.pictures import PICTURES
+    from chainrule.experiments.settings import read_tables
+
+    config = read_tables(folder / "config.toml")
+    order = {f"{name}.png": number for number, name in enumerate(PICTURES)}
+    pictures = sorted(folder.glob("*.png"), key=lambda path: (order.get(path.name, 99), path.name))
+    return {
+        "kind": "replay",
+        "events": _events(folder, config),
+        "report": _figures(folder),
+        "config": _without_paths(config),
+        "pictures": {path.stem: _picture(path) for path in pictures},
+    }
+
+
+def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
+    from chainrule.core.errors import ConfigError
+    from chainrule.monitor.events import FILE, read_events
+
+    if (folder / FILE).is_file():
+        try:
+            events = read_events(folder / FILE)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        if events:
+            return events
+    history = folder / "history.jsonl"
+    if not history.is_file():
+        raise ConfigError(f"{folder} has no history.jsonl: let it train to its end first")
+    try:
+        epochs = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+        told = [{"kind": "epoch"} | epoch for epoch in epochs]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{history}: no history of epochs ({error}); train it again") from None
+    settings, figures = config.get("settings", {}), _figures(folder) or {}
+    begin = {
+        "kind": "begin",
+        "run": folder.absolute().name,
+        "recipe": config.get("run", {}).get("recipe", ""),
+        "widths": settings.get("layers"),
+        "classes": config.get("data", {}).get("classes", []),
+        "epochs": settings.get("epochs"),
+        "parameters": figures.get("parameters"),
+    }
+    accuracy = figures.get("test_accuracy")
+    text = f"{100 * accuracy:.2f} % of the test images right" if accuracy else "no figures"
+    end = {"kind": "end", "step": 0, "ending": figures.get("ending", "unknown"), "text": text}
+    return [begin, *told, end]
+
+
+def _figures(folder: Path) -> dict[str, Any] | None:
+    """report.json, without what only other commands read; None where it is not there or broken."""
+    try:
+        figures = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(figures, dict):
+        return None
+    return {name: value for name, value in figures.items() if name != "mistakes"}
+
+
+def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """The tables of config.toml; of the files that it names, the names alone: others read this."""
+    tables = {name: dict(table) for name, table in config.items() if isinstance(table, dict)}
+    for key in ("source", "test"):
+        if path := tables.get("data", {}).get(key):
+            tables["data"][key] = Path(str(path)).name
+    return {name: table for name, table in tables.items() if name not in LEFT_OUT}
+
+
+def _picture(path: Path) -> str:
+    from chainrule.core.errors import ConfigError
+
+    raw = path.read_bytes()
+    if not raw.startswith(PNG):
+        raise ConfigError(f"{path}: no PNG picture; remove it")
+    return f"data:image/png;base64,{b64encode(raw).decode('ascii')}"

@@ -1,0 +1,131 @@
+"""Options of training: each with its default, its rule and its help, in the one place that has it.
+
+`train` takes them as keywords with these defaults. `experiments.settings.Settings` adds those of
+the network, the data and the distortion; settings files, recipes and the command line's options
+are read and checked by the rules that stand here. 0 means off.
+
+    >>> Options(label_smoothing=1.5)
+    Traceback (most recent call last):
+        ...
+    chainrule.core.errors.ConfigError: label_smoothing = 1.5: give a number from 0 to 0.999
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from math import inf, isfinite
+from typing import Any
+
+from chainrule.core.errors import ConfigError
+from chainrule.core.tables import remedy
+
+GROUPS = ("data", "network", "optimizer", "regularisation", "distortion", "run")
+"""The groups of settings, in the order of a settings file and of `--help`."""
+
+Choices = Callable[[], Iterable[str]]
+"""The words that a setting may be; a function, as the tables that hold them load NumPy."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The rule of one setting: what it may be, and what `--help` says of it."""
+
+    help: str
+    group: str
+    low: float = 0
+    high: float = inf
+    choices: Choices | None = None
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises ConfigError for a number out of range, or a word that is none of the choices."""
+        if isinstance(value, str):
+            choices = [*self.choices()] if self.choices else []
+            if value not in choices:
+                raise ConfigError(f"{name} = {value!r}: {remedy(value, choices)}")
+        elif not (self.low <= float(value) <= self.high and isfinite(value)):
+            raise ConfigError(f"{name} = {value}: give a number from {self.low:g} to {self.high:g}")
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    group: str,
+    low: float = 0,
+    high: float = inf,
+    choices: Choices | None = None,
+) -> Any:
+    """A dataclass field that is a setting: its default, and its Rule as metadata."""
+    return field(default=default, metadata={"rule": Rule(help, group, low, high, choices)})
+
+
+def losses() -> Iterable[str]:
+    """The names of the losses."""
+    from chainrule.nn.losses import LOSSES
+
+    return LOSSES
+
+
+def optimizers() -> Iterable[str]:
+    """The names of the optimizers."""
+    from chainrule.optim.optimizers import OPTIMIZERS
+
+    return OPTIMIZERS
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that `train` takes as a number or a name. Numbers are checked on construction."""
+
+    loss: str = setting(
+        "softmax-cross-entropy", "Loss to minimise.", group="network", choices=losses
+    )
+    optimizer: str = setting("adam", "Update rule.", group="optimizer", choices=optimizers)
+    learning_rate: float = setting(
+        1e-3, "Step size; the highest, if a schedule changes it.", group="optimizer",
+        low=1e-12, high=1e12,
+    )  # fmt: skip
+    batch_size: int = setting(128, "Examples a step (0: all of them at once).", group="optimizer")
+    epochs: int = setting(5, "Passes over the training set.", group="optimizer", low=1, high=1e9)
+    max_norm: float = setting(0.0, "Clip the gradient to this L2 norm (0: off).", group="optimizer")
+    label_smoothing: float = setting(
+        0.0, "Share of each label's weight that is spread over all classes.",
+        group="regularisation", high=0.999,
+    )  # fmt: skip
+    l2: float = setting(
+        0.0, "L2 penalty: l2 / 2 times the sum of the squared weights, added to the loss.",
+        group="regularisation",
+    )  # fmt: skip
+    max_weight_norm: float = setting(
+        0.0, "Clip each unit's weights to this L2 norm after a step (0: off).",
+        group="regularisation",
+    )  # fmt: skip
+    average: float = setting(
+        0.0, "Decay, a step, of an exponential moving average of the weights, such as 0.999; "
+        "the average is kept (0: off).", group="regularisation", high=0.999999,
+    )  # fmt: skip
+    patience: int = setting(
+        0, "Early stopping: epochs without a lower validation loss before training ends and the "
+        "best epoch's weights are kept (0: off).", group="regularisation",
+    )  # fmt: skip
+    threads: int = setting(
+        0, "Cores to use at most (0: all). The number of cores changes the last bits.",
+        group="run",
+    )  # fmt: skip
+    compiled: bool = setting(
+        False, "Machine code for Adam's update, or for whole SGD steps; needs numba.", group="run"
+    )
+
+    def __post_init__(self) -> None:
+        """Names are looked up in their tables when they are used; numbers are checked here."""
+        for name, rule in rules(type(self)).items():
+            value = getattr(self, name)
+            if isinstance(value, (int, float)):
+                rule.check(name, value)
+
+
+def rules(options: type[Options]) -> dict[str, Rule]:
+    """The rule of each field, in the order of the groups."""
+    by_name: dict[str, Rule] = {each.name: each.metadata["rule"] for each in fields(options)}
+    return dict(sorted(by_name.items(), key=lambda item: GROUPS.index(item[1].group)))
