@@ -12,11 +12,11 @@ from chainrule.core.arrays import Array
 from chainrule.nn.batch_norm import (
     EPSILON,
     MOMENTUM,
-    normalize,
-    normalize_backward,
-    remember,
+    BatchNorm,
     scale_and_shift,
+    update_running,
 )
+from chainrule.nn.layer import SharedMemory
 
 PRECISIONS = [(np.float64, 1e-11), (np.float32, 3e-5)]
 UNITS = 6
@@ -39,16 +39,19 @@ class Ours:
     """One batch forward and backward."""
 
     def __init__(self, U: Array, gamma: Array, b: Array, dZ: Array) -> None:
-        self.V, dtype = U.copy(), U.dtype
-        self.mean, self.variance, sigma, self.dgamma = np.full((4, UNITS), np.nan, dtype)
-        scratch, ones = np.full_like(U, np.nan), np.ones(len(U), dtype)
-        normalize(self.V, self.mean, self.variance, sigma, scratch=scratch)
-        self.Z = gamma * self.V + b
-        self.db = dZ.sum(axis=0)
-        self.dU = normalize_backward(
-            dZ, self.V, gamma, sigma, self.db, self.dgamma, ones,
-            out=np.full_like(U, np.nan), scratch=scratch,
-        )  # fmt: skip
+        running = np.full((2, UNITS), np.nan, U.dtype)
+        self.layer = BatchNorm(0, gamma, b, *running)
+        self.memory = self.layer.memory(shared(len(U), U.dtype))
+        self.Z = self.layer.forward(U.copy(), self.memory, np.random.default_rng(0)).copy()
+        self.dU = self.layer.backward(dZ, self.memory).copy()
+        self.mean, self.variance = self.memory.mean, self.memory.variance
+        self.db, self.dgamma = self.memory.db, self.memory.dgamma
+
+
+def shared(rows: int, dtype: Any) -> SharedMemory:
+    """Memory of one layer alone, all of it nan."""
+    views = ([np.full(UNITS, np.nan, dtype)] for _ in range(5))
+    return SharedMemory(rows, UNITS, np.dtype(dtype), *views)
 
 
 def parameters(dtype: Any, rows: int) -> tuple[Array, Array, Array]:
@@ -107,7 +110,7 @@ def test_running_statistics_after_several_batches_are_those_of_torch(
             U = sums(kind, rows, dtype, seed=step)
             layer(torch.tensor(U))
             ours = Ours(U, gamma, b, U)
-            remember(running, np.concatenate([ours.mean, ours.variance]), rows)
+            update_running(running, np.concatenate([ours.mean, ours.variance]), rows)
     assert running.dtype == dtype
     expected = np.concatenate([layer.running_mean.numpy(), layer.running_var.numpy()])
     np.testing.assert_allclose(running, expected, rtol=tolerance, atol=tolerance)
@@ -157,7 +160,7 @@ def test_rows_that_say_the_same_have_the_bias_as_output_and_teach_nothing_but_it
 def test_a_batch_of_one_row_leaves_the_running_statistics_finite() -> None:
     # PyTorch's own would divide the variance 0 by 0 here.
     running, batch = np.array([0.0, 1.0]), np.array([5.0, 0.0])
-    remember(running, batch, rows=1)
+    update_running(running, batch, rows=1)
     assert np.isfinite(running).all()
 
 
@@ -168,7 +171,7 @@ def test_the_constants_are_torchs_defaults(torch: ModuleType) -> None:
 
 def test_a_momentum_of_ones_own_is_the_part_of_the_new_batch() -> None:
     running = np.array([0.0, 10.0, 1.0, 1.0])
-    remember(running, np.array([8.0, 2.0, 3.0, 6.0]), rows=4, momentum=0.25)
+    update_running(running, np.array([8.0, 2.0, 3.0, 6.0]), rows=4, momentum=0.25)
     # Variances of 4 rows count 4/3: 3 is 4, 6 is 8.
     np.testing.assert_allclose(running, [2.0, 8.0, 1.75, 2.75], rtol=1e-15)
 
@@ -176,16 +179,15 @@ def test_a_momentum_of_ones_own_is_the_part_of_the_new_batch() -> None:
 def test_the_gradient_may_be_written_over_what_it_comes_from() -> None:
     rows = 9
     U, (gamma, b, dZ) = sums("usual", rows, np.float64), parameters(np.float64, rows)
-    ours = Ours(U, gamma, b, dZ.copy())
-    kept, sigma, dgamma = ours.V.copy(), np.sqrt(ours.variance + EPSILON), np.empty(UNITS)
     before = dZ.tobytes()
-    arguments = (ours.V, gamma, sigma, dZ.sum(axis=0), dgamma, np.ones(rows))
-    elsewhere = normalize_backward(dZ, *arguments, out=np.empty_like(U), scratch=np.empty_like(U))
+    ours = Ours(U, gamma, b, dZ)
     assert dZ.tobytes() == before
-    over = normalize_backward(dZ, *arguments, out=dZ, scratch=np.empty_like(U))
-    assert over is dZ
-    assert over.tobytes() == elsewhere.tobytes()
-    assert ours.V.tobytes() == kept.tobytes()
+    kept = ours.memory.V.copy()
+    np.copyto(ours.memory.dU, dZ)
+    over = ours.layer.backward(ours.memory.dU, ours.memory)
+    assert over is ours.memory.dU
+    assert over.tobytes() == ours.dU.tobytes()
+    assert ours.memory.V.tobytes() == kept.tobytes()
 
 
 @pytest.mark.parametrize("rows", [2, 5, 64])

@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 
 from chainrule.core.arrays import Array
-from chainrule.nn.dropout import disturb, draw_normal
+from chainrule.nn.activations import Activation
+from chainrule.nn.dropout import Dropout, Noise, draw_normal
+from chainrule.nn.layer import SharedMemory
+from chainrule.nn.linear import Linear
+from chainrule.nn.network import Network
 from conftest import oracle
 
 SHAPE = (500, 80)
@@ -36,12 +40,14 @@ def disturbed(
 ) -> tuple[Array, Array, Array]:
     """(A disturbed, the mask, the noise); A is all ones unless given."""
     A = np.ones(SHAPE, dtype) if A is None else A
-    mask, noise = (
-        np.full((len(A), A.shape[1] * bool(x)), np.nan, dtype) for x in (dropout, deviation)
-    )
-    out = np.full_like(A, np.nan)
-    rng = np.random.default_rng(seed)
-    return disturb(A, mask, noise, dropout, deviation, rng, out), mask, noise
+    rng, shared = np.random.default_rng(seed), SharedMemory(*A.shape, A.dtype, *5 * [[]])
+    drop, add = Dropout(A.shape[1], dropout), Noise(A.shape[1], deviation)
+    dropped, noised = drop.memory(shared), add.memory(shared)
+    if dropout:
+        A = drop.forward(A, dropped, rng)
+    if deviation:
+        A = add.forward(A, noised, rng)
+    return A, dropped.mask, noised.noise
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -132,16 +138,16 @@ def test_with_both_the_noise_is_added_behind_the_mask() -> None:
     assert abs(noise[mask == 0].mean() - noise[mask > 0].mean()) < 4 * 0.1 / np.sqrt(A.size / 4)
 
 
-def test_what_is_not_asked_for_is_not_drawn() -> None:
-    A, nothing = np.ones((3, 4)), np.empty((3, 0))
-    rng, noise = np.random.default_rng(0), np.empty((3, 4))
-    disturb(A, nothing, noise, 0.0, 1.0, rng, np.empty_like(A))
-    expected = np.empty((3, 4))
-    draw_normal(expected, np.random.default_rng(0))
-    assert noise.tobytes() == expected.tobytes()
-    before = rng.bit_generator.state
-    assert disturb(A, nothing, nothing, 0.0, 0.0, rng, np.empty_like(A)) is A
-    assert rng.bit_generator.state == before
+def test_without_a_generator_nothing_is_drawn_and_nothing_changes_either_way() -> None:
+    A, dA = np.ones((3, 4)), np.full((3, 4), 2.0)
+    shared = SharedMemory(3, 4, A.dtype, *5 * [[]])
+    for layer in (Dropout(4, 0.5), Noise(4, 1.0)):
+        memory = layer.memory(shared)
+        layer.forward(A, memory, np.random.default_rng(0))
+        assert layer.forward(A, memory, None) is A
+        assert (layer.backward(dA, memory) == 2).all()
+    network = Network.dense([4, 3], rng=np.random.default_rng(0), input_noise=1.0)
+    assert [type(layer) for layer in network.chain] == [Noise, Linear, Activation]
 
 
 def test_rows_are_stretches_of_normal_numbers_that_seldom_repeat_each_other() -> None:

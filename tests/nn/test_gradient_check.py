@@ -11,10 +11,11 @@ import pytest
 
 from chainrule.core.arrays import Array
 from chainrule.nn import gradient_check
-from chainrule.nn.activations import ACTIVATIONS, sigmoid_backward
+from chainrule.nn.activations import ACTIVATIONS, Activation, sigmoid_backward
 from chainrule.nn.gradient_check import TOLERANCE, GradientCheck, gradcheck
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
+from helpers.chain import memory_of
 
 Backward = Callable[[Network, Array, Workspace], Array]
 ORIGINAL: Backward = Network.backward
@@ -90,7 +91,7 @@ def missing_transpose(network: Network, dlogits: Array, workspace: Workspace) ->
 
 def written_over_activations(network: Network, dlogits: Array, workspace: Workspace) -> Array:
     """Writes dZ of layer 2 over A of layer 1, which dW of layer 2 still needs."""
-    workspace.dZ[1] = workspace.A[0]
+    memory_of(workspace, Activation, 1).dZ = workspace.A[0]
     return ORIGINAL(network, dlogits, workspace)
 
 

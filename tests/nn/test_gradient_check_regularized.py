@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import chainrule.nn.network
 from chainrule.core.arrays import Array
 from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.batch_norm import normalize, normalize_backward
+from chainrule.nn.batch_norm import BatchNorm, BatchNormMemory
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.gradient_check import TOLERANCE, gradcheck
+from chainrule.nn.linear import Linear
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
+from helpers.chain import memory_of
 from nn.test_gradient_check import ORIGINAL, assert_right
 
 Settings = dict[str, Any]
@@ -103,45 +105,45 @@ def test_a_failure_of_a_gamma_is_named_so(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 Formula = Callable[..., Array]
+FORWARD, BACKWARD = BatchNorm.forward, BatchNorm.backward
 
 
-def without_the_mean(*given: Array, **to: Array) -> Array:
+def without_the_mean(layer: BatchNorm, dZ: Array, m: BatchNormMemory) -> Array:
     """As if the mean did not depend on U."""
-    dZ, V, gamma, sigma, db, dgamma, ones = given
-    return normalize_backward(dZ, V, gamma, sigma, 0 * db, dgamma, ones, **to)
+    dU = BACKWARD(layer, dZ, m)
+    return np.add(dU, layer.gamma / m.sigma * m.db / len(dU), out=dU)
 
 
-def without_sigma(*given: Array, **to: Array) -> Array:
+def without_sigma(layer: BatchNorm, dZ: Array, m: BatchNormMemory) -> Array:
     """As if sigma did not depend on U."""
-    dZ, _, gamma, sigma, db, *_ = given
-    right = (dZ - db / len(dZ)) * (gamma / sigma)
-    np.copyto(normalize_backward(*given, **to), right)
-    return to["out"]
+    before = dZ.copy()
+    dU = BACKWARD(layer, dZ, m)
+    return np.multiply(before - m.db / len(dU), layer.gamma / m.sigma, out=dU)
 
 
-def without_gamma(*given: Array, **to: Array) -> Array:
+def without_gamma(layer: BatchNorm, dZ: Array, m: BatchNormMemory) -> Array:
     """As if Z were V."""
-    dZ, V, gamma, *rest = given
-    return normalize_backward(dZ, V, np.ones_like(gamma), *rest, **to)
+    dU = BACKWARD(layer, dZ, m)
+    return np.divide(dU, layer.gamma, out=dU)
 
 
-def by_the_variance(*given: Array, **to: Array) -> Array:
+def by_the_variance(layer: BatchNorm, dZ: Array, m: BatchNormMemory) -> Array:
     """Divides by sigma squared."""
-    dZ, V, gamma, sigma, *rest = given
-    return normalize_backward(dZ, V, gamma, sigma**2, *rest, **to)
+    dU = BACKWARD(layer, dZ, m)
+    return np.divide(dU, m.sigma, out=dU)
 
 
-def a_thousandth_too_much(*given: Array, **to: Array) -> Array:
+def a_thousandth_too_much(layer: BatchNorm, dZ: Array, m: BatchNormMemory) -> Array:
     """As if the batch had another size."""
-    return np.multiply(normalize_backward(*given, **to), 1.001, out=to["out"])
+    dU = BACKWARD(layer, dZ, m)
+    return np.multiply(dU, 1.001, out=dU)
 
 
-def gamma_like_b(*given: Array, **to: Array) -> Array:
+def gamma_like_b(layer: BatchNorm, dZ: Array, m: BatchNormMemory) -> Array:
     """dgamma is the sum of dZ's rows, without V."""
-    result = normalize_backward(*given, **to)
-    *_, db, dgamma, _ = given
-    np.copyto(dgamma, db)
-    return result
+    dU = BACKWARD(layer, dZ, m)
+    np.copyto(m.dgamma, m.db)
+    return dU
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def gamma_like_b(*given: Array, **to: Array) -> Array:
 def test_a_bug_in_the_backward_pass_of_batch_normalisation_is_caught_where_it_is(
     monkeypatch: pytest.MonkeyPatch, layers: str, bug: Formula, places: set[tuple[int, str]]
 ) -> None:
-    monkeypatch.setattr(chainrule.nn.network, "normalize_backward", bug)
+    monkeypatch.setattr(BatchNorm, "backward", bug)
     found = gradcheck(*example("tanh", layers))
     assert found.worst > 100 * TOLERANCE
     assert {(failure.layer, failure.parameter[0]) for failure in found.failures} == places
@@ -167,25 +169,27 @@ def test_a_bug_in_the_backward_pass_of_batch_normalisation_is_caught_where_it_is
 
 def forgotten(network: Network, dlogits: Array, w: Workspace) -> Array:
     """Layer 2 passes dA back to the units that were left out too."""
-    w.mask[1][...] = 1
+    memory_of(w, Dropout, 1).mask[...] = 1
     return ORIGINAL(network, dlogits, w)
 
 
 def unscaled(network: Network, dlogits: Array, w: Workspace) -> Array:
     """Those that stayed get dA as it is."""
-    w.mask[1][...] = w.mask[1] > 0
+    mask = memory_of(w, Dropout, 1).mask
+    mask[...] = mask > 0
     return ORIGINAL(network, dlogits, w)
 
 
 def drawn_again(network: Network, dlogits: Array, w: Workspace) -> Array:
     """Another mask on the way back than on the way forth."""
-    w.mask[1][...] = np.roll(w.mask[1], 1)
+    mask = memory_of(w, Dropout, 1).mask
+    mask[...] = np.roll(mask, 1)
     return ORIGINAL(network, dlogits, w)
 
 
 def undisturbed(network: Network, dlogits: Array, w: Workspace) -> Array:
     """dW of layer 2 from what the units passed on, before mask and noise."""
-    w.inputs[1] = w.A[0]
+    memory_of(w, Linear, 1).A = w.A[0]
     return ORIGINAL(network, dlogits, w)
 
 
@@ -214,10 +218,11 @@ def test_a_forward_pass_by_the_sigma_of_another_batch_is_caught(
 ) -> None:
     first: list[Array] = []
 
-    def late(U: Array, mean: Array, variance: Array, sigma: Array, *, scratch: Array) -> None:
-        normalize(U, mean, variance, sigma, scratch=scratch)
-        first.append(sigma.copy())
-        np.multiply(U, sigma / first[0], out=U)
+    def late(layer: BatchNorm, U: Array, m: BatchNormMemory, rng: np.random.Generator) -> Array:
+        FORWARD(layer, U, m, rng)
+        first.append(m.sigma.copy())
+        np.multiply(U, m.sigma / first[0], out=U)
+        return np.add(layer.gamma * U, layer.b, out=m.Z)
 
-    monkeypatch.setattr(chainrule.nn.network, "normalize", late)
+    monkeypatch.setattr(BatchNorm, "forward", late)
     assert not gradcheck(*example("tanh", "batch norm", widths=(4, 3, 3))).ok

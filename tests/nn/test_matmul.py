@@ -10,7 +10,7 @@ import pytest
 
 import chainrule.nn.matmul
 from chainrule.core.arrays import Array
-from chainrule.nn.matmul import SMALL, product
+from chainrule.nn.matmul import SMALL, matmul
 
 # (m, k, n): at how many columns of `out` each call of BLAS is to work
 WHOLE = {
@@ -57,7 +57,7 @@ def test_a_product_is_that_of_longer_numbers_within_rounding(
     # As dW is: a part of a longer vector, of which nothing else may be written.
     vector = np.full(m * n + 2, np.nan, dtype)
     out = vector[1:-1].reshape(m, n)
-    assert product(A, B, out) is out
+    assert matmul(A, B, out) is out
     assert (A.tobytes(), B.tobytes()) == before
     assert np.isnan(vector[[0, -1]]).all()
     # The bound of Higham, Accuracy and Stability of Numerical Algorithms, (3.13), whatever the
@@ -74,13 +74,13 @@ def calls(monkeypatch: pytest.MonkeyPatch, m: int, k: int, n: int) -> list[tuple
     """The shape of what each call of BLAS writes in one product."""
     written: list[tuple[int, ...]] = []
 
-    def matmul(A: Array, B: Array, *, out: Array) -> Array:
+    def watched(A: Array, B: Array, *, out: Array) -> Array:
         written.append(out.shape)
         return np.matmul(A, B, out=out)
 
-    monkeypatch.setattr(chainrule.nn.matmul, "np", SimpleNamespace(matmul=matmul))
+    monkeypatch.setattr(chainrule.nn.matmul, "np", SimpleNamespace(matmul=watched))
     A, B = operands(m, k, n, "Z = A W")
-    product(A, B, np.empty((m, n), np.float32))
+    matmul(A, B, np.empty((m, n), np.float32))
     return written
 
 

@@ -16,10 +16,12 @@ import pytest
 from chainrule.core.arrays import Array
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.dense import Dense
+from chainrule.nn.dropout import Dropout, Noise
 from chainrule.nn.losses import LOSSES, softmax_cross_entropy
 from chainrule.nn.network import Network, Workspace
 from chainrule.nn.predictor import Predictor
 from chainrule.training.evaluate import evaluate
+from helpers.chain import memory_of
 from nn.test_network import TORCH, torch_loss
 
 DISTURBED: dict[str, Any] = {
@@ -62,9 +64,9 @@ def torch_outputs(
     for i, layer in enumerate(network.layers):
         W, b, gamma = (views[i] for views in leaves)
         if w and layer.dropout:
-            A = A * torch.tensor(w.mask[i])
+            A = A * torch.tensor(memory_of(w, Dropout, i).mask)
         if w and layer.noise:
-            A = A + torch.tensor(w.noise[i])
+            A = A + torch.tensor(memory_of(w, Noise, i).noise)
         if layer.batch_norm:
             running = torch.tensor(network.mean[i]), torch.tensor(network.variance[i])
             Z = torch.nn.functional.batch_norm(

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from chainrule.core.arrays import Array
 from chainrule.data.augment import Distorter
-from chainrule.nn import batch_norm as normalization
-from chainrule.nn import dropout as disturbances
-from chainrule.nn import losses, network
+from chainrule.nn import batch_norm, losses
 from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.batch_norm import BatchNorm
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.gradient_check import gradcheck
+from chainrule.nn.linear import Linear
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
-from chainrule.optim import optimizers
+from chainrule.optim import clipping
 from chainrule.optim.ema import EVERY, Averager
 from chainrule.optim.optimizers import Adam
 from helpers.derivation import DOCUMENT, body, run
@@ -39,15 +41,15 @@ def scalar_bias(patch: pytest.MonkeyPatch) -> None:
 
 
 def missing_transpose(patch: pytest.MonkeyPatch) -> None:
-    original = Network.backward
+    original = Linear.backward
 
-    def backward(self: Network, dlogits: Array, workspace: Workspace) -> Array:
-        kept, self.W = self.W, [W.T if W.shape[0] == W.shape[1] else W for W in self.W]
-        original(self, dlogits, workspace)
+    def backward(self: Linear, dZ: Array, memory: Any) -> Array:
+        kept, self.W = self.W, self.W.T if self.W.shape[0] == self.W.shape[1] else self.W
+        result = original(self, dZ, memory)
         self.W = kept
-        return workspace.gradient
+        return result
 
-    patch.setattr(Network, "backward", backward)
+    patch.setattr(Linear, "backward", backward)
 
 
 def activation(
@@ -117,15 +119,12 @@ def shifted_by(maximum: Callable[[Array], float]) -> Plant:
 
 
 def fixed_statistics(patch: pytest.MonkeyPatch) -> None:
-    def backward(
-        dZ: Array, V: Array, gamma: Array, sigma: Array, db: Array, dgamma: Array, ones: Array,
-        *, out: Array, scratch: Array,
-    ) -> Array:  # fmt: skip
-        np.einsum("nj,nj->j", dZ, V, out=dgamma)
-        return np.multiply(dZ, gamma / sigma, out=out)
+    def backward(self: BatchNorm, dZ: Array, memory: Any) -> Array:
+        np.einsum("nj->j", dZ, out=memory.db)
+        np.einsum("nj,nj->j", dZ, memory.V, out=memory.dgamma)
+        return np.multiply(dZ, self.gamma / memory.sigma, out=memory.dU)
 
-    for module in (normalization, network):
-        patch.setattr(module, "normalize_backward", backward)
+    patch.setattr(BatchNorm, "backward", backward)
 
 
 def statistics_of_the_question(patch: pytest.MonkeyPatch) -> None:
@@ -140,44 +139,40 @@ def statistics_of_the_question(patch: pytest.MonkeyPatch) -> None:
 
 
 def biased_variance(patch: pytest.MonkeyPatch) -> None:
-    original, endless = normalization.remember, 10**9
+    original, endless = batch_norm.update_running, 10**9
 
-    def remember(running: Array, batch: Array, rows: int, momentum: float) -> None:
+    def update_running(running: Array, batch: Array, rows: int, momentum: float) -> None:
         original(running, batch, endless, momentum)
 
-    patch.setattr(normalization, "remember", remember)
+    patch.setattr(batch_norm, "update_running", update_running)
 
 
 def unscaled_dropout(patch: pytest.MonkeyPatch) -> None:
-    original = disturbances.disturb
+    original = Dropout.forward
 
-    def disturb(
-        A: Array, mask: Array, noise: Array, dropout: float, deviation: float,
-        rng: np.random.Generator, out: Array,
-    ) -> Array:  # fmt: skip
-        original(A, mask, noise, dropout, deviation, rng, out)
-        mask *= 1 - dropout
-        left = np.multiply(A, mask, out=out) if dropout else A
-        return np.add(left, noise, out=out) if deviation else left
+    def forward(self: Dropout, A: Array, memory: Any, rng: np.random.Generator | None) -> Array:
+        result = original(self, A, memory, rng)
+        if rng is None:
+            return result
+        memory.mask *= 1 - self.p
+        return np.multiply(A, memory.mask, out=memory.out)
 
-    for module in (disturbances, network):
-        patch.setattr(module, "disturb", disturb)
+    patch.setattr(Dropout, "forward", forward)
 
 
 def fresh_mask(patch: pytest.MonkeyPatch) -> None:
-    original = Network.backward
+    original = Dropout.backward
 
-    def backward(self: Network, dlogits: Array, workspace: Workspace) -> Array:
-        for mask in workspace.mask:
-            mask[...] = np.roll(mask, 1, axis=0)
-        return original(self, dlogits, workspace)
+    def backward(self: Dropout, dA: Array, memory: Any) -> Array:
+        memory.mask[...] = np.roll(memory.mask, 1, axis=0)
+        return original(self, dA, memory)
 
-    patch.setattr(Network, "backward", backward)
+    patch.setattr(Dropout, "backward", backward)
 
 
 def shortened_rows(patch: pytest.MonkeyPatch) -> None:
-    original = optimizers.shorten_columns
-    patch.setattr(optimizers, "shorten_columns", lambda W, max_norm: original(W.T, max_norm))
+    original = clipping.shorten_columns
+    patch.setattr(clipping, "shorten_columns", lambda W, max_norm: original(W.T, max_norm))
 
 
 def full_decay_at_once(patch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, SGD, Optimizer
 from chainrule.training.compiled import CROSS_ENTROPIES as LOSSES
-from chainrule.training.compiled import KINDS, CompiledStep, objection
+from chainrule.training.compiled import KINDS, CompiledSGD, objection
 from chainrule.training.train import train
 from conftest import oracle
 from helpers.processes import answer
@@ -70,7 +70,7 @@ def both(
         numpys, (X, y), rng=None, epochs=epochs, optimizer="sgd", learning_rate=rate, **settings
     )
     wanted = [epoch.loss for epoch in run]
-    step, found = CompiledStep(ours, **settings), []
+    step, found = CompiledSGD(ours, **settings), []
     for _ in range(epochs):
         total = 0.0
         for start in range(0, len(y), 10):
@@ -146,7 +146,7 @@ def test_a_loss_that_is_not_finite_is_returned_and_moves_nothing(
     network, X, y = problem(hidden)
     network.b[-1][1] = bad
     before = network.parameters.copy()
-    step = CompiledStep(network, loss=loss, label_smoothing=0.0, batch_size=39)
+    step = CompiledSGD(network, loss=loss, label_smoothing=0.0, batch_size=39)
     assert not np.isfinite(step(X, y, 0.1))
     np.testing.assert_array_equal(network.parameters, before)
     network.b[-1][1], network.b[0][0] = 0, np.nan
@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_is_returned_and_moves_nothing(
 
 def test_a_rate_that_is_far_too_high_ends_in_a_loss_that_is_not_finite() -> None:
     network, X, y = problem("relu", dtype=np.float32)
-    step = CompiledStep(network, loss=LOSSES[0], label_smoothing=0.0, batch_size=39)
+    step = CompiledSGD(network, loss=LOSSES[0], label_smoothing=0.0, batch_size=39)
     assert not np.isfinite([step(X, y, 1e20) for _ in range(9)]).all()
 
 
@@ -165,7 +165,7 @@ def test_the_same_code_runs_in_plain_python(monkeypatch: pytest.MonkeyPatch, dty
     for loss in LOSSES:
         settings = {"loss": loss, "label_smoothing": 0.1, "batch_size": 39}
         twins = network.copy(), network.copy()
-        fast, slow = (CompiledStep(twin, **settings) for twin in twins)
+        fast, slow = (CompiledSGD(twin, **settings) for twin in twins)
         with monkeypatch.context() as patch:
             for name, part in PARTS.items():
                 patch.setattr(module, name, part)
@@ -181,7 +181,7 @@ def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ImportError, match=r"pip install 'chainrule\[compiled\]'"):
         machine_code(print)
     with pytest.raises(ImportError, match=r"pip install 'chainrule\[compiled\]'"):
-        CompiledStep(problem()[0], loss=LOSSES[0], label_smoothing=0.0, batch_size=4)
+        CompiledSGD(problem()[0], loss=LOSSES[0], label_smoothing=0.0, batch_size=4)
 
 
 def test_without_a_compiled_step_numba_is_not_loaded() -> None:
@@ -229,11 +229,11 @@ MEASURE = """
 import json
 import tracemalloc
 import numpy as np
-from chainrule.training.compiled import CompiledStep
+from chainrule.training.compiled import CompiledSGD
 from chainrule.nn.network import Network
 rng = np.random.default_rng(0)
 network = Network.dense([300, 100, 10], "sigmoid", rng=rng)
-step = CompiledStep(network, loss="sigmoid-cross-entropy", label_smoothing=0.0, batch_size=50)
+step = CompiledSGD(network, loss="sigmoid-cross-entropy", label_smoothing=0.0, batch_size=50)
 X, y = rng.random((50, 300), dtype=np.float32), rng.integers(0, 10, 50)
 step(X, y, 0.1)
 tracemalloc.start()

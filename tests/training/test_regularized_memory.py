@@ -28,7 +28,8 @@ import chainrule.training.microbatches
 
 chainrule.training.microbatches.DRAWN_ROWS = 65_536  # 256 rows would hide what grows
 
-import chainrule.nn.network
+from chainrule.nn.batch_norm import BatchNorm
+from chainrule.nn.dropout import Dropout
 from chainrule.optim.ema import Averager
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.nn.losses import LOSSES
@@ -37,40 +38,40 @@ from chainrule.optim.optimizers import OPTIMIZERS
 from chainrule.core.threads import Crew
 from chainrule.training.state import Progress
 from chainrule.optim.schedules import Schedule
-from chainrule.training.step import Stepper
-from chainrule.training.train import never
+from chainrule.training.microbatches import Microbatches
+from chainrule.training.options import Options
+from chainrule.training.step import Step
+from chainrule.training.train import never, run_epoch
 
 DRAWN = {"dropout": 0.3, "input_dropout": 0.2, "noise": 0.1, "input_noise": 0.1}
 ELASTIC = Distortion(rotation=10, scaling=0.1, shear=5, shift=1, elastic=20, elastic_sigma=5)
 
-def peak(examples, widths, *, average=0.0, max_weight_norm=None, distortion=None, crew=1, **layers):
+def peak(examples, widths, *, average=0.0, max_weight_norm=0.0, distortion=None, crew=1, **layers):
     rng = np.random.default_rng(0)
     network = Network.dense(widths, "gelu", rng=rng, **layers)
     X = rng.random((examples, widths[0]), dtype=np.float32)
     y = rng.integers(0, widths[-1], examples)
     learner = network.copy()
     shape = (2, widths[0] // 2)
-    stepper = Stepper(
+    step = Step(
         network,
-        (X, y),
+        Microbatches(
+            network, (X, y), Crew(crew), rng=rng,
+            distorter=partial(Distorter, shape, distortion) if distortion else None,
+        ),
         loss=partial(LOSSES["softmax-cross-entropy"].function, label_smoothing=0.1),
         optimizer=OPTIMIZERS["adamw"](network.parameters.size, decayed=network.layout.weights_end),
         schedule=Schedule(1e-3),
-        crew=Crew(crew),
         progress=Progress(),
-        l2=1e-4,
-        max_norm=0.01,
-        max_weight_norm=max_weight_norm,
-        averager=Averager(learner.state, network.state, average) if average else None,
-        rng=rng,
-        distorter=partial(Distorter, shape, distortion) if distortion else None,
+        options=Options(l2=1e-4, max_norm=0.01, max_weight_norm=max_weight_norm),
+        ema=Averager(learner.state, network.state, average) if average else None,
     )
     rows = slice(0, examples)
-    stepper.epoch(iter([rows] * 8), never)
+    run_epoch(step, iter([rows] * 8), never)
     steps = iter([rows] * 8)  # one of which moves the average
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    stepper.epoch(steps, never)
+    run_epoch(step, steps, never)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return most - before
@@ -93,20 +94,20 @@ found = {
     "distortion of 1024": peak(1024, [784, 20, 3], distortion=ELASTIC),
 }
 
-disturb = chainrule.nn.network.disturb
-chainrule.nn.network.disturb = lambda A, mask, noise, p, s, rng, out: disturb(
-    A, mask, noise, p, s, rng, out
-) * np.ones_like(A[:, :1])
+forward = Dropout.forward
+Dropout.forward = lambda layer, A, memory, rng: (
+    forward(layer, A, memory, rng) * np.ones_like(A[:, :1])
+)
 found["planted: one copy of a layer's inputs"] = peak(*MANY_ROWS, **DRAWN)
-chainrule.nn.network.disturb = disturb
+Dropout.forward = forward
 
-normalize = chainrule.nn.network.normalize
-def centred(U, mean, variance, sigma, *, scratch):
-    normalize(U, mean, variance, sigma, scratch=scratch)
+normalize = BatchNorm.forward
+def centred(layer, U, memory, rng):
     U.var(axis=0)
-chainrule.nn.network.normalize = centred
+    return normalize(layer, U, memory, rng)
+BatchNorm.forward = centred
 found["planted: a variance that keeps no scratch"] = peak(*MANY_ROWS, batch_norm=True)
-chainrule.nn.network.normalize = normalize
+BatchNorm.forward = normalize
 
 Averager.update = lambda self, step, crew: np.copyto(self.average, 0.5 * self.weights)
 found["planted: a copy of the weights"] = peak(*MANY_WEIGHTS, average=0.999)

@@ -74,37 +74,38 @@ from chainrule.optim.optimizers import OPTIMIZERS, SGD
 from chainrule.core.threads import Crew
 from chainrule.training.state import Progress
 from chainrule.optim.schedules import Schedule
-from chainrule.training.step import Stepper
-from chainrule.training.train import never
+from chainrule.training.microbatches import Microbatches
+from chainrule.training.options import Options
+from chainrule.training.step import Step
+from chainrule.training.train import never, run_epoch
 
 
 def cost(widths, activation, loss, optimizer, batch):
     '''(calls, calls by name) of one step: what three steps make beyond what two make.'''
     rng = np.random.default_rng(0)
     network = Network.dense(widths, activation, rng=rng)
-    stepper = Stepper(
+    examples = (
+        rng.random((4 * batch, widths[0]), dtype=np.float32).view(Counted),
+        rng.integers(0, widths[-1], 4 * batch).view(Counted),
+    )
+    step = Step(
         network,
-        (
-            rng.random((4 * batch, widths[0]), dtype=np.float32).view(Counted),
-            rng.integers(0, widths[-1], 4 * batch).view(Counted),
-        ),
+        Microbatches(network, examples, Crew(1)),
         loss=LOSSES[loss].function,
         optimizer=OPTIMIZERS[optimizer](network.parameters.size),
         schedule=Schedule(1e-3),
-        crew=Crew(1),
         progress=Progress(),
-        l2=0.0,
-        max_norm=None,
+        options=Options(),
     )
     assert all(type(W) is Counted for W in network.W)
     rows = rng.permutation(batch)
-    stepper.epoch(iter([rows]), never)
+    run_epoch(step, iter([rows]), never)
     seen = []
     for steps in (2, 3):
         counted.clear()
         batches = iter([rows] * steps)
         sys.setprofile(count_methods)
-        stepper.epoch(batches, never)
+        run_epoch(step, batches, never)
         sys.setprofile(None)
         seen.append(Counter(counted))
     seen[1].subtract(seen[0])

@@ -283,10 +283,32 @@ def test_an_optimizer_and_a_loss_of_ones_own_are_taken_as_they_are() -> None:
     assert optimizer.steps == 15
 
 
-def test_no_epochs_leave_the_network_alone() -> None:
-    network, epochs = run({"epochs": 0})
-    assert not epochs
-    assert network.parameters.tobytes() == problem()[0].parameters.tobytes()
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 0}, "epochs = 0: give a number from 1 to"),
+        ({"l2": -1.0}, "l2 = -1.0: give a number from 0 to"),
+        ({"average": 1.0}, "average = 1.0: give a number from 0 to 0.99"),
+        ({"max_norm": np.nan}, "max_norm = nan: give a number from 0"),
+        ({"batch_size": -1}, "batch_size = -1: give a number from 0"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_as_a_setting_is(
+    settings: Settings, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        run(settings)
+
+
+@pytest.mark.parametrize("name", ["patience", "l2", "max_norm", "max_weight_norm", "average"])
+def test_zero_is_off(name: str) -> None:
+    plain = run({})[0]
+    assert run({name: 0})[0].parameters.tobytes() == plain.parameters.tobytes()
+
+
+def test_a_batch_of_zero_is_all_examples_at_once() -> None:
+    whole, everything = run({"batch_size": 10**6})[0], run({"batch_size": 0})[0]
+    assert whole.parameters.tobytes() == everything.parameters.tobytes()
 
 
 def test_two_epochs_on_real_digits_pass_95_percent(mnist: Dataset) -> None:

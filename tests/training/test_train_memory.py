@@ -34,10 +34,12 @@ import chainrule.training.microbatches
 from chainrule.core.threads import Crew
 from chainrule.training.state import Progress
 from chainrule.optim.schedules import Schedule
-from chainrule.training.step import Stepper
-from chainrule.training.train import never
+from chainrule.training.microbatches import Microbatches
+from chainrule.training.options import Options
+from chainrule.training.step import Step
+from chainrule.training.train import never, run_epoch
 
-chainrule.training.microbatches.SHARE_ROWS = 65_536  # 1,024 rows would hide what grows
+chainrule.training.microbatches.MICROBATCH_ROWS = 65_536  # 1,024 rows would hide what grows
 
 def peak(
     examples, widths, activation="relu", loss="softmax-cross-entropy", optimizer="adam", crew=1
@@ -46,25 +48,23 @@ def peak(
     network = Network.dense(widths, activation, rng=rng)
     X = rng.random((examples, widths[0]), dtype=np.float32)
     y = rng.integers(0, widths[-1], examples)
-    stepper = Stepper(
+    step = Step(
         network,
-        (X, y),
+        Microbatches(network, (X, y), Crew(crew)),
         loss=partial(LOSSES[loss].function, label_smoothing=0.1),
         optimizer=OPTIMIZERS[optimizer](
             network.parameters.size, weight_decay=0.01, decayed=network.layout.weights_end
         ),
         schedule=Schedule(1e-3),
-        crew=Crew(crew),
         progress=Progress(),
-        l2=1e-4,
-        max_norm=0.01,
+        options=Options(l2=1e-4, max_norm=0.01),
     )
     rows = slice(0, examples)
-    stepper.epoch(iter([rows]), never)
+    run_epoch(step, iter([rows]), never)
     steps = iter([rows] * (20 if examples < 100 else 4))
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    stepper.epoch(steps, never)
+    run_epoch(step, steps, never)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return most - before
@@ -128,8 +128,10 @@ def test_one_lost_temporary_would_be_noticed(peaks: dict[str, int]) -> None:
 def floats(owner: object) -> list[Array]:
     """All arrays that an object holds, in lists or straight, but those that hold indices."""
     found = []
-    for value in vars(owner).values():
+    for name, value in vars(owner).items():
         entries = value if isinstance(value, list) else [value]
+        if name == "chain":
+            found += [array for _, memory in entries if memory for array in floats(memory)]
         found += [entry for entry in entries if isinstance(entry, np.ndarray)]
     return [array for array in found if array.dtype != np.intp]
 

@@ -14,9 +14,10 @@ import chainrule.nn.network
 import chainrule.training.microbatches
 import chainrule.training.step
 from chainrule.core.arrays import Array
+from chainrule.nn.dropout import Dropout
 from chainrule.nn.network import Network, Workspace
 from chainrule.training.checkpoint import Snapshot, newest, write_snapshot
-from chainrule.training.microbatches import shares_of
+from chainrule.training.microbatches import split
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
 from conftest import oracle
@@ -132,14 +133,14 @@ def test_shares_of_a_size_are_as_few_and_as_equal_as_can_be_whoever_does_them(
 ) -> None:
     order = np.random.default_rng(0).permutation(examples)
     for rows in (order, slice(7, 7 + examples)):
-        shares = [np.arange(400)[share] for share in shares_of(rows, 1, size)]
+        shares = [np.arange(400)[share] for share in split(rows, 1, size)]
         assert np.array_equal(np.concatenate(shares), np.arange(400)[rows])
         lengths = [len(share) for share in shares]
         assert max(lengths) <= size
         assert len(shares) == -(-examples // size)
         assert len({*lengths[:-1]}) <= 1
         for workers in (2, 3):
-            others = [np.arange(400)[share] for share in shares_of(rows, workers, size)]
+            others = [np.arange(400)[share] for share in split(rows, workers, size)]
             assert all(map(np.array_equal, shares, others))
 
 
@@ -151,20 +152,21 @@ class Watched:
         """What the network was given in training."""
         self.evaluated: list[Array] = []
         self.masks: list[bytes] = []
-        forward, disturb = Network.forward, chainrule.nn.network.disturb
+        forward, drop = Network.forward, Dropout.forward
 
         def watched(network: Network, X: Array, w: Workspace, rng: Any = None) -> Array:
             (self.evaluated if rng is None else self.given).append(X.copy())
             return forward(network, X, w, rng)
 
-        def drawn(A: Array, mask: Array, *rest: Any) -> Array:
-            result = disturb(A, mask, *rest)
-            self.masks.append(mask.tobytes())
+        def drawn(layer: Dropout, A: Array, memory: Any, rng: Any) -> Array:
+            result = drop(layer, A, memory, rng)
+            if rng:
+                self.masks.append(memory.mask.tobytes())
             return result
 
         with monkeypatch.context() as patch:
             patch.setattr(Network, "forward", watched)
-            patch.setattr(chainrule.nn.network, "disturb", drawn)
+            patch.setattr(Dropout, "forward", drawn)
             Run(epochs=2, **settings)
 
 

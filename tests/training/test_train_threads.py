@@ -16,7 +16,7 @@ from chainrule.core.errors import DivergenceError
 from chainrule.data.batches import Rows
 from chainrule.nn.losses import LOSSES, Buffers
 from chainrule.nn.network import Network
-from chainrule.training.microbatches import WORK_PER_CORE, crew_size, shares_of
+from chainrule.training.microbatches import WORK_PER_CORE, split, team_size
 from chainrule.training.train import Epoch, train
 
 Settings = dict[str, Any]
@@ -91,7 +91,7 @@ def test_two_and_three_threads_train_the_network_of_one_within_rounding(
     settings: Settings = {"batch_size": batch_size, **PENALTIES[penalty]}
     # The yardstick: every batch in one piece.
     expected, epochs = run(1, **settings)
-    monkeypatch.setattr(chainrule.training.microbatches, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.training.microbatches, "MICROBATCH_ROWS", share_rows)
     for threads in (1, 2, 3):
         network, shared = run(threads, **settings)
         np.testing.assert_allclose(
@@ -117,7 +117,7 @@ def test_so_it_is_for_every_loss_and_in_every_order(
         }
 
     expected, _ = run(1, **settings())
-    monkeypatch.setattr(chainrule.training.microbatches, "SHARE_ROWS", 2)
+    monkeypatch.setattr(chainrule.training.microbatches, "MICROBATCH_ROWS", 2)
     network, _ = run(2, **settings())
     np.testing.assert_allclose(network.parameters, expected.parameters, rtol=1e-10, atol=1e-12)
 
@@ -127,7 +127,7 @@ def test_so_it_is_for_every_loss_and_in_every_order(
 def test_one_seed_and_one_number_of_threads_give_the_same_bits_twice(
     threads: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chainrule.training.microbatches, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.training.microbatches, "MICROBATCH_ROWS", share_rows)
     first, again = (
         run(threads, np.float32, batch_size=13, epochs=5, optimizer="adam")[0] for _ in range(2)
     )
@@ -156,11 +156,11 @@ def test_every_worker_sees_its_share_of_each_batch() -> None:
 def test_the_shares_are_all_rows_once(
     kind: str, examples: int, workers: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chainrule.training.microbatches, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.training.microbatches, "MICROBATCH_ROWS", share_rows)
     file = np.arange(2000)
     shuffled = np.random.default_rng(0).permutation(file)[:examples]
     rows: Rows = slice(100, 100 + examples) if kind == "slice" else shuffled
-    shares = shares_of(rows, workers)
+    shares = split(rows, workers)
     lengths = [len(file[share]) for share in shares]
     assert np.array_equal(np.concatenate([file[share] for share in shares]), file[rows])
     assert 0 < min(lengths) <= max(lengths) <= share_rows
@@ -174,13 +174,13 @@ def test_the_shares_are_all_rows_once(
 def test_a_step_takes_the_cores_that_it_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainrule.training.microbatches, "WORK_PER_CORE", WORK_PER_CORE)
     article = Network.dense([784, 128, 64, 10], rng=np.random.default_rng(0))
-    assert crew_size(article, 10, None) == crew_size(article, 10, 8) == 1
-    assert crew_size(article, 1, 0) == 1
+    assert team_size(article, 10, 0) == team_size(article, 10, 8) == 1
+    assert team_size(article, 1, 0) == 1
     # 109,184 weights with their gaps: 92 rows of them are 10 million.
-    assert [crew_size(article, rows, 8) for rows in (91, 183, 184, 274, 275)] == [1, 1, 2, 2, 3]
-    assert crew_size(article, 10_000, 8) == 8
-    assert crew_size(article, 10_000, 1) == 1
-    assert crew_size(article, 10**9, None) == cores()
+    assert [team_size(article, rows, 8) for rows in (91, 183, 184, 274, 275)] == [1, 1, 2, 2, 3]
+    assert team_size(article, 10_000, 8) == 8
+    assert team_size(article, 10_000, 1) == 1
+    assert team_size(article, 10**9, 0) == cores()
 
 
 @pytest.mark.parametrize(("batch_size", "threads"), [(10, 1), (11, 1), (ROWS, 2), (10_000, 2)])
@@ -216,7 +216,7 @@ def runaway(**settings: Any) -> tuple[Network, bytes, DivergenceError]:
 def test_whichever_worker_runs_away_the_layer_is_named_and_the_weights_are_put_back(
     large: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chainrule.training.microbatches, "SHARE_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.training.microbatches, "MICROBATCH_ROWS", share_rows)
     network, before, error = runaway(large=large, batch_size=8, threads=2)
     assert (error.step, error.layer) == (0, 2)
     assert "first in layer 2 (8 -> 5 identity)" in str(error)

@@ -12,18 +12,14 @@ from typing import Any
 import numpy as np
 
 from chainrule import __version__
-from chainrule.nn.model_file import Model, load_model
-from chainrule.data.dataset import Dataset
-from chainrule.core.errors import DataError
-from chainrule.data.catalog import SOURCES
-from chainrule.data.load import Report, load
+from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import make_folder, sync_folder, write_atomically
-from chainrule.experiments.settings import (Settings, as_toml, read_tables, text)
-from chainrule.core.errors import ConfigError
+from chainrule.data.catalog import SOURCES
+from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.load import Report, load
+from chainrule.experiments.settings import Settings, as_toml, checked, read_tables, text
+from chainrule.nn.model_file import Model, load_model
 from chainrule.training.train import Epoch
-
-from chainrule.data.dataset import Examples
-from chainrule.experiments.settings import checked
 
 RUNS = Path("runs")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -228,8 +224,8 @@ def check_fit(model: Model, data: Dataset) -> None:
 def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, str]:
     """(the examples that a run held out from training, why there are none).
 
-    They are the last `validation` of its training examples, as `chainrule.experiments.job.prepare` takes
-    them. Raises ConfigError where the run's config.toml cannot be right.
+    The last `validation` of its training examples, as `experiments.job.prepare` takes them.
+    Raises ConfigError where the run's config.toml cannot be right.
     """
     settings, sums = config.get("settings"), config.get("checksums")
     if not isinstance(settings, dict) or not isinstance(sums, dict):

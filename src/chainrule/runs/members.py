@@ -12,13 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.core.errors import ConfigError, DataError, ModelFileError
+from chainrule.experiments.settings import Settings, read_tables, read_toml
+from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model, load_model
 from chainrule.runs import folder as runs
-from chainrule.nn.committee import Committee
-from chainrule.core.errors import DataError
-from chainrule.core.errors import ModelFileError
-from chainrule.experiments.settings import Settings, read_tables, read_toml
-from chainrule.core.errors import ConfigError
 
 OWN = ("seed", "threads")
 """Settings in which members of one recipe may differ."""

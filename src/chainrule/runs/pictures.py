@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chainrule.data.dataset import Dataset
-from chainrule.training.train import Epoch
-from chainrule.nn.model_file import Model
 from pathlib import Path
-from chainrule.evaluation.assessment import Assessment
 
+from chainrule.data.dataset import Dataset
+from chainrule.evaluation.assessment import Assessment
+from chainrule.nn.model_file import Model
+from chainrule.training.train import Epoch
 
 PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-from pathlib import Path
-from base64 import b64encode
 import json
-
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -16,9 +15,9 @@ LEFT_OUT = ("checksums",)
 
 
 def replay_of(folder: Path) -> dict[str, Any]:
-    """What the page shows of a run, as live_page.js takes it. Raises ConfigError for damaged files."""
-    from chainrule.runs.pictures import PICTURES
+    """Replay of a run, as live_page.js takes it. Raises ConfigError for damaged files."""
     from chainrule.experiments.settings import read_tables
+    from chainrule.runs.pictures import PICTURES
 
     config = read_tables(folder / "config.toml")
     order = {f"{name}.png": number for number, name in enumerate(PICTURES)}

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from chainrule.core.errors import DataError
+from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
-from chainrule.training.state import Progress
 from chainrule.experiments.settings import Settings
-from chainrule.core.errors import ConfigError
 from chainrule.training.checkpoint import Snapshot, newest
+from chainrule.training.state import Progress
 
 
 def saved_run(

@@ -9,30 +9,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
-from chainrule.nn.model_file import Model, save
-from chainrule.service import live_view as live
-from chainrule.runs import folder as runs
 from chainrule.cli.console import note, print_json
-from chainrule.runs.interrupt import interruptible
 from chainrule.cli.find_lr import find_learning_rate
-from chainrule.training.checkpointer import Every, Keeper
 from chainrule.cli.progress import shown
+from chainrule.core.blas import cores, describe_blas
+from chainrule.core.errors import ConfigError, DivergenceError
+from chainrule.core.fingerprint import fingerprint
+from chainrule.data.dataset import Dataset
 from chainrule.evaluation.assessment import assess, headline
-from chainrule.runs.pictures import draw
-from chainrule.runs.resume import begun, saved_run
+from chainrule.experiments.job import Job, prepare, run
+from chainrule.experiments.settings import Settings
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
-from chainrule.runs.lock import only_writer
-from chainrule.data.dataset import Dataset
-from chainrule.experiments.job import Job, prepare, run
-from chainrule.core.fingerprint import fingerprint
+from chainrule.nn.model_file import Model, save
 from chainrule.optim.optimizers import SGD
-from chainrule.core.blas import cores, describe_blas
+from chainrule.runs import folder as runs
+from chainrule.runs.interrupt import interruptible
+from chainrule.runs.lock import only_writer
+from chainrule.runs.pictures import draw
+from chainrule.runs.resume import begun, saved_run
+from chainrule.service import live_view as live
+from chainrule.training.checkpointer import Every, Keeper
+from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
-from chainrule.experiments.settings import Settings
-from chainrule.core.errors import ConfigError
-from chainrule.training.microbatches import crew_size
-from chainrule.core.errors import DivergenceError
 from chainrule.training.train import Epoch
 
 CODES = {"finished": 0, "stopped": 0, "diverged": 1, "SIGINT": 130, "SIGTERM": 143}
@@ -118,7 +117,7 @@ def _execute(
 ) -> int:
     size = job.settings.batch_size or len(job.train[1])
     whole = job.settings.compiled and isinstance(job.optimizer, SGD)
-    workers = crew_size(job.network, size, job.settings.threads or None, whole=whole)
+    workers = team_size(job.network, size, job.settings.threads, whole=whole)
     numerics = fingerprint(workers, compiled=job.settings.compiled)
     progress, epochs = Progress(), list[dict[str, object]]()
     if request.resume:

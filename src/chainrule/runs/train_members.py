@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from chainrule.runs.processes import Task, run_all
+from chainrule.core.blas import cores
+from chainrule.experiments.job import prepare
+from chainrule.experiments.recipes import combine
+from chainrule.runs.folder import RUNS, Origin, contents, load_data
 from chainrule.runs.interrupt import interruptible
 from chainrule.runs.members import check_begun, is_begun, is_finished
-from chainrule.runs.folder import RUNS, Origin, contents, load_data
-from chainrule.experiments.job import prepare
-from chainrule.core.blas import cores
-from chainrule.experiments.recipes import combine
+from chainrule.runs.processes import Task, run_all
 
 ENDED = (143, -15)
 """Exit codes of a process that got SIGTERM."""

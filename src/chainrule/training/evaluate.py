@@ -1,4 +1,4 @@
-"""TODO."""
+"""Evaluation: mean loss and accuracy of a network, and the check that examples fit one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from chainrule.nn.network import Network, Workspaces
 
 Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
-
 
 EVALUATE_ROWS = 1000
 

@@ -1,124 +1,189 @@
-"""A batch shared out by rows: who takes which, and what a worker does with its share.
+"""Microbatches: a batch split by rows among the threads of a team, and the gradients added up.
 
-The loss is a mean, so the gradient of a batch is the mean of its shares' gradients, weighted by
-their rows. Where training draws random numbers, each share has a generator of its own; where it
-normalises, each share is a batch of its own ("ghost batches", Hoffer et al. 2017).
+The loss is a mean, so the gradient of a batch is the mean of its microbatches' gradients, weighted
+by their rows. Where training draws random numbers, each microbatch has a generator of its own;
+where it normalizes, each is a batch of its own ("ghost batches", Hoffer et al. 2017).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
+from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, aligned_zeros
+from chainrule.core.arrays import Array, Float, Int, aligned_zeros
 from chainrule.core.blas import cores
 from chainrule.core.rng import derive
+from chainrule.core.threads import Crew
 from chainrule.data.augment import Distorter
 from chainrule.data.batches import Gather, Rows, count, parts_of
-from chainrule.nn.losses import LossFunction
 from chainrule.nn.network import Network, Workspace, Workspaces
+from chainrule.optim.optimizers import chunks
 
-SHARE_ROWS = 1024
+MICROBATCH_ROWS = 1024
 """Rows that go through the network at a time; what they need stays in the cache."""
 
 DRAWN_ROWS = 256
-"""Rows of a share where training draws random numbers or normalises: the same on any machine, so
-that results do not depend on how many cores it has."""
+"""Rows of a microbatch where training draws random numbers or normalizes: the same on any machine,
+so that results do not depend on the number of cores."""
 
 WORK_PER_CORE = 10_000_000
-"""Weights times rows of a share that are worth a second core: below, handing over costs more."""
+"""Weights times rows of a microbatch that are worth a second core: below, handing over costs more.
+"""
+
+Backpropagate: TypeAlias = Callable[
+    [Float[Array, "N n"], Int[Array, " N"], float, Workspace, np.random.Generator | None],
+    tuple[float, Float[Array, " P"]],
+]
+"""(X, y, share of the batch, workspace, rng) -> (loss, gradient), both times the share"""
 
 
-class Worker:
-    """One core's part in each step, and all the memory that it writes into."""
+class GradientWorker:
+    """One thread's part in each step, and all the memory that it writes into."""
 
     def __init__(
         self,
         network: Network,
         gather: Gather,
-        loss: LossFunction,
         *,
         rng: np.random.Generator | None = None,
         distorter: Distorter | None = None,
     ) -> None:
-        self.network = network
         self.gather = gather
-        self.loss = loss
         self.rng = rng
         self.distorter = distorter
         self.distorted = np.empty((DRAWN_ROWS * bool(distorter), network.widths[0]), network.dtype)
         self.statistics = np.zeros_like(network.statistics)
-        """Those of the last shares, each weighted by its part of the batch."""
+        """Those of the last microbatches, each weighted by its share of the batch."""
         self.workspaces = Workspaces(network)
         self.workspace: Workspace | None = None
-        """That of the last share."""
+        """That of the last microbatch."""
         self.total = aligned_zeros(network.parameters.size, network.dtype)
 
-    def backpropagate(
-        self, shares: Sequence[tuple[int, Rows]], examples: int, step: int = 0
+    def add_up(
+        self,
+        microbatches: Sequence[tuple[int, Rows]],
+        backpropagate: Backpropagate,
+        examples: int,
+        step: int,
     ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient): what these shares add to those of their batch of so many examples.
+        """(loss, gradient): what these microbatches add to those of their batch of `examples`.
 
-        Each share comes with its number within the batch.
+        Each comes with its number within the batch.
         """
-        loss, gradient = self.share(*shares[0], examples, step)
-        if len(shares) > 1:
+        loss, gradient = self.microbatch(*microbatches[0], backpropagate, examples, step)
+        if len(microbatches) > 1:
             np.copyto(self.total, gradient)
-            for number, rows in shares[1:]:
+            for number, rows in microbatches[1:]:
                 if not isfinite(loss):
                     break  # with the workspace that shows where it happened
-                more, gradient = self.share(number, rows, examples, step)
+                more, gradient = self.microbatch(number, rows, backpropagate, examples, step)
                 loss += more
                 np.add(self.total, gradient, out=self.total)
             gradient = self.total
         return loss, gradient
 
-    def share(
-        self, number: int, rows: Rows, examples: int, step: int = 0
+    def microbatch(
+        self, number: int, rows: Rows, backpropagate: Backpropagate, examples: int, step: int
     ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient) of one share, weighted by its part of the batch."""
+        """(loss, gradient) of one microbatch, weighted by its share of the batch."""
         X, y = self.gather(rows)
         rng = self.rng and derive(self.rng, 0, step, number)  # epochs are numbered from 1
         if rng and self.distorter:
             X = self.distorter(X, rng, self.distorted[: len(y)])
         self.workspace = workspace = self.workspaces[len(y)]
-        logits = self.network.forward(X, workspace, rng)
-        loss, dlogits = self.loss(logits, y, workspace.loss)
-        weight = len(y) / examples
-        np.multiply(dlogits, weight, out=dlogits)
+        share = len(y) / examples
+        loss, gradient = backpropagate(X, y, share, workspace, rng)
         if self.statistics.size:
-            self.statistics += weight * workspace.statistics
-        return weight * loss, self.network.backward(dlogits, workspace)
+            self.statistics += share * workspace.statistics
+        return loss, gradient
 
 
-def crew_size(
-    network: Network, batch_size: int, threads: int | None, *, whole: bool = False
-) -> int:
-    """How many cores a step of this size is worth, of `threads` or else all there are.
+class Microbatches:
+    """Examples, split batch by batch among the threads of a team."""
+
+    def __init__(
+        self,
+        network: Network,
+        examples: tuple[Float[Array, "N n"], Int[Array, " N"]],
+        team: Crew,
+        *,
+        rng: np.random.Generator | None = None,
+        distorter: Callable[[], Distorter] | None = None,
+    ) -> None:
+        """`rng` for what training draws, None if nothing; `distorter` makes one for each thread."""
+        self.team = team
+        self.network = network
+        self.rows = DRAWN_ROWS if rng else None
+        self.workers = [
+            GradientWorker(network, Gather(*examples), rng=rng, distorter=distorter and distorter())
+            for _ in range(team.size)
+        ]
+
+    def mean(
+        self, rows: Rows, backpropagate: Backpropagate, step: int
+    ) -> tuple[float, Float[Array, " P"]]:
+        """(mean loss, gradient) of one batch, each worker with its microbatches."""
+        examples = count(rows)
+        parts = list(enumerate(split(rows, self.team.size, self.rows)))
+        if self.network.statistics.size:
+            for worker in self.workers:  # also those for whom this batch has no microbatch
+                worker.statistics.fill(0)
+        answers = self.team.share(
+            parts, lambda k, mine: self.workers[k].add_up(mine, backpropagate, examples, step)
+        )
+        losses, gradients = zip(*answers, strict=True)
+        return sum(losses), self._sum(gradients)
+
+    def statistics(self, examples: int) -> tuple[Float[Array, " S"], int]:
+        """(batch statistics, rows that each of them is from) of the last batch of `examples`."""
+        total: Array = np.add.reduce([worker.statistics for worker in self.workers])
+        return total, largest_part(examples, DRAWN_ROWS)
+
+    def seen(self) -> list[Workspace]:
+        """The workspaces of the last batch; a team may be larger than that batch was."""
+        return [worker.workspace for worker in self.workers if worker.workspace]
+
+    def _sum(self, gradients: Sequence[Float[Array, " P"]]) -> Float[Array, " P"]:
+        """All gradients added up, in the memory of the first."""
+        total, *others = gradients
+
+        def add(worker: int, parts: Sequence[slice]) -> None:
+            for part in parts:
+                for other in others:
+                    np.add(total[part], other[part], out=total[part])
+
+        if others:
+            self.team.share(chunks(total.size), add)
+        return total
+
+
+def team_size(network: Network, batch_size: int, threads: int, *, whole: bool = False) -> int:
+    """Number of threads that a step of this size is worth, of `threads` at most (0: all cores).
 
     One if the whole step is compiled: it shares nothing out.
     """
     if whole:
         return 1
     worth = network.layout.weights_end * batch_size // WORK_PER_CORE
-    return max(1, min(cores() if threads is None else threads, worth))
+    return max(1, min(threads or cores(), worth))
 
 
-def shares_of(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:
-    """The rows of a batch in near-equal shares, as many for each worker, of SHARE_ROWS at most.
+def split(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:
+    """The rows of a batch in near-equal parts of MICROBATCH_ROWS at most, as many for each worker.
 
-    With a `size`: as few shares as have at most so many rows, whoever does them.
+    With a `size`: the fewest parts of at most `size` rows, independent of the number of workers.
     """
     if size:
-        return list(parts_of(rows, largest_share(count(rows), size)))
-    if workers == 1 and count(rows) <= SHARE_ROWS:
+        return list(parts_of(rows, largest_part(count(rows), size)))
+    if workers == 1 and count(rows) <= MICROBATCH_ROWS:
         return [rows]
-    rounds = -(-count(rows) // (workers * SHARE_ROWS))
+    rounds = -(-count(rows) // (workers * MICROBATCH_ROWS))
     return list(parts_of(rows, -(-count(rows) // (workers * rounds))))
 
 
-def largest_share(examples: int, size: int) -> int:
-    """The rows of each share but the last, where as few as possible have at most `size`."""
+def largest_part(examples: int, size: int) -> int:
+    """The rows of each part but the last, in the fewest parts of at most `size` rows."""
     return -(-examples // -(-examples // size))

@@ -33,8 +33,8 @@ class Rule:
 
     help: str
     group: str
-    low: float = 0
-    high: float = inf
+    low: int | float = 0
+    high: int | float = inf
     choices: Choices | None = None
 
     def check(self, name: str, value: Any) -> None:
@@ -52,8 +52,8 @@ def setting(
     help: str,
     *,
     group: str,
-    low: float = 0,
-    high: float = inf,
+    low: int | float = 0,
+    high: int | float = inf,
     choices: Choices | None = None,
 ) -> Any:
     """A dataclass field that is a setting: its default, and its Rule as metadata."""

@@ -1,0 +1,94 @@
+"""Divergence guard: training stops when numbers run away, and good weights are put back."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import numpy as np
+
+from chainrule.core.errors import DivergenceError
+from chainrule.nn.network import Network
+from chainrule.optim.optimizers import Optimizer
+from chainrule.optim.schedules import Schedule
+from chainrule.training.microbatches import Microbatches
+from chainrule.training.state import Progress
+
+KEEP_EVERY = 100
+"""Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
+
+
+class Guard:
+    """Keeps a copy of good weights, and looks at what may run away."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        progress: Progress,
+        microbatches: Microbatches,
+    ) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.progress = progress
+        self.microbatches = microbatches
+        self.kept = network.state.copy()
+        """The weights that the last KEEP_EVERY-th good step started from."""
+
+    @property
+    def due(self) -> bool:
+        """Whether the weights before the present step are to be kept."""
+        return self.progress.step % KEEP_EVERY == 0
+
+    def accept(self, loss: float) -> None:
+        """To be called with a step's loss, before the parameters move. Raises DivergenceError."""
+        if not isfinite(loss):
+            raise self.diverged(loss)
+        if self.due:
+            self.check()
+            np.copyto(self.kept, self.network.state)
+
+    def check(self) -> None:
+        """Raises DivergenceError for what a finite loss may hide: Adam divides by infinity to 0."""
+        parameters, memory = self.network.parameters, self.optimizer.state.values()
+        if not isfinite(float(np.dot(parameters, parameters))):
+            raise self.diverged(what="the weights became infinite")
+        if not isfinite(float(np.add.reduce(self.network.statistics))):
+            raise self.diverged(what="the variance of a unit's sums became infinite")
+        if not all(isfinite(float(np.add.reduce(values))) for values in memory):
+            raise self.diverged(what="what the optimizer remembers became infinite")
+
+    def diverged(self, loss: float = 0.0, what: str = "") -> DivergenceError:
+        """Puts the last good weights back, and says where the numbers ran away."""
+        network, step = self.network, self.progress.step
+        layer = self._first_layer_not_finite()
+        np.copyto(network.state, self.kept)
+        rate = self.schedule(max(step - 1, 0))
+        remedy = float(f"{rate / 10:.0e}")
+        where = f", first in layer {layer} ({network.layers[layer - 1]})" if layer else ""
+        if not (layer or isfinite(loss)):
+            where = ", first in the loss itself"
+        # Machine code has memory of its own: no workspace may have seen a batch.
+        largest = max(
+            (float(np.abs(each.inputs[0]).max()) for each in self.microbatches.seen()), default=0.0
+        )
+        scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
+        return DivergenceError(
+            f"{what or f'the loss became {loss}'} at step {step}{where}, at learning rate "
+            f"{rate:g}: try a learning rate of {remedy:g}{scale}; the weights of step "
+            f"{step - 1 - (step - 1) % KEEP_EVERY if step else 0} are kept",
+            step=step,
+            layer=layer,
+            learning_rate=remedy,
+        )
+
+    def _first_layer_not_finite(self) -> int | None:
+        """Number, from 1, of the first layer whose activations or parameters are not finite."""
+        network = self.network
+        activations = [workspace.A for workspace in self.microbatches.seen()]
+        finite = (
+            all(np.isfinite(values).all() for values in layer)
+            for layer in zip(*activations, network.W, network.b, strict=True)
+        )
+        return next((number for number, good in enumerate(finite, 1) if not good), None)
