@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
 Row = TypeVar("Row")
@@ -14,8 +15,6 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     >>> nearest("fsat", ["accurate", "fast", "record"])
     'fast'
     """
-    from difflib import get_close_matches  # only when something is wrong
-
     by_lower_case = {choice.lower(): choice for choice in choices}
     matches = get_close_matches(name[:100].lower(), by_lower_case, n=1)
     return by_lower_case[matches[0]] if matches else ""
