@@ -20,6 +20,13 @@ def recipes() -> Iterable[str]:
     return RECIPES
 
 
+def articles() -> Iterable[str]:
+    """The names of the articles."""
+    from chainrule.articles.running import ARTICLES
+
+    return ARTICLES
+
+
 def data_sets() -> Iterable[str]:
     """The names of the data sets that can be downloaded."""
     from chainrule.data.catalog import SOURCES
@@ -34,7 +41,7 @@ def runs() -> Iterable[str]:
     return sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
 
 
-NAMES: dict[str, Choices] = {"recipe": recipes, "data": data_sets} | {
+NAMES: dict[str, Choices] = {"recipe": recipes, "article": articles, "data": data_sets} | {
     name: rule.choices for name, rule in RULES.items() if rule.choices
 }
 """What `{name}` in a help text stands for."""
