@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -26,6 +25,7 @@ ANOTHER = {
     "layers": "784,7,10", "activation": "tanh", "initializer": "glorot",
     "loss": "mean-squared-error", "optimizer": "sgd", "schedule": "cosine", "dtype": "float64",
     "draw": "he-normal", "batch_norm": None, "compiled": None, "scalar_bias_gradient": None,
+    "shuffle": None,
     "label_smoothing": "0.25", "dropout": "0.25", "input_dropout": "0.25", "average": "0.25",
     "scaling": "0.25",
 }  # fmt: skip
@@ -104,17 +104,18 @@ def test_every_setting_is_read_from_the_command_line_and_from_a_file(
         raise Read
 
     monkeypatch.setattr("chainrule.experiments.recipes.combine", reading)
-    value = ANOTHER.get(name, "3")
-    arguments = [option_name(name)] if value is None else [option_name(name), value]
+    value, option = ANOTHER.get(name, "3"), option_name(name)
+    if value is None:
+        arguments = [f"--no-{option[2:]}" if getattr(Settings, name) else option]
+    else:
+        arguments = [option, value]
     program = typer.main.get_command(app)
     with pytest.raises(Read):
         program.main(["train", *arguments], standalone_mode=False)
     monkeypatch.undo()
     assert set(asked) == {name}
     settings, _ = combine("fast", flags=asked)
-    given = getattr(settings, name)
-    assert given == (not getattr(Settings, name) if value is None and name != "shuffle" else given)
-    assert given != getattr(Settings, name) or name == "shuffle"
+    assert getattr(settings, name) != getattr(Settings, name)
     file = tmp_path / "settings.toml"
     file.write_text(as_toml(settings))
     assert combine(file=file)[0] == settings
@@ -133,7 +134,7 @@ def test_a_settings_file_has_every_setting_by_group() -> None:
         (["--recipe", "fsat"], "unknown recipe 'fsat': did you mean fast? choose one of fast,"),
         (["--optimizer", "adm"], "optimizer = 'adm': did you mean adam? choose one of sgd,"),
         (["--activation", "relu,tahn"], "activation = 'tahn': did you mean tanh?"),
-        (["--loss", "softmax"], "did you mean unshifted-softmax?"),
+        (["--loss", "softmax"], "did you mean softmax-cross-entropy?"),
         (["--schedule", "Cosine"], "did you mean cosine?"),
         (["--initializer", "golrot"], "did you mean glorot?"),
         (["--dtype", "float23"], "did you mean float32?"),
@@ -179,7 +180,7 @@ def test_the_shell_completes_recipes_choices_runs_data_and_options(tmp_path: Pat
     assert completed("chainrule train --activation relu,ta", tmp_path) == ["relu,tanh"]
     assert completed("chainrule train --data fas", tmp_path) == ["fashion-mnist"]
     assert completed("chainrule train --resume mi", tmp_path) == ["mine", "minor"]
-    assert completed("chainrule train --batch-", tmp_path) == ["--batch-size", "--batch-norm"]
+    assert completed("chainrule train --batch-", tmp_path) == ["--batch-norm", "--batch-size"]
     assert completed("chainrule evaluate o", tmp_path) == ["other"]
     assert completed("chainrule distort --recipe acc", tmp_path) == ["accurate"]
     assert completed("chainrule reproduce sigmoid-1", tmp_path) == ["sigmoid-128-64"]
@@ -200,6 +201,5 @@ def test_every_placeholder_of_a_help_text_has_names() -> None:
 
 
 def test_settings_out_of_range_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="rotation = 181.0: give a number from 0 to 180"):
+    with pytest.raises(ValueError, match=r"rotation = 181\.0: give a number from 0 to 180"):
         replace(Settings(), rotation=181.0)
-    assert json.loads(json.dumps(RECIPES["fast"].epochs)) == 8
