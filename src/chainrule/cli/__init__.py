@@ -16,6 +16,7 @@ from chainrule.cli.distort import distort
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.export import export
 from chainrule.cli.gradcheck import gradcheck
+from chainrule.cli.help import Command, Group
 from chainrule.cli.predict import predict
 from chainrule.cli.report import report
 from chainrule.cli.reproduce import reproduce
@@ -25,6 +26,7 @@ from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 app = typer.Typer(
     name="chainrule",
+    cls=Group,
     help="Deep networks from scratch in NumPy: train, evaluate and predict digits.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -36,7 +38,7 @@ COMMANDS = (
     gradcheck,
 )  # fmt: skip
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _version(asked: bool | None) -> None:
@@ -77,7 +79,7 @@ def main() -> None:
         OSError: 1,
     }
     try:
-        app()
+        app(prog_name="chainrule")
     except tuple(codes) as error:
         words = str(error)
         if isinstance(error, OSError) and error.filename and error.strerror:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chainrule.cli.completion import completer, recipes, runs
 from chainrule.cli.console import (
     Classes,
     Json,
@@ -33,12 +34,24 @@ LONGEST_NAME = 80
 
 def committee(
     name: Annotated[str, typer.Argument(help="Of its folder under runs/.")],
-    recipe: Annotated[str, typer.Option(help=f"That of the members; by default {RECIPE}.")] = "",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"That of the members: {{recipe}}. [default: {RECIPE}]",
+            autocompletion=completer(recipes),
+        ),
+    ] = "",
     seeds: Annotated[
         str, typer.Option(metavar="LIST", help=f"One for each member; by default {SEEDS}.")
     ] = "",
     members: Annotated[
-        str, typer.Option(metavar="RUN,RUN,...", help="Finished runs to take instead.")
+        str,
+        typer.Option(
+            metavar="RUN,RUN,...",
+            help="Finished runs to take instead.",
+            autocompletion=completer(runs, listed=True),
+        ),
     ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Members trained at a time.")] = 1,
     threads: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import Json, Offline, Quiet, note, print_json, print_table, silence
 
 if TYPE_CHECKING:
@@ -17,8 +18,13 @@ LEVEL = 0.05
 
 
 def compare(
-    run_a: Annotated[str, typer.Argument(help="A run's name, its folder, or a model file.")],
-    run_b: Annotated[str, typer.Argument(help="Another one.")],
+    run_a: Annotated[
+        str,
+        typer.Argument(
+            help="A run's name, its folder, or a model file.", autocompletion=completer(runs)
+        ),
+    ],
+    run_b: Annotated[str, typer.Argument(help="Another one.", autocompletion=completer(runs))],
     data: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="Other data than they were trained with.")
     ] = "",

@@ -10,25 +10,44 @@ from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
+from chainrule.cli.completion import completer, data_sets
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel="run", help="Print exactly one JSON object on stdout."),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", rich_help_panel="run", help="Nothing on stderr but errors."),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", rich_help_panel="run", help="Never use the network.")
+]
 Source = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="NAME|PATH",
-        help="mnist, fashion-mnist, kmnist, or a path: IDX, npz, pickle, CSV, image folders.",
+        rich_help_panel="data",
+        help="{data}, or a path: IDX, npz, pickle, CSV, image folders.",
+        autocompletion=completer(data_sets),
     ),
 ]
 TestSource = Annotated[
-    str, typer.Option("--test-data", metavar="PATH", help="The test part, if --data has none.")
+    str,
+    typer.Option(
+        "--test-data",
+        metavar="PATH",
+        rich_help_panel="data",
+        help="The test part, if --data has none.",
+    ),
 ]
-
 Classes = Annotated[
     str,
     typer.Option(
-        metavar="LIST", help="Names of the labels 0, 1, ..., such as a,b,c; by default digits."
+        metavar="LIST",
+        rich_help_panel="data",
+        help="Names of the labels 0, 1, ..., such as a,b,c; by default digits.",
     ),
 ]
 

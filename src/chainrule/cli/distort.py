@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.cli.completion import completer, recipes
 from chainrule.cli.console import (
     Classes,
     Json,
@@ -18,6 +19,8 @@ from chainrule.cli.console import (
     print_json,
     silence,
 )
+from chainrule.cli.options import given, with_settings
+from chainrule.experiments.settings import RULES
 
 if TYPE_CHECKING:
     from chainrule.data.augment import Distortion
@@ -28,34 +31,32 @@ SHOWN = 64
 """Training images that are drawn, eight by eight."""
 USUAL = "accurate"
 """Whose distortion is drawn when no recipe is asked for."""
+DISTORTION = [name for name, rule in RULES.items() if rule.group == "distortion"]
 
 
-def _option(help_text: str, metavar: str | None = None) -> Any:
-    return typer.Option(help=help_text, metavar=metavar)
-
-
+@with_settings(*DISTORTION, "seed", usual=USUAL)
 def distort(
     recipe: Annotated[
-        str, _option("Whose distortion to draw; options win. [accurate]", "NAME")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"Whose distortion to draw; options win: {{recipe}}. [default: {USUAL}]",
+            autocompletion=completer(recipes),
+        ),
     ] = "",
-    rotation: Annotated[float | None, _option("Degrees, up to.")] = None,
-    scaling: Annotated[float | None, _option("Share of height and of width, up to.")] = None,
-    shear: Annotated[float | None, _option("Degrees that strokes lean, up to.")] = None,
-    shift: Annotated[float | None, _option("Pixels along each axis, up to.")] = None,
-    elastic: Annotated[float | None, _option("Strength of the bending, Simard's alpha.")] = None,
-    elastic_sigma: Annotated[float | None, _option("Its smoothness, pixels.")] = None,
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Draw the corruptions of evaluate instead.")
     ] = False,
     output: Annotated[
-        Path | None, _option("samples.png, or corruptions.png, unless given.", "FILE.png")
+        Path | None,
+        typer.Option(metavar="FILE.png", help="samples.png, or corruptions.png, unless given."),
     ] = None,
     data: Source = "mnist",
     classes: Classes = "",
-    seed: Annotated[int | None, _option("Decides which distortion each image gets.")] = None,
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
+    **settings: Any,
 ) -> None:
     """Draw 64 training images beside their distorted copies, to see whether they stay legible.
 
@@ -70,32 +71,23 @@ def distort(
     from chainrule.experiments.job import distortion_of
     from chainrule.runs.folder import Origin, load_data
 
-    given = {
-        "rotation": rotation,
-        "scaling": scaling,
-        "shear": shear,
-        "shift": shift,
-        "elastic": elastic,
-        "elastic_sigma": elastic_sigma,
-        "seed": seed,
-    }
-    asked_for = {name: value for name, value in given.items() if value is not None}
+    asked_for = given(settings)
     if corruptions and (recipe or asked_for):
         raise ConfigError(
             "--corruptions draws the copies that evaluate --corrupted measures on, and these do "
             "not change: leave out --recipe, --seed and the amounts"
         )
-    settings = None if corruptions else _settings(recipe or USUAL, asked_for)
-    path = output or Path("samples.png" if settings else "corruptions.png")
+    chosen = None if corruptions else _settings(recipe or USUAL, asked_for)
+    path = output or Path("samples.png" if chosen else "corruptions.png")
     _check(path)
     origin = Origin(data, classes=names(classes))
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
-    if settings:
-        _draw_samples(dataset, settings, path)
+    if chosen:
+        _draw_samples(dataset, chosen, path)
     else:
         _draw_corruptions(dataset, path)
     if json:
-        distortion = asdict(distortion_of(settings)) if settings else None
+        distortion = asdict(distortion_of(chosen)) if chosen else None
         print_json({"picture": str(path), "distortion": distortion})
     else:
         print(path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import (
     Json,
     Offline,
@@ -33,7 +34,12 @@ DRAWN = 250
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="A run's name, its folder, or a model file.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run's name, its folder, or a model file.", autocompletion=completer(runs)
+        ),
+    ],
     data: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="Other data than the run was trained with.")
     ] = "",

@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import Json, Quiet
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run's name, its folder, or a model file.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run's name, its folder, or a model file.", autocompletion=completer(runs)
+        ),
+    ],
     page: Annotated[Path, typer.Argument(help="The HTML file to write.", metavar="PAGE.html")],
     quiet: Quiet = False,
     json: Json = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import (
     Json,
     Offline,
@@ -47,7 +48,11 @@ class Seen(NamedTuple):
 
 def predict(
     run: Annotated[
-        str, typer.Argument(help="A run's name, its folder, or a model file; else the newest run.")
+        str,
+        typer.Argument(
+            help="A run's name, its folder, or a model file; else the newest run.",
+            autocompletion=completer(runs),
+        ),
     ] = "",
     images: Annotated[
         list[Path] | None, typer.Argument(help="PNG or JPEG files of any size.", metavar="IMAGE...")

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import Json, Quiet
 from chainrule.runs.replay import replay_of
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="A run's name, or its folder.")],
+    run: Annotated[
+        str, typer.Argument(help="A run's name, or its folder.", autocompletion=completer(runs))
+    ],
     page: Annotated[
         Path | None,
         typer.Argument(help="The HTML file to write; report.html in the run's folder."),

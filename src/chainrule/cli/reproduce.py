@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chainrule.cli.completion import articles, completer
 from chainrule.cli.console import (
     Json,
     Offline,
@@ -26,7 +27,7 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="sigmoid-128-64, tanh-16-16, relu-45, sigmoid-72-36, relu-50-50-50, or all."
+            help="{article}, or all.", autocompletion=completer(lambda: (*articles(), "all"))
         ),
     ],
     seeds: Annotated[
@@ -54,14 +55,15 @@ def reproduce(
     from chainrule.articles.ablations import FIXES, worth_of
     from chainrule.articles.running import ARTICLES, Effort
     from chainrule.core.errors import ConfigError
+    from chainrule.core.tables import remedy
     from chainrule.runs.folder import Origin, load_data
 
     names = list(ARTICLES) if name == "all" else [name]
     if names[0] not in ARTICLES:
-        raise ConfigError(f"unknown article {name!r}: choose one of {', '.join(ARTICLES)}, all")
+        raise ConfigError(f"unknown article {name!r}: {remedy(name, [*ARTICLES, 'all'])}")
     if fix and (name == "all" or fix not in FIXES[name]):
-        known = "; ".join(f"{article}: {', '.join(FIXES[article])}" for article in names)
-        raise ConfigError(f"{name} has no quirk {fix!r}: choose one of {known}")
+        known = [fix for article in names for fix in FIXES[article]]
+        raise ConfigError(f"{name} has no quirk {fix!r}: {remedy(fix, known)}")
     say = silence if quiet else note
     dataset = load_data(Origin(data), offline=offline, report=say)
     effort = Effort(seeds=seeds, quick=quick)

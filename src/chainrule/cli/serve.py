@@ -8,13 +8,18 @@ from typing import Annotated
 
 import typer
 
+from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import Quiet, note
 from chainrule.service.local import browse, has_display, is_loopback, names_of, service_packages
 
 
 def serve(
     run: Annotated[
-        str, typer.Argument(help="A run's name, its folder, or a model file; else the newest run.")
+        str,
+        typer.Argument(
+            help="A run's name, its folder, or a model file; else the newest run.",
+            autocompletion=completer(runs),
+        ),
     ] = "",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 takes any free one.", min=0, max=65535)] = (

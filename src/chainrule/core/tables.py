@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
 Row = TypeVar("Row")
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """The choice that a misspelt name most resembles; empty if it resembles none.
+    """The choice that a misspelt or shortened name most resembles; empty if it resembles none.
 
     >>> nearest("fsat", ["accurate", "fast", "record"])
     'fast'
     """
-    from difflib import get_close_matches  # only when something is wrong
-
     by_lower_case = {choice.lower(): choice for choice in choices}
-    matches = get_close_matches(name[:100].lower(), by_lower_case, n=1)
+    word = name[:100].lower()
+    begun = [choice for choice in by_lower_case if len(word) > 2 and choice.startswith(word)]
+    matches = get_close_matches(word, by_lower_case, n=1) or begun
     return by_lower_case[matches[0]] if matches else ""
 
 

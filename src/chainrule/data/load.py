@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
+from chainrule.core.tables import remedy
 from chainrule.data.caches import accept, cache_folder, keep, places, verified
 from chainrule.data.catalog import SOURCES, Source
 from chainrule.data.dataset import Dataset, Found, assemble, hold_out
@@ -44,7 +45,7 @@ def load(
     Raises DataError, one sentence, when the data is not there or not sound.
     """
     if name not in SOURCES:
-        raise DataError(f"unknown data set {name!r}: choose one of {', '.join(SOURCES)}.")
+        raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
         return _from_path(path, test_path, tuple(classes or ()), SOURCES[name].classes)
     if test_path is not None:

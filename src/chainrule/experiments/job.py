@@ -20,6 +20,7 @@ from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
 from chainrule.training.compiled import objection
 from chainrule.training.evaluate import Pair
+from chainrule.training.options import Options
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, never, train
 
@@ -121,28 +122,22 @@ def run(
 ) -> Iterator[Epoch]:
     """Trains the job's network; yields an Epoch after each pass."""
     settings = job.settings
+    options = {each.name: getattr(settings, each.name) for each in fields(Options)}
+    options |= {
+        "loss": settings.loss if settings.compiled else job.loss,
+        "optimizer": job.optimizer,
+        "learning_rate": job.schedule,
+    }
     return train(
         job.network,
         job.train,
         rng=job.order,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size or len(job.train[1]),
-        loss=settings.loss if settings.compiled else job.loss,
-        optimizer=job.optimizer,
-        learning_rate=job.schedule,
         validation=job.validation,
-        patience=settings.patience,
-        l2=settings.l2,
-        label_smoothing=settings.label_smoothing,
-        max_norm=settings.max_norm,
-        max_weight_norm=settings.max_weight_norm,
-        average=settings.average,
         distortion=distortion_of(settings) or None,
         shape=job.shape,
-        threads=settings.threads,
-        compiled=settings.compiled,
         stop=stop,
         progress=progress,
+        **options,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError
-from chainrule.core.tables import Table
+from chainrule.core.tables import Table, remedy
 from chainrule.experiments.settings import Settings, checked, read_toml, text
 
 ARTICLE = Settings(optimizer="sgd", shuffle=False, dtype="float64", batch_size=0)
@@ -169,7 +169,7 @@ def combine(
     if not recipe and not file and "layers" not in given:
         recipe = "fast"
     if recipe and recipe not in RECIPES:
-        raise ConfigError(f"unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}")
+        raise ConfigError(f"unknown recipe {recipe!r}: {remedy(recipe, RECIPES)}")
     settings = replace(
         RECIPES[recipe] if recipe else Settings(),
         **{name: checked(name, value) for name, value in given.items()},

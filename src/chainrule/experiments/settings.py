@@ -4,120 +4,148 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields
-from math import isfinite
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from chainrule.core.errors import ConfigError
-from chainrule.experiments.quirks import DRAWS, QUIRK_LOSSES, QUIRK_SCHEDULES
-from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.initializers import INITIALIZERS
-from chainrule.nn.losses import LOSSES
-from chainrule.optim.optimizers import OPTIMIZERS
-from chainrule.optim.schedules import SCHEDULES
+from chainrule.core.tables import remedy
+from chainrule.training.options import Choices, Options, losses, rules, setting
+
+
+def activations() -> Iterable[str]:
+    """The names of the activations."""
+    from chainrule.nn.activations import ACTIVATIONS
+
+    return ACTIVATIONS
+
+
+def initializers() -> Iterable[str]:
+    """The names of the initializers; empty: the activation's own."""
+    from chainrule.nn.initializers import INITIALIZERS
+
+    return ("", *INITIALIZERS)
+
+
+def every_loss() -> Iterable[str]:
+    """The names of the losses, and of the articles' own."""
+    from chainrule.experiments.quirks import QUIRK_LOSSES
+
+    return (*losses(), *QUIRK_LOSSES)
+
+
+def schedules() -> Iterable[str]:
+    """The names of the schedules, and of the articles' own."""
+    from chainrule.experiments.quirks import QUIRK_SCHEDULES
+    from chainrule.optim.schedules import SCHEDULES
+
+    return (*SCHEDULES, *QUIRK_SCHEDULES)
+
+
+def draws() -> Iterable[str]:
+    """The names of the articles' ways to draw the weights; empty: an initializer does."""
+    from chainrule.experiments.quirks import DRAWS
+
+    return ("", *DRAWS)
+
+
+def _more_choices(name: str, choices: Choices) -> Any:
+    """The field of one of Options, with other choices."""
+    rule = replace(rules(Options)[name], choices=choices)
+    return field(default=getattr(Options, name), metadata={"rule": rule})
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything that decides the result, but the data themselves."""
+class Settings(Options):
+    """Everything that decides the result, but the data themselves; what `train` takes is above."""
 
-    layers: tuple[int, ...] = (784, 128, 10)
-    """Inputs, units of each hidden layer, classes."""
-    activation: tuple[str, ...] = ("relu",)
-    """One for all hidden layers, or one for each."""
-    initializer: str = ""
-    """Empty: the one that suits the activation."""
-    loss: str = "softmax-cross-entropy"
-    label_smoothing: float = 0.0
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warm_up: float = 0.0
-    """Epochs over which the learning rate rises to its value."""
-    batch_size: int = 128
-    """0: all examples at once."""
-    epochs: int = 5
-    l2: float = 0.0
-    weight_decay: float = 0.0
-    """Decoupled from the gradient; 0: the optimizer's own, 0.01 for adamw, else none."""
-    max_norm: float = 0.0
-    """Longest gradient; 0: any."""
-    max_weight_norm: float = 0.0
-    """Longest vector of one unit's weights; 0: any."""
-    batch_norm: bool = False
-    """The hidden layers normalise their sums over the batch."""
-    dropout: float = 0.0
-    """The share of the hidden units that a step leaves out."""
-    input_dropout: float = 0.0
-    """The share of the inputs that a step leaves out."""
-    noise: float = 0.0
-    """Standard deviation of the noise that a step adds to what hidden layers pass on."""
-    input_noise: float = 0.0
-    """Standard deviation of the noise that a step adds to the inputs."""
-    average: float = 0.0
-    """Decay, a step, of a moving average of the weights, which is what is kept; 0: none."""
-    rotation: float = 0.0
-    """Each image is turned by up to so many degrees, anew each time it is seen,"""
-    scaling: float = 0.0
-    """its height and its width are divided by 1 +- this,"""
-    shear: float = 0.0
-    """its upright strokes lean by up to so many degrees,"""
-    shift: float = 0.0
-    """it is moved by up to so many pixels along each axis,"""
-    elastic: float = 0.0
-    """and bent by a smooth random field; Simard's alpha, see data/augment.py"""
-    elastic_sigma: float = 5.0
-    """with this blur, in pixels."""
-    validation: int = 0
-    """The last so many training examples are held out and measured after each epoch."""
-    patience: int = 0
-    """Stop after more than so many epochs without a lower validation loss; 0: never."""
-    examples: int = 0
-    """Train on the first so many examples; 0: all."""
-    shuffle: bool = True
-    threads: int = 0
-    """Cores to use at most; 0: all. Another number rounds differently."""
-    dtype: str = "float32"
-    compiled: bool = False
-    """In machine code, by numba: Adam's update, or plain SGD's whole steps on small batches."""
-    seed: int = 0
-    pixel_divisor: int = 255
-    """Inputs are the bytes of the image divided by this."""
-    draw: str = ""
-    """An article's own way to draw the first weights, instead of an initializer."""
-    scalar_bias_gradient: bool = False
-    """Article 4's mistake."""
+    layers: tuple[int, ...] = setting(
+        (784, 128, 10), "Inputs, units of each hidden layer, classes, such as 784,128,64,10.",
+        group="network", low=1,
+    )  # fmt: skip
+    activation: tuple[str, ...] = setting(
+        ("relu",), "Activation of the hidden layers; one for all, or one for each.",
+        group="network", choices=activations,
+    )  # fmt: skip
+    initializer: str = setting(
+        "", "Distribution of the first weights; by default the one that suits the activation.",
+        group="network", choices=initializers,
+    )  # fmt: skip
+    loss: str = _more_choices("loss", every_loss)
+    batch_norm: bool = setting(False, "Batch normalisation of the hidden layers.", group="network")
+    dtype: str = setting(
+        "float32", "Precision.", group="network", choices=lambda: ("float32", "float64")
+    )
+    draw: str = setting(
+        "", "An article's own draw of the first weights, instead of an initializer.",
+        group="network", choices=draws,
+    )  # fmt: skip
+    schedule: str = setting(
+        "constant", "How the learning rate changes.", group="optimizer", choices=schedules
+    )
+    warm_up: float = setting(
+        0.0, "Epochs over which the learning rate rises to its value (0: off).", group="optimizer"
+    )
+    scalar_bias_gradient: bool = setting(
+        False, "Article 4's mistake: one gradient for all biases of a layer.", group="optimizer"
+    )
+    weight_decay: float = setting(
+        0.0, "Decay of the weights, decoupled from the gradient (0: the optimizer's own, 0.01 for "
+        "adamw).", group="regularisation",
+    )  # fmt: skip
+    dropout: float = setting(
+        0.0, "Share of the hidden units that a step leaves out (0: off).",
+        group="regularisation", high=0.99,
+    )  # fmt: skip
+    input_dropout: float = setting(
+        0.0, "Share of the inputs that a step leaves out (0: off).",
+        group="regularisation", high=0.99,
+    )  # fmt: skip
+    noise: float = setting(
+        0.0, "Standard deviation of Gaussian noise on the hidden layers' outputs (0: off).",
+        group="regularisation",
+    )  # fmt: skip
+    input_noise: float = setting(
+        0.0, "Standard deviation of Gaussian noise on the inputs (0: off).",
+        group="regularisation",
+    )  # fmt: skip
+    rotation: float = setting(
+        0.0, "Largest rotation of an image, degrees (0: off).", group="distortion", high=180
+    )
+    scaling: float = setting(
+        0.0, "Largest change of height and of width: each is divided by 1 +- this (0: off).",
+        group="distortion", high=0.9,
+    )  # fmt: skip
+    shear: float = setting(
+        0.0, "Largest lean of upright strokes, degrees (0: off).", group="distortion", high=80
+    )
+    shift: float = setting(
+        0.0, "Largest shift along each axis, pixels (0: off).", group="distortion", high=1000
+    )
+    elastic: float = setting(
+        0.0, "Strength of the elastic distortion, Simard's alpha, such as 36 (0: off).",
+        group="distortion", high=10_000,
+    )  # fmt: skip
+    elastic_sigma: float = setting(
+        5.0, "Blur of the elastic field, pixels.", group="distortion", low=0.5, high=100
+    )
+    validation: int = setting(
+        0, "The last training examples, this many, are held out and measured after each epoch "
+        "(0: off).", group="data",
+    )  # fmt: skip
+    examples: int = setting(0, "Train on this many examples, the first (0: all).", group="data")
+    shuffle: bool = setting(
+        True, "A new order of the examples in each epoch, or that of the file.", group="data"
+    )
+    pixel_divisor: int = setting(
+        255, "The bytes of an image are divided by this.", group="data", low=1, high=65_536
+    )
+    seed: int = setting(0, "Seed of everything random.", group="run")
 
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "activation": tuple(ACTIVATIONS),
-    "initializer": ("", *INITIALIZERS),
-    "loss": (*LOSSES, *QUIRK_LOSSES),
-    "optimizer": tuple(OPTIMIZERS),
-    "schedule": (*SCHEDULES, *QUIRK_SCHEDULES),
-    "dtype": ("float32", "float64"),
-    "draw": ("", *DRAWS),
-}
-"""Settings that are words, and the words they may be."""
-
-RANGES: dict[str, tuple[float, float]] = {
-    "label_smoothing": (0, 0.999),
-    "dropout": (0, 0.99),
-    "input_dropout": (0, 0.99),
-    "average": (0, 0.999999),
-    "rotation": (0, 180),
-    "scaling": (0, 0.9),
-    "shear": (0, 80),
-    "shift": (0, 1000),
-    "elastic": (0, 10_000),
-    "elastic_sigma": (0.5, 100),
-    "learning_rate": (1e-12, 1e12),
-    "pixel_divisor": (1, 65_536),
-    "epochs": (1, 1e9),
-}
-"""Settings whose range is not simply 0 or more."""
-
+RULES = rules(Settings)
+"""Every setting's rule, in the order of a settings file."""
 TYPES = get_type_hints(Settings)
 LARGEST_CONFIG = 8192
 """Bytes of a TOML file: all settings take 700, and tomllib's time grows with the square."""
@@ -161,16 +189,14 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def as_toml(settings: Settings) -> str:
     """The settings as a TOML table that `read_toml` reads back to the same value."""
-    lines = [f"{name} = {text(value)}" for name, value in asdict(settings).items()]
+    lines = [f"{name} = {text(getattr(settings, name))}" for name in RULES]
     return "\n".join(["[settings]", *lines, ""])
 
 
 def checked(name: str, value: Any) -> Any:
     """The value of one setting in its own type; ConfigError if it breaks the setting's rule."""
-    if name not in TYPES:
-        raise ConfigError(
-            f"unknown setting {name!r}: choose among {', '.join(f.name for f in fields(Settings))}"
-        )
+    if name not in RULES:
+        raise ConfigError(f"unknown setting {name!r}: {remedy(name, RULES)}")
     kind = TYPES[name]
     if kind in (tuple[int, ...], tuple[str, ...]):
         if not isinstance(value, int | str | list | tuple):
@@ -188,12 +214,8 @@ def _single(name: str, value: Any, kind: Any) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise ConfigError(f"{name} = {value!r}: give a value of type {kind.__name__}")
-    if kind is str and value not in CHOICES[name]:
-        choices = ", ".join(filter(None, CHOICES[name]))
-        raise ConfigError(f"{name} = {value!r}: choose one of {choices}")
-    low, high = RANGES.get(name, (1 if name == "layers" else 0, float("inf")))
-    if kind in (int, float) and not (low <= float(value) <= high and isfinite(value)):
-        raise ConfigError(f"{name} = {value}: give a number from {low:g} to {high:g}")
+    if kind is not bool:
+        RULES[name].check(name, value)
     return value
 
 

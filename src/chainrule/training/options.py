@@ -23,6 +23,7 @@ from chainrule.core.tables import remedy
 GROUPS = ("data", "network", "optimizer", "regularisation", "distortion", "run")
 """The groups of settings, in the order of a settings file and of `--help`."""
 
+Number = int | float
 Choices = Callable[[], Iterable[str]]
 """The words that a setting may be; a function, as the tables that hold them load NumPy."""
 
@@ -33,8 +34,8 @@ class Rule:
 
     help: str
     group: str
-    low: int | float = 0
-    high: int | float = inf
+    low: Number = 0
+    high: Number = inf
     choices: Choices | None = None
 
     def check(self, name: str, value: Any) -> None:
@@ -52,8 +53,8 @@ def setting(
     help: str,
     *,
     group: str,
-    low: int | float = 0,
-    high: int | float = inf,
+    low: Number = 0,
+    high: Number = inf,
     choices: Choices | None = None,
 ) -> Any:
     """A dataclass field that is a setting: its default, and its Rule as metadata."""
