@@ -15,8 +15,8 @@ import pytest
 
 from chainrule.nn.model_file import load_model
 from chainrule.runs import train_members as recruiting
-from chainrule.runs.processes import Ending
 from chainrule.runs.folder import contents
+from chainrule.runs.processes import Ending
 from runs.conftest import OPTIONS, RUNS, report
 
 

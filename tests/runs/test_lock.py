@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.runs.lock import only_writer
 from chainrule.core.errors import FolderInUseError
+from chainrule.runs.lock import only_writer
 
 
 def test_the_second_writer_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.nn.model_file import load_model, save
 from chainrule.nn.committee import Committee
+from chainrule.nn.model_file import load_model, save
 from chainrule.nn.network import Network
 from runs.conftest import OPTIONS, report
 

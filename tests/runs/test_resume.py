@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.runs import run as execute
-from chainrule.training.checkpointer import Every, every
 from chainrule.core.errors import ConfigError
+from chainrule.runs import run as execute
 from chainrule.training.checkpoint import newest
+from chainrule.training.checkpointer import Every, every
 
 SMALL = ("--layers", "784,20,10", "--batch-size", 50, "--epochs", 3, "--validation", 100)
 STEPS = 30

@@ -16,7 +16,7 @@ import typer
 from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model, save
-from chainrule.runs.folder import newest_run
+from chainrule.runs.folder import latest
 from chainrule.service import server as serving
 from service.conftest import Asker, network
 
@@ -64,10 +64,10 @@ def give(*arguments: str) -> None:
     app(list(arguments), standalone_mode=False)
 
 
-def test_the_newest_run_with_a_model_is_served_on_loopback(
+def test_the_latest_with_a_model_is_served_on_loopback(
     served: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert newest_run() == "new"
+    assert latest() == "new"
     with pytest.raises(Served):
         give("--port", "0", "--no-open")
     out, err = capsys.readouterr()
@@ -75,7 +75,7 @@ def test_the_newest_run_with_a_model_is_served_on_loopback(
     assert out == f"{served[0].address}/\n"
     assert "the newest run: new" in err
     os.utime("runs/old/model.safetensors", (2000, 2000))
-    assert newest_run() == "old"
+    assert latest() == "old"
 
 
 def test_without_a_run_the_remedy_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

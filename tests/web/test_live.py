@@ -14,7 +14,7 @@ import pytest
 
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.settings import Settings
-from chainrule.runs.folder import Origin
+from chainrule.runs.origin import Origin
 from chainrule.runs.replay import replay_of
 from chainrule.runs.run import Request, execute
 from chainrule.service import live_view as live

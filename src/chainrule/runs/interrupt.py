@@ -1,10 +1,10 @@
-"""TODO."""
+"""Interrupts: Ctrl-C and SIGTERM, held until a step is done."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-import signal
 
 
 class Interrupt:

@@ -11,8 +11,6 @@ from pathlib import Path
 from chainrule.core.errors import FolderInUseError
 
 
-
-
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Keeps other writers out of the folder; the system lets go of it when this process dies.

@@ -1,4 +1,4 @@
-"""The runs that make a committee: how far each is, whether they fit together, and one file of them.
+"""Ensemble members: how far each run is, whether they fit together, and one model of them.
 
 A member is an ordinary run. The committee has a folder as a run has, so that `evaluate` and
 `predict` take it for one; its config.toml has a table [committee] besides.
@@ -12,13 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.core.errors import ConfigError, DataError, ModelFileError
+from chainrule.experiments.settings import Settings, read_tables, read_toml
+from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model, load_model
 from chainrule.runs import folder as runs
-from chainrule.nn.committee import Committee
-from chainrule.core.errors import DataError
-from chainrule.core.errors import ModelFileError
-from chainrule.experiments.settings import Settings, read_tables, read_toml
-from chainrule.core.errors import ConfigError
 
 OWN = ("seed", "threads")
 """Settings in which members of one recipe may differ."""

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from chainrule.core.errors import DataError
+from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
-from chainrule.training.state import Progress
 from chainrule.experiments.settings import Settings
-from chainrule.core.errors import ConfigError
 from chainrule.training.checkpoint import Snapshot, newest
+from chainrule.training.state import Progress
 
 
 def saved_run(
@@ -59,11 +58,11 @@ def saved_run(
             "it was, or leave the option out"
         )
     if changed:
-        say(f"warning: the last bits may be others than without the break: {'; '.join(changed)}")
+        say(f"warning: resuming may not be bit-identical: {'; '.join(changed)}")
     return snapshot
 
 
-def begun(progress: Progress) -> str:
+def so_far(progress: Progress) -> str:
     """How far a run is, for people."""
     part = f" and {progress.batches} batches" if progress.batches else ""
     return f"{progress.epoch} epochs{part}, step {progress.step}"
