@@ -15,7 +15,7 @@ from PIL import Image
 import chainrule as cr
 from chainrule.core.errors import ConfigError
 from chainrule.core.tables import Table
-from chainrule.evaluation import metrics
+from chainrule.core.statistics import wilson_interval
 from chainrule.nn import gradient_check
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.dense import Dense
@@ -60,7 +60,7 @@ def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None
     assert f"first mistakes, by index: {index} ({actual} read as {predicted})" in done.out
     one = json.loads(chainrule("predict", "mine", "--index", index, "--json").out)
     assert one["predictions"][0]["digit"] == predicted
-    for words in ("95 % interval", "three most probable", "recall", "rows actual"):
+    for words in ("95 % interval", "top-3 accuracy", "recall", "rows actual"):
         assert words in done.out
 
 
@@ -279,7 +279,7 @@ def test_version_help_and_the_module_itself(chainrule) -> None:
 
 
 def test_the_interval_of_the_headline_is_wilsons() -> None:
-    assert metrics.wilson_interval(98, 100)[0] == pytest.approx(0.9299883, abs=1e-6)
+    assert wilson_interval(98, 100)[0] == pytest.approx(0.9299883, abs=1e-6)
 
 
 def test_of_many_runs_a_few_are_named(tmp_path, monkeypatch) -> None:

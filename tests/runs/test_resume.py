@@ -174,7 +174,7 @@ def test_another_arithmetic_is_said_or_refused(chainrule, half, monkeypatch) -> 
     assert "9.9 now" in refused.err
     said = chainrule("train", "--resume", half, *PLAIN)
     assert said.code == 0
-    assert "warning: the last bits may be others" in said.err
+    assert "warning: resuming may not be bit-identical" in said.err
 
 
 def test_the_same_arithmetic_is_exact(chainrule, half) -> None:
@@ -227,7 +227,7 @@ def test_a_disk_that_fills_up_is_said_and_after_three_times_the_end(
 
 
 def test_two_failures_are_forgiven(chainrule, few, monkeypatch) -> None:
-    from chainrule.training.train import checkpointer as keeping
+    from chainrule.training import checkpointer as keeping
 
     real, calls = keeping.write_snapshot, []
 

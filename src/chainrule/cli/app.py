@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import typer
 
-import chainrule.cli
 from chainrule import __version__
 
 
 def commands() -> Iterator[Callable[..., None]]:
     """The commands, in the order of `chainrule --help`."""
-    names = [found.name for found in iter_modules(chainrule.cli.__path__)]
+    names = [found.name for found in iter_modules([str(Path(__file__).parent)])]
     modules = {name: import_module(f"chainrule.cli.{name}") for name in names if name != "app"}
     found = {name: module for name, module in modules.items() if callable(vars(module).get(name))}
     for name, module in sorted(found.items(), key=lambda item: item[1].ORDER):
