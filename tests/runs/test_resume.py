@@ -103,13 +103,13 @@ def test_going_on_twice_and_after_the_end_changes_nothing(chainrule, half) -> No
 
 def test_checkpoints_within_epochs(chainrule, few, monkeypatch) -> None:
     saved = []
-    plain_save = execute.Keeper.save
+    plain_save = execute.Checkpointer.save
 
-    def save(keeper: execute.Keeper) -> None:
-        saved.append(keeper.progress.step)
-        plain_save(keeper)
+    def save(checkpointer: execute.Checkpointer) -> None:
+        saved.append(checkpointer.progress.step)
+        plain_save(checkpointer)
 
-    monkeypatch.setattr(execute.Keeper, "save", save)
+    monkeypatch.setattr(execute.Checkpointer, "save", save)
     options = (*SMALL, *PLAIN, "--checkpoint-every", 4)
     assert chainrule("train", "--data", few, *options).code == 0
     assert saved == [4, 8, 10, 14, 18, 20, 24, 28, 30]

@@ -46,7 +46,7 @@ class _Kind:
         return (self.count - 1) % self.every == 0
 
 
-class Journal:
+class EventLog:
     """The events of a run; one thread writes them down, others read them."""
 
     def __init__(self) -> None:

@@ -80,7 +80,7 @@ class Observation:
     """The worst first; of the validation examples, or without them of the training examples."""
 
 
-class Observer:
+class Probe:
     """Looks at a network now and then: `arm` before a step, `observe` after it."""
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import make_folder, sync_folder
+from chainrule.core.tables import nearest
 from chainrule.experiments.settings import read_tables
 from chainrule.nn.model_file import Model, load_model
 
@@ -49,16 +50,24 @@ def run_folder(run: str, *, missing: str = "no run {!r}", none: str = TRAIN_FIRS
     for folder in (RUNS / run, Path(run)):
         if (folder / "config.toml").is_file():
             return folder
-    raise ConfigError(f"{missing.format(run)}: {runs_with('config.toml') or none}")
+    raise ConfigError(f"{missing.format(run)}: {runs_with('config.toml', like=run) or none}")
 
 
-def runs_with(name: str) -> str:
-    """The runs that have a file of this name, as `there are A, B and 7 more`; empty without any."""
+def runs_with(name: str, *, like: str) -> str:
+    """The runs that have a file of this name, as `there are A, B and 7 more`; empty without any.
+
+    The one whose name is nearest to `like` comes first: `did you mean A?`.
+    """
     there = sorted(path.parent.name for path in RUNS.glob(f"*/{name}"))
-    named, more = there[:MOST_NAMED], len(there) - MOST_NAMED
     if not there:
         return ""
-    return f"there are {', '.join(named)}" + (f" and {more} more in {RUNS}/" if more > 0 else "")
+    named, more = there[:MOST_NAMED], len(there) - MOST_NAMED
+    close = nearest(like, there)
+    return (
+        (f"did you mean {close}? " if close else "")
+        + f"there are {', '.join(named)}"
+        + (f" and {more} more in {RUNS}/" if more > 0 else "")
+    )
 
 
 def existing(run: str) -> Path:
@@ -84,7 +93,7 @@ def find(run: str) -> Path:
             return path / "model.safetensors"
         if path.is_file():
             return path
-    known = runs_with("model.safetensors") or TRAIN_FIRST
+    known = runs_with("model.safetensors", like=run) or TRAIN_FIRST
     raise ConfigError(f"no run and no model file {run!r}: {known}")
 
 

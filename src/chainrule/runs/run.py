@@ -32,7 +32,7 @@ from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import draw
 from chainrule.runs.request import Request, TrainedRun
 from chainrule.runs.resume import saved_run, so_far
-from chainrule.training.checkpointer import Keeper
+from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import crew_size
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
@@ -56,7 +56,7 @@ class _Setup:
 class _Trained:
     """A run whose training has ended, before it is measured."""
 
-    keeper: Keeper
+    checkpointer: Checkpointer
     watcher: Watcher | None
     by_hand: list[dict[str, Any]]
     signal: int
@@ -108,31 +108,31 @@ def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
     by_hand = still_by_hand(folder, progress.step if progress.arrays else -1)
     _announce(setup)
     with interruptible() as interrupt:
-        keeper = Keeper(
+        checkpointer = Checkpointer(
             folder / "checkpoints", request.every, asdict(job.settings), setup.data.checksums,
             numerics, progress, epochs, interrupt, setup.say,
         )  # fmt: skip
         watcher = None
         if view:
             watcher = Watcher(
-                job, keeper, folder, by_hand, journal=view.journal, orders=view.orders,
+                job, checkpointer, folder, by_hand, event_log=view.event_log, commands=view.commands,
                 say=setup.say,
             )  # fmt: skip
             watcher.begin(recipe=request.recipe, classes=setup.data.classes)
-        failure = _steps(job, keeper, watcher, follow)
-    return _Trained(keeper, watcher, by_hand, interrupt.signal, failure)
+        failure = _steps(job, checkpointer, watcher, follow)
+    return _Trained(checkpointer, watcher, by_hand, interrupt.signal, failure)
 
 
 def _steps(
-    job: Job, keeper: Keeper, watcher: Watcher | None, follow: Follow
+    job: Job, checkpointer: Checkpointer, watcher: Watcher | None, follow: Follow
 ) -> DivergenceError | None:
     """The epochs, each saved; what went wrong."""
-    epochs = run(job, stop=watcher or keeper, progress=keeper.progress)
+    epochs = run(job, stop=watcher or checkpointer, progress=checkpointer.progress)
     if watcher:
         epochs = watcher.following(epochs)
     try:
         for epoch in follow(epochs, job.settings.epochs):
-            keeper.add(epoch)
+            checkpointer.add(epoch)
     except DivergenceError as error:
         return error
     return None
@@ -172,7 +172,7 @@ def _announce(setup: _Setup) -> None:
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     """Saves the model, measures it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
-    history = [Epoch(**epoch) for epoch in trained.keeper.history]
+    history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
     write_history(folder, history)
     by_hand = {"changes_by_hand": len(trained.by_hand)} if trained.by_hand else {}
     summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
@@ -192,7 +192,7 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         recipe=request.recipe,
         seed=job.settings.seed,
         parameters=job.network.parameter_count,
-        progress=trained.keeper.progress,
+        progress=trained.checkpointer.progress,
         history=history,
         assessment=found,
         total_seconds=round(perf_counter() - began, 3),

@@ -42,7 +42,7 @@ def every(text: str) -> Every:
 
 
 @dataclass
-class Keeper:
+class Checkpointer:
     """Training asks it before each step whether to stop; it saves when it is time to."""
 
     folder: Path
