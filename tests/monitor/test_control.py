@@ -52,7 +52,7 @@ def test_a_command_is_understood(body: dict[str, Any], command: Command) -> None
         ({"action": "rate", "rate": 10**400}, "rate 1000"),
     ],
 )
-def test_what_is_no_order_is_refused_in_one_short_sentence(body: object, said: str) -> None:
+def test_what_is_no_command_is_refused_in_one_short_sentence(body: object, said: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]{,200}$") as caught:
         read_command(body)
     assert said in str(caught.value)

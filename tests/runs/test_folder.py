@@ -27,7 +27,7 @@ def test_a_misspelt_run_names_the_nearest(tmp_path, monkeypatch) -> None:
     for name in ("mine", "yours"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "model.safetensors").touch()
-    with pytest.raises(ConfigError, match="'mien': did you mean mine\\? there are mine, yours$"):
+    with pytest.raises(ConfigError, match=r"'mien': did you mean mine\? there are mine, yours$"):
         find("mien")
-    with pytest.raises(ConfigError, match="'record': there are mine, yours$"):
+    with pytest.raises(ConfigError, match=r"'record': there are mine, yours$"):
         find("record")

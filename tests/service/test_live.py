@@ -146,7 +146,7 @@ def test_more_pages_than_there_are_places_are_refused(live: Live, monkeypatch: A
     connection.close()
 
 
-def test_orders_arrive_in_their_order(live: Live) -> None:
+def test_commands_arrive_in_their_order(live: Live) -> None:
     assert live.command({"action": "pause"}) == (202, {"accepted": "pause"})
     assert live.command({"action": "rate", "factor": 0.5})[0] == 202
     origin = f"http://127.0.0.1:{live.port}"
@@ -167,7 +167,7 @@ def test_orders_arrive_in_their_order(live: Live) -> None:
         (b" " * 5000, 413, "at most 4,096"),
     ],
 )
-def test_what_is_no_order_gets_one_sentence_and_does_nothing(
+def test_what_is_no_command_gets_one_sentence_and_does_nothing(
     live: Live, body: bytes, status: int, said: str
 ) -> None:
     answered, _, content = live.ask("POST", "/control", body)
@@ -204,7 +204,7 @@ def test_another_host_s_name_is_refused_on_every_path(live: Live, method: str, p
     assert "evil.test" in json.loads(content)["error"]
 
 
-def test_a_page_of_another_site_can_give_no_order(live: Live) -> None:
+def test_a_page_of_another_site_can_give_no_command(live: Live) -> None:
     for origin in ("http://evil.test", "null", f"http://127.0.0.1:{live.port + 1}"):
         assert live.command({"action": "stop"}, Origin=origin)[0] == 403
     assert live.command({"action": "stop"}, **{"Sec-Fetch-Site": "cross-site"})[0] == 403

@@ -45,9 +45,9 @@ class Training:
         self.thread = Thread(target=self._run)
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"):
-            with live.opened(0, browser=False, say=self.said.append) as view:
-                self.ending = train_run(self.request, say=self.said.append, view=view).ending
+        opened = live.opened(0, browser=False, say=self.said.append)
+        with np.errstate(all="ignore"), opened as view:
+            self.ending = train_run(self.request, say=self.said.append, view=view).ending
 
     @property
     def address(self) -> str:

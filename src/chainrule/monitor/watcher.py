@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import perf_counter
 from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import write_atomically
 from chainrule.experiments.job import Job
-from chainrule.monitor.control import Command, change_rate
-from chainrule.monitor.events import FILE, EventLog, read_events, until
+from chainrule.monitor.control import Command, View, change_rate
+from chainrule.monitor.events import FILE, read_events, until
 from chainrule.monitor.probe import Measured, Probe, as_pictures, grey
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.train import Epoch
@@ -45,16 +45,15 @@ class Watcher:
         folder: Path,
         by_hand: list[dict[str, Any]],
         *,
-        event_log: EventLog,
-        commands: SimpleQueue[Command],
+        view: View,
         say: Callable[[str], None],
     ) -> None:
         self.job = job
         self.checkpointer = checkpointer
         self.progress = checkpointer.progress
         self.folder = folder
-        self.event_log = event_log
-        self.commands = commands
+        self.event_log = view.event_log
+        self.commands = view.commands
         self.say = say
         self.probe = Probe(job.network, job.train, job.validation, loss=job.loss)
         self.batches = -(-len(job.train[1]) // (job.settings.batch_size or len(job.train[1])))

@@ -114,10 +114,7 @@ def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
         )  # fmt: skip
         watcher = None
         if view:
-            watcher = Watcher(
-                job, checkpointer, folder, by_hand, event_log=view.event_log, commands=view.commands,
-                say=setup.say,
-            )  # fmt: skip
+            watcher = Watcher(job, checkpointer, folder, by_hand, view=view, say=setup.say)
             watcher.begin(recipe=request.recipe, classes=setup.data.classes)
         failure = _steps(job, checkpointer, watcher, follow)
     return _Trained(checkpointer, watcher, by_hand, interrupt.signal, failure)
