@@ -159,13 +159,19 @@ def test_files_are_short_enough_to_be_read(module: str) -> None:
 
 
 def test_no_module_is_shadowed_by_something_else_of_its_name() -> None:
-    for name in INSIDE:
-        whole = f"chainrule.{name}"
-        module = importlib.import_module(whole)
-        package, _, last = whole.rpartition(".")
-        assert getattr(importlib.import_module(package), last) is module, (
-            f"{package}.{last} is not the module of that name: rename one of them"
-        )
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "for name in sys.argv[1:]:\n"
+        "    package, _, last = name.rpartition('.')\n"
+        "    if getattr(sys.modules[package], last) is not sys.modules[name]: print(name)\n"
+    )
+    names = [f"chainrule.{name}" for name in INSIDE]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *names], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == [], "these modules are hidden by something of their name"
 
 
 def test_the_commands_are_the_modules_of_cli_that_have_a_function_of_their_name() -> None:
