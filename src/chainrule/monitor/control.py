@@ -1,6 +1,6 @@
-"""What a person asks of a run under way: to pause, to go on, to learn slower or faster, to end.
+"""Commands to a run under way: pause, resume, stop, or another learning rate.
 
-Commands come from other threads and are carried out between two steps, by whoever trains. A changed
+Commands come from other threads and are carried out between two steps, by the trainer. A changed
 learning rate is a changed schedule: its peak, and with it all that follows, times a factor. So it
 is saved and taken up again with the run, as the schedule is.
 """

@@ -1,4 +1,4 @@
-"""What training does for those who look on: it looks up now and then, and takes commands."""
+"""The watcher of a training run: it measures now and then, and carries out commands."""
 
 from __future__ import annotations
 
@@ -223,14 +223,14 @@ class Watcher:
             self._tell("refused", text=f"the change could not be written down: {error}")
             return
         self.by_hand.append(entry)
-        # What is saved from here on has the new rate: a run that goes on, goes on with it.
+        # What is saved from here on has the new rate: a resumed run continues with it.
         self.checkpointer.save()
         self._tell("by_hand", action="rate", text=text, factor=after / before, rate=after)
         self.say(f"step {step}: {text}, by hand")
 
 
 def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
-    """What was changed by hand in a run that goes on from this step; what came later is undone.
+    """The changes by hand of a run that resumes at this step; later ones are undone.
 
     Raises ConfigError for a damaged file.
     """

@@ -86,6 +86,6 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
                 tasks.append(Task(run, ("train", "--resume", run, *both)))
             continue
         if folder.is_dir() and not contents(folder):
-            shutil.rmtree(folder)  # whoever made it was killed at once
+            shutil.rmtree(folder)  # its maker was killed at once
         tasks.append(Task(run, ("train", *new, "--seed", str(seed), "--run", run, *both)))
     return tasks

@@ -1,8 +1,8 @@
 """The live view of a run that trains: its page, its events as they happen, and commands to it.
 
 Events go out as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
-one answer that does not end before the run does. Whoever comes late, or comes back, gets all that
-is kept first.
+one answer that does not end before the run does. A page that comes late, or comes back, gets all
+that is kept first.
 """
 
 from __future__ import annotations
