@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks.accuracy.pages import BEGIN, README, write_pages
     from benchmarks.accuracy.rows import ORDER, PLACE, read, write
     from benchmarks.accuracy.table import table
-    from chainrule.cli.committee import seeds_in
     from chainrule.core.errors import ConfigError, FolderInUseError
     from chainrule.core.files import make_folder
+    from chainrule.runs.ensembles import seeds_in
     from chainrule.runs.folder import RUNS
     from chainrule.runs.lock import only_writer
 

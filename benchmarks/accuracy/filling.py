@@ -17,8 +17,9 @@ from chainrule.core.blas import cores
 from chainrule.experiments.job import prepare
 from chainrule.experiments.recipes import RECIPES, combine
 from chainrule.experiments.settings import Settings, read_toml
-from chainrule.runs.folder import RUNS, Origin, load_data
+from chainrule.runs.folder import RUNS
 from chainrule.runs.members import differing, is_begun, is_finished
+from chainrule.runs.origin import Origin, load_data
 from chainrule.runs.processes import Task, run_all
 
 QUIET = ("--json", "--quiet")

@@ -19,7 +19,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.evaluation.robustness import copies
 from chainrule.experiments.job import distortion_of
 from chainrule.experiments.recipes import RECIPES
-from chainrule.plots import grids as mosaics
+from chainrule.plots import distortions
 
 
 class Drawn(list[dict[str, Any]]):
@@ -37,8 +37,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
 
         return note
 
-    for draw in (mosaics.distorted, mosaics.corrupted):
-        monkeypatch.setattr(mosaics, draw.__name__, watched(draw))
+    for draw in (distortions.distorted, distortions.corrupted):
+        monkeypatch.setattr(distortions, draw.__name__, watched(draw))
     return calls
 
 

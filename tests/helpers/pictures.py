@@ -12,8 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from chainrule import plots
 from chainrule.data.catalog import SOURCES
+from chainrule.plots import examples
+from chainrule.plots.confusion import confusion
+from chainrule.plots.curves import curves
+from chainrule.plots.weights import first_layer
 
 DIGITS = [str(digit) for digit in range(10)]
 FASHION = list(SOURCES["fashion-mnist"].classes)
@@ -58,7 +61,7 @@ def run(N: int, *, wrong: int, shape: tuple[int, int] = (28, 28), K: int = 10) -
 
 
 def mistakes(r: Run, *, shape: tuple[int, int] = (28, 28), count: int = 25) -> Figure:
-    return plots.mistakes(
+    return examples.mistakes(
         r.images,
         r.labels,
         predicted=r.predicted,
@@ -72,7 +75,7 @@ def mistakes(r: Run, *, shape: tuple[int, int] = (28, 28), count: int = 25) -> F
 def samples(
     r: Run, *, classes: Sequence[str] = DIGITS, shape: tuple[int, int] = (28, 28)
 ) -> Figure:
-    return plots.samples(r.images, r.labels, predicted=r.predicted, shape=shape, classes=classes)
+    return examples.samples(r.images, r.labels, predicted=r.predicted, shape=shape, classes=classes)
 
 
 def texts(owner: Figure | Axes) -> list[str]:
@@ -131,16 +134,16 @@ def visible_texts(figure: Figure) -> list[tuple[Text, np.ndarray]]:
 
 
 PICTURES: dict[str, Callable[[], Figure]] = {
-    "curves": lambda: plots.curves(history(10)),
-    "curves of one epoch": lambda: plots.curves(history(1)),
-    "curves of 2,000 epochs": lambda: plots.curves(history(2000)),
-    "curves without validation": lambda: plots.curves([Epoch(k, 2.302585) for k in range(9)]),
-    "confusion": lambda: plots.confusion(matrix(10), DIGITS),
-    "confusion of fashion": lambda: plots.confusion(matrix(10), FASHION),
-    "confusion of 2": lambda: plots.confusion(matrix(2, each=100_000), ["no", "yes"]),
-    "confusion of 26": lambda: plots.confusion(matrix(26), [chr(65 + k) for k in range(26)]),
-    "confusion of 47": lambda: plots.confusion(matrix(47, each=400), BALANCED_EMNIST),
-    "confusion of long names": lambda: plots.confusion(matrix(3), ["m" * 40, "b", "c"]),
+    "curves": lambda: curves(history(10)),
+    "curves of one epoch": lambda: curves(history(1)),
+    "curves of 2,000 epochs": lambda: curves(history(2000)),
+    "curves without validation": lambda: curves([Epoch(k, 2.302585) for k in range(9)]),
+    "confusion": lambda: confusion(matrix(10), DIGITS),
+    "confusion of fashion": lambda: confusion(matrix(10), FASHION),
+    "confusion of 2": lambda: confusion(matrix(2, each=100_000), ["no", "yes"]),
+    "confusion of 26": lambda: confusion(matrix(26), [chr(65 + k) for k in range(26)]),
+    "confusion of 47": lambda: confusion(matrix(47, each=400), BALANCED_EMNIST),
+    "confusion of long names": lambda: confusion(matrix(3), ["m" * 40, "b", "c"]),
     "mistakes": lambda: mistakes(run(100, wrong=40)),
     "one mistake": lambda: mistakes(run(100, wrong=1)),
     "no mistake": lambda: mistakes(run(100, wrong=0)),
@@ -148,8 +151,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "samples": lambda: samples(run(9, wrong=2)),
     "samples of fashion": lambda: samples(run(9, wrong=9), classes=FASHION),
     "samples, 300 x 200": lambda: samples(run(9, wrong=2, shape=(300, 200)), shape=(300, 200)),
-    "first layer": lambda: plots.first_layer(np.eye(784, 128), shape=(28, 28)),
-    "first layer of zeros": lambda: plots.first_layer(np.zeros((6, 1)), shape=(2, 3)),
+    "first layer": lambda: first_layer(np.eye(784, 128), shape=(28, 28)),
+    "first layer of zeros": lambda: first_layer(np.zeros((6, 1)), shape=(2, 3)),
 }
 
 

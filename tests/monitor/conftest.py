@@ -1,4 +1,4 @@
-"""A run that is watched without a server: its orders come when a test says so."""
+"""A run that is watched without a server: its commands come when a test says so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chainrule.monitor import watcher as watching
-from chainrule.monitor.control import Order, View
+from chainrule.monitor.control import Command, View
 from chainrule.monitor.events import read_events
 from chainrule.nn.model_file import load_model
 from chainrule.service import live_view as live
@@ -30,18 +30,18 @@ TRAIN = (
 """30 steps on the 500 images of `few` that are neither held out nor for the test."""
 
 
-class Later(SimpleQueue[Order]):
-    """Orders that each come before a step; `when_waiting` is called while a paused run waits."""
+class Later(SimpleQueue[Command]):
+    """Commands that each come before a step; `when_waiting` is called while a paused run waits."""
 
-    def __init__(self, *orders: tuple[int, Order]) -> None:
-        self.waiting = list(orders)
+    def __init__(self, *commands: tuple[int, Command]) -> None:
+        self.waiting = list(commands)
         self.when_waiting = lambda: None
 
     def release(self, step: int) -> None:
         while self.waiting and self.waiting[0][0] <= step:
             self.put(self.waiting.pop(0)[1])
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Order:
+    def get(self, block: bool = True, timeout: float | None = None) -> Command:
         if self.empty():
             self.when_waiting()
         return super().get(block, timeout)
@@ -56,10 +56,10 @@ def _always_look(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def view(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """view((step, order), ...) -> the View of the next run, without a server."""
+    """view((step, command), ...) -> the View of the next run, without a server."""
 
-    def make(*orders: tuple[int, Order]) -> View:
-        made = View(orders=Later(*orders))
+    def make(*commands: tuple[int, Command]) -> View:
+        made = View(commands=Later(*commands))
 
         @contextmanager
         def opened(*_: object, **__: object) -> Iterator[View]:
@@ -71,8 +71,8 @@ def view(monkeypatch: pytest.MonkeyPatch) -> Any:
     plain = watching.Watcher.__call__
 
     def asked(self: watching.Watcher) -> bool:
-        if isinstance(self.orders, Later):
-            self.orders.release(self.progress.step)
+        if isinstance(self.commands, Later):
+            self.commands.release(self.progress.step)
         return plain(self)
 
     monkeypatch.setattr(watching.Watcher, "__call__", asked)

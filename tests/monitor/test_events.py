@@ -1,4 +1,4 @@
-"""The journal keeps a bounded, even part of what happened, and gives it back from a file."""
+"""The event log keeps a bounded, even part of what happened, and gives it back from a file."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 
 from chainrule.monitor import events as module
-from chainrule.monitor.events import FILE, KEPT, LARGEST_FILE, Journal, read_events, until
+from chainrule.monitor.events import FILE, KEPT, LARGEST_FILE, EventLog, read_events, until
 
 
-def told(journal: Journal, after: int = 0) -> list[dict[str, Any]]:
-    return [json.loads(event.line) for event in journal.after(after)[0]]
+def told(event_log: EventLog, after: int = 0) -> list[dict[str, Any]]:
+    return [json.loads(event.line) for event in event_log.after(after)[0]]
 
 
 def test_events_come_in_their_order_and_only_those_that_are_new() -> None:
-    journal = Journal()
-    journal.add("begin", run="mine")
-    journal.add("observation", step=1)
-    events, closed = journal.after(1)
+    event_log = EventLog()
+    event_log.add("begin", run="mine")
+    event_log.add("observation", step=1)
+    events, closed = event_log.after(1)
     assert [event.number for event in events] == [2]
     assert not closed
-    journal.close()
-    assert journal.after(2) == ([], True)
-    assert told(journal) == [
+    event_log.close()
+    assert event_log.after(2) == ([], True)
+    assert told(event_log) == [
         {"run": "mine", "kind": "begin"},
         {"step": 1, "kind": "observation"},
     ]
@@ -35,11 +35,11 @@ def test_events_come_in_their_order_and_only_those_that_are_new() -> None:
 
 @pytest.mark.parametrize("count", [1, 599, 600, 601, 1200, 1201, 5000])
 def test_of_many_observations_an_even_part_is_kept_and_the_newest(count: int) -> None:
-    journal = Journal()
-    journal.add("begin")
+    event_log = EventLog()
+    event_log.add("begin")
     for step in range(count):
-        journal.add("observation", step=step)
-    steps = [event["step"] for event in told(journal)[1:]]
+        event_log.add("observation", step=step)
+    steps = [event["step"] for event in told(event_log)[1:]]
     assert steps[0] == 0
     assert steps[-1] == count - 1
     assert len(steps) <= KEPT["observation"] + 1
@@ -49,40 +49,40 @@ def test_of_many_observations_an_even_part_is_kept_and_the_newest(count: int) ->
 
 
 def test_what_was_told_once_is_not_told_again_when_room_is_made() -> None:
-    journal, last, seen = Journal(), 0, []
+    event_log, last, seen = EventLog(), 0, []
     for step in range(3000):
-        journal.add("observation", step=step)
+        event_log.add("observation", step=step)
         if step % 7 == 0:
-            events, _ = journal.after(last)
+            events, _ = event_log.after(last)
             last = events[-1].number
             seen += [json.loads(event.line)["step"] for event in events]
     assert seen == sorted(set(seen))
 
 
 def test_a_kind_that_is_rare_is_never_thinned_by_one_that_is_not() -> None:
-    journal = Journal()
+    event_log = EventLog()
     for step in range(2000):
-        journal.add("observation", step=step)
+        event_log.add("observation", step=step)
         if step % 100 == 0:
-            journal.add("image", index=step)
-    assert sum(event["kind"] == "image" for event in told(journal)) == 20
+            event_log.add("image", index=step)
+    assert sum(event["kind"] == "image" for event in told(event_log)) == 20
 
 
 def test_what_json_cannot_hold_becomes_null() -> None:
-    journal = Journal()
-    journal.add("observation", loss=float("nan"), layers=[[float("inf"), 1.0]], more={"x": -0.5})
-    assert told(journal)[0] == {
+    event_log = EventLog()
+    event_log.add("observation", loss=float("nan"), layers=[[float("inf"), 1.0]], more={"x": -0.5})
+    assert told(event_log)[0] == {
         "loss": None, "layers": [[None, 1.0]], "more": {"x": -0.5}, "kind": "observation",
     }  # fmt: skip
 
 
 def test_a_reader_in_another_thread_misses_nothing() -> None:
-    journal, seen = Journal(), []
+    event_log, seen = EventLog(), []
 
     def read() -> None:
         last, closed = 0, False
         while not closed:
-            events, closed = journal.after(last)
+            events, closed = event_log.after(last)
             last = events[-1].number if events else last
             closed = closed and not events
             seen.extend(event.number for event in events)
@@ -90,18 +90,18 @@ def test_a_reader_in_another_thread_misses_nothing() -> None:
     reader = Thread(target=read)
     reader.start()
     for number in range(5000):
-        journal.add("image", index=number)
-    journal.close()
+        event_log.add("image", index=number)
+    event_log.close()
     reader.join(timeout=30)
     assert seen == list(range(1, 5001))
 
 
 def test_the_file_gives_the_events_back(tmp_path: Path) -> None:
-    journal = Journal()
-    journal.add("begin", classes=["zero", "ü"])
-    journal.add("observation", step=3)
-    journal.write(tmp_path)
-    assert read_events(tmp_path / FILE) == told(journal)
+    event_log = EventLog()
+    event_log.add("begin", classes=["zero", "ü"])
+    event_log.add("observation", step=3)
+    event_log.write(tmp_path)
+    assert read_events(tmp_path / FILE) == told(event_log)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from chainrule.core.arrays import Array
 from chainrule.monitor.probe import (
     EXAMPLES,
-    Observer,
+    Probe,
     as_pictures,
     flat_shares,
     grey,
@@ -35,7 +35,7 @@ def problem(examples: int = 90, activation: str = "relu") -> tuple[Network, tupl
 def test_loss_and_accuracy_are_those_of_scikit_learn() -> None:
     metrics = oracle("sklearn.metrics")
     network, (images, labels) = problem()
-    seen = Observer(network, (images, labels), (images[:40], labels[:40]), loss=LOSS).observe()
+    seen = Probe(network, (images, labels), (images[:40], labels[:40]), loss=LOSS).observe()
     for part, rows in ((seen.training, 90), (seen.validation, 40)):
         probabilities = network.predict_proba(images[:rows]).astype(np.float64)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -54,16 +54,16 @@ def test_the_update_ratio_is_that_of_the_one_step_between_arm_and_observe() -> N
         A = A @ W + torch.tensor(b)
         A = torch.relu(A) if i < 2 else A
     torch.nn.functional.cross_entropy(A, torch.tensor(examples[1])).backward()
-    observer = Observer(network, examples, None, loss=LOSS)
-    observer.arm()
+    probe = Probe(network, examples, None, loss=LOSS)
+    probe.arm()
     for _ in train(
         network, examples, rng=None, epochs=1, batch_size=90, optimizer="sgd", learning_rate=0.3
     ):
         pass
     expected = [0.3 * (W.grad.norm() / W.detach().norm()).item() for W in weights]
-    found = [layer.update_ratio for layer in observer.observe().layers]
+    found = [layer.update_ratio for layer in probe.observe().layers]
     assert found == pytest.approx(expected, rel=1e-4)
-    assert [layer.update_ratio for layer in observer.observe().layers] == [None] * 3
+    assert [layer.update_ratio for layer in probe.observe().layers] == [None] * 3
 
 
 def test_a_ratio_that_is_no_number_is_none() -> None:
@@ -79,12 +79,12 @@ def test_units_that_never_fire_are_dead_and_units_at_their_ends_saturated() -> N
     network, examples = problem()
     for b, dead in ((network.b[0], 2), (network.b[1], 3)):
         b[:dead], b[dead:] = -1000, 50
-    seen = Observer(network, examples, None, loss=LOSS).observe()
+    seen = Probe(network, examples, None, loss=LOSS).observe()
     assert [layer.stuck for layer in seen.layers[:2]] == pytest.approx([2 / 9, 3 / 7])
     assert seen.layers[2].stuck is None
     for activation in ("sigmoid", "tanh"):
         network, examples = problem(activation=activation)
-        healthy = Observer(network, examples, None, loss=LOSS)
+        healthy = Probe(network, examples, None, loss=LOSS)
         assert [layer.stuck for layer in healthy.observe().layers[:2]] == [0, 0]
         network.b[0][:3], network.b[0][3:4] = 50, -50
         assert healthy.observe().layers[0].stuck == pytest.approx(4 / 9)
@@ -138,11 +138,11 @@ def test_mistakes_are_those_of_validation_where_there_is_one() -> None:
     network, (images, _) = problem()
     wrong = (network.predict(images) + 1) % 3
     training, validation = (images[:50], wrong[:50]), (images[50:], wrong[50:])
-    observer = Observer(network, training, validation, loss=LOSS)
-    seen = observer.observe()
+    probe = Probe(network, training, validation, loss=LOSS)
+    seen = probe.observe()
     assert len(seen.mistakes) == 12
     for mistake in seen.mistakes:
-        image = observer.held[0][mistake.index][None]
+        image = probe.held[0][mistake.index][None]
         assert network.predict(image)[0] == mistake.predicted
         probability = network.predict_proba(image).max()
         assert mistake.confidence == pytest.approx(probability, rel=1e-5)
@@ -152,10 +152,10 @@ def test_looking_writes_nothing_into_the_network_and_draws_nothing() -> None:
     network, examples = problem()
     before, drawn = network.state.tobytes(), np.random.get_state()[1].tobytes()  # noqa: NPY002
     images = examples[0].tobytes()
-    observer = Observer(network, examples, examples, loss=LOSS)
+    probe = Probe(network, examples, examples, loss=LOSS)
     for _ in range(3):
-        observer.arm()
-        observer.observe()
+        probe.arm()
+        probe.observe()
     assert network.state.tobytes() == before
     assert np.random.get_state()[1].tobytes() == drawn  # noqa: NPY002
     assert examples[0].tobytes() == images
@@ -164,9 +164,9 @@ def test_looking_writes_nothing_into_the_network_and_draws_nothing() -> None:
 def test_a_network_that_ran_away_is_told_as_none_not_as_an_error() -> None:
     network, examples = problem()
     network.W[0][...] = np.nan
-    observer = Observer(network, examples, None, loss=LOSS)
-    observer.arm()
-    seen = observer.observe()
+    probe = Probe(network, examples, None, loss=LOSS)
+    probe.arm()
+    seen = probe.observe()
     assert seen.training.loss is None
     assert seen.layers[0].update_ratio is None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.monitor import watcher as watching
-from chainrule.monitor.control import Order
+from chainrule.monitor.control import Command
 from chainrule.runs.folder import contents
 from chainrule.service import live_view as live
 from conftest import oracle
@@ -72,7 +72,7 @@ def test_a_run_that_diverges_tells_its_end(chainrule, few, view) -> None:
 
 
 def test_a_damaged_watch_file_costs_the_curves_and_not_the_run(chainrule, few, view) -> None:
-    view((15, Order("stop")))
+    view((15, Command("stop")))
     chainrule(*TRAIN, "--data", few, "--run", "cut", "--watch")
     Path("runs/cut/watch.jsonl").write_text("nonsense\n")
     view()

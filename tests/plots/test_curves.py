@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule import plots
+from chainrule.plots.curves import curves
 from helpers.pictures import Epoch, history, remarks, title
 
 
 def test_the_curves_are_the_numbers_of_the_history() -> None:
     records = history(10)
-    loss, error = plots.curves(records).axes
+    loss, error = curves(records).axes
     training, validation = loss.lines
     np.testing.assert_array_equal(training.get_xdata(), range(1, 11))
     np.testing.assert_array_equal(training.get_ydata(), [r.loss for r in records])
@@ -24,14 +24,14 @@ def test_the_curves_are_the_numbers_of_the_history() -> None:
 
 
 def test_a_single_epoch_shows_as_a_point_on_a_tick() -> None:
-    for axes in plots.curves([Epoch(1, 0.3, 0.2, 0.96)]).axes:
+    for axes in curves([Epoch(1, 0.3, 0.2, 0.96)]).axes:
         assert all(line.get_marker() not in ("", "None") for line in axes.lines)
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1"]
 
 
 def test_the_ring_and_the_title_name_the_epoch_of_lowest_error() -> None:
     accuracies = [0.90, 0.97, 0.975, 0.96]
-    figure = plots.curves([Epoch(k, 1 / k, 1 / k, a) for k, a in enumerate(accuracies, 1)])
+    figure = curves([Epoch(k, 1 / k, 1 / k, a) for k, a in enumerate(accuracies, 1)])
     ring = figure.axes[1].lines[-1]
     assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (3, pytest.approx(2.5))
     assert title(figure) == ("4 epochs: loss 1 → 0.25, lowest validation error 2.50 % (epoch 3)")
@@ -39,19 +39,19 @@ def test_the_ring_and_the_title_name_the_epoch_of_lowest_error() -> None:
 
 def test_values_that_are_none_or_not_finite_are_left_out() -> None:
     records = [Epoch(1, 0.5), Epoch(2, 0.4, 0.45, 0.9), Epoch(3, float("inf"), float("nan"), 0.8)]
-    loss, error = plots.curves(records).axes
+    loss, error = curves(records).axes
     assert [line.get_xdata().tolist() for line in loss.lines] == [[1, 2], [2]]
     assert error.lines[0].get_xdata().tolist() == [2, 3]
 
 
 def test_without_validation_there_is_one_panel_and_one_curve() -> None:
-    (axes,) = plots.curves([Epoch(1, 0.5), Epoch(2, 0.4)]).axes
+    (axes,) = curves([Epoch(1, 0.5), Epoch(2, 0.4)]).axes
     assert len(axes.lines) == 1
 
 
 @pytest.mark.parametrize("records", [[], [Epoch(1, float("nan"))]])
 def test_a_history_without_a_loss_gives_a_figure_that_says_so(records: list[Epoch]) -> None:
-    figure = plots.curves(records)
+    figure = curves(records)
     assert not figure.axes
     assert "no epoch ended with a finite loss" in title(figure)
 
@@ -61,7 +61,7 @@ def test_a_history_without_a_loss_gives_a_figure_that_says_so(records: list[Epoc
     [([1.0, 0.01], "log"), ([1.0, 0.5], "linear"), ([1.0, 0.0], "linear"), ([1.0, 1e-6], "log")],
 )
 def test_the_scale_is_logarithmic_where_that_shows_more(losses: list[float], scale: str) -> None:
-    axes = plots.curves([Epoch(k, loss) for k, loss in enumerate(losses, 1)]).axes[0]
+    axes = curves([Epoch(k, loss) for k, loss in enumerate(losses, 1)]).axes[0]
     assert axes.get_yscale() == scale
     low, high = axes.get_ylim()
     assert 2 <= sum(low <= tick <= high for tick in axes.get_yticks()) <= 9
@@ -70,7 +70,7 @@ def test_the_scale_is_logarithmic_where_that_shows_more(losses: list[float], sca
 def test_a_long_history_keeps_every_epoch_and_shows_its_running_mean() -> None:
     rng = np.random.default_rng(0)
     noise = rng.choice([-0.1, 0.1], 2000)
-    figure = plots.curves([Epoch(k + 1, 1 - k / 4000 + noise[k]) for k in range(2000)])
+    figure = curves([Epoch(k + 1, 1 - k / 4000 + noise[k]) for k in range(2000)])
     each, mean = figure.axes[0].lines
     assert len(each.get_xdata()) == 2000
     assert each.get_alpha() < 1

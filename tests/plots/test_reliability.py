@@ -11,9 +11,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chainrule import plots
 from chainrule.core.statistics import wilson_interval
 from chainrule.evaluation.calibration import Bins, fit_temperature, reliability, tempered
+from chainrule.plots.reliability import reliability as diagram
+from chainrule.plots.style import save
 from helpers.pictures import remarks, title, visible_texts
 
 
@@ -30,11 +31,11 @@ def with_temperature(N: int, *, sharpness: float) -> Figure:
     probabilities, labels = network(N, sharpness=sharpness)
     T = fit_temperature(probabilities, labels)
     after = reliability(tempered(probabilities, T), labels)
-    return plots.reliability(reliability(probabilities, labels), after=after, temperature=T)
+    return diagram(reliability(probabilities, labels), after=after, temperature=T)
 
 
 def without(N: int, *, sharpness: float, bins: int = 15) -> Figure:
-    return plots.reliability(reliability(*network(N, sharpness=sharpness), bins=bins))
+    return diagram(reliability(*network(N, sharpness=sharpness), bins=bins))
 
 
 CASES = {
@@ -58,7 +59,7 @@ def test_each_point_is_a_bin_with_its_wilson_interval_and_empty_bins_have_none()
     bins = reliability(*network(400, sharpness=0.7))
     filled = np.flatnonzero(bins.counts)
     assert 2 < len(filled) < 15
-    confidence, accuracy, ends = points(plots.reliability(bins).axes[0], 0)
+    confidence, accuracy, ends = points(diagram(bins).axes[0], 0)
     np.testing.assert_array_equal(confidence, bins.confidence[filled])
     np.testing.assert_array_equal(accuracy, bins.right[filled] / bins.counts[filled])
     expected = [wilson_interval(int(bins.right[i]), int(bins.counts[i])) for i in filled]
@@ -67,7 +68,7 @@ def test_each_point_is_a_bin_with_its_wilson_interval_and_empty_bins_have_none()
 
 def test_the_answers_below_are_the_counts() -> None:
     bins = reliability(*network(400, sharpness=0.7))
-    histogram = plots.reliability(bins).axes[1]
+    histogram = diagram(bins).axes[1]
     values, edges, floor = histogram.patches[0].get_data()
     np.testing.assert_array_equal(values[bins.counts > 0], bins.counts[bins.counts > 0])
     assert (values[bins.counts == 0] == floor).all()
@@ -87,7 +88,7 @@ def test_both_panels_share_what_is_across_and_the_diagram_is_square() -> None:
 def test_the_heading_says_how_far_off_before_and_after() -> None:
     probabilities, labels = network(10_000, sharpness=0.4)
     before, after = (reliability(p, labels) for p in (probabilities, tempered(probabilities, 0.4)))
-    figure = plots.reliability(before, after=after, temperature=0.4)
+    figure = diagram(before, after=after, temperature=0.4)
     assert title(figure) == (
         f"Calibration error {100 * before.error:.2f} %, at temperature 0.4: "
         f"{100 * after.error:.2f} %"
@@ -125,9 +126,9 @@ def test_no_text_is_cut_off_and_none_lies_on_another(name: str) -> None:
 
 
 def test_the_same_bins_give_the_same_bytes_whatever_the_user_has_set(tmp_path: Path) -> None:
-    plots.save(CASES["too sure"](), tmp_path / "one.png")
+    save(CASES["too sure"](), tmp_path / "one.png")
     with matplotlib.rc_context({"axes.grid": True, "font.size": 20, "errorbar.capsize": 9}):
-        plots.save(CASES["too sure"](), tmp_path / "two.png")
+        save(CASES["too sure"](), tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
@@ -136,11 +137,11 @@ def test_bins_that_do_not_fit_are_refused() -> None:
     coarse = reliability(*network(20, sharpness=1.0), bins=3)
     nothing = Bins(np.zeros(15, int), np.zeros(15, int), np.zeros(15))
     with pytest.raises(ValueError, match="no answer to draw"):
-        plots.reliability(nothing)
+        diagram(nothing)
     with pytest.raises(ValueError, match="together, or neither"):
-        plots.reliability(some, after=some)
+        diagram(some, after=some)
     with pytest.raises(ValueError, match="together, or neither"):
-        plots.reliability(some, temperature=2.0)
+        diagram(some, temperature=2.0)
     for after, words in ((fewer, "19 answers in 15 bins after"), (coarse, "in 3 bins after")):
         with pytest.raises(ValueError, match=words):
-            plots.reliability(some, after=after, temperature=2.0)
+            diagram(some, after=after, temperature=2.0)

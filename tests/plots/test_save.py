@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule import plots
+from chainrule.plots.style import save
 from helpers.pictures import PICTURES, names, visible_texts
 
 
@@ -35,17 +35,17 @@ def test_no_text_is_cut_off_and_none_lies_on_another(name: str) -> None:
 def test_the_same_input_gives_the_same_bytes_whatever_the_user_has_set(
     name: str, tmp_path: Path
 ) -> None:
-    plots.save(PICTURES[name](), tmp_path / "one.png")
+    save(PICTURES[name](), tmp_path / "one.png")
     odd = {"axes.grid": True, "font.size": 20, "image.cmap": "jet", "savefig.facecolor": "red"}
     with matplotlib.rc_context({**odd, "lines.linewidth": 9, "savefig.bbox": "tight"}):
-        plots.save(PICTURES[name](), tmp_path / "two.png")
+        save(PICTURES[name](), tmp_path / "two.png")
         assert matplotlib.rcParams["font.size"] == 20  # the user's settings are left alone
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_the_file_is_a_png_without_notes_about_the_program(tmp_path: Path) -> None:
     figure = PICTURES["samples"]()
-    plots.save(figure, str(tmp_path / "picture.PNG"))
+    save(figure, str(tmp_path / "picture.PNG"))
     with Image.open(tmp_path / "picture.PNG") as picture:
         assert picture.format == "PNG"
         assert set(picture.info) == {"dpi"}
@@ -64,7 +64,7 @@ def test_a_failed_save_leaves_the_old_picture_and_nothing_else(
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        plots.save(PICTURES["no mistake"](), target)
+        save(PICTURES["no mistake"](), target)
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["picture.png"]
 
@@ -72,9 +72,9 @@ def test_a_failed_save_leaves_the_old_picture_and_nothing_else(
 def test_a_name_that_is_not_a_png_or_a_missing_folder_is_refused(tmp_path: Path) -> None:
     figure = PICTURES["no mistake"]()
     with pytest.raises(ValueError, match=r"'picture.jpg': give it a name ending in .png"):
-        plots.save(figure, tmp_path / "picture.jpg")
+        save(figure, tmp_path / "picture.jpg")
     with pytest.raises(FileNotFoundError, match=r"create the folder .*gone first"):
-        plots.save(figure, tmp_path / "gone" / "picture.png")
+        save(figure, tmp_path / "gone" / "picture.png")
     assert names(tmp_path) == []
 
 
@@ -82,12 +82,14 @@ def test_it_needs_no_screen_no_font_cache_and_no_pyplot(tmp_path: Path) -> None:
     program = """
 import sys
 import numpy as np
-from chainrule import plots
-plots.save(plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"]), sys.argv[1])
+from chainrule.plots.confusion import confusion
+from chainrule.plots.examples import mistakes
+from chainrule.plots.style import save
+save(confusion(np.eye(3, dtype=int), ["a", "b", "c"]), sys.argv[1])
 assert "matplotlib.pyplot" not in sys.modules
 for labels, confidence in ((np.zeros(3, int), np.ones(2)), (np.zeros(2, int), np.ones(3))):
     try:
-        plots.mistakes(np.zeros((2, 4)), labels, predicted=np.zeros(2, int),
+        mistakes(np.zeros((2, 4)), labels, predicted=np.zeros(2, int),
                        confidence=confidence, shape=(2, 2), classes=["a"])
     except ValueError as error:
         print(error)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from chainrule.cli.app import commands
 
 SRC = Path(__file__).parents[2] / "src" / "chainrule"
 MODULES = {
@@ -22,7 +25,8 @@ FLOORS = (
     {"evaluation", "monitor", "articles"},
     {"service", "plots"},
     {"runs"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 )
 """The rooms, each above those that it may import. Rooms of one floor do not know each other."""
 HOMES = {
@@ -152,6 +156,37 @@ def test_each_kind_of_line_lives_in_its_room(module: str) -> None:
 def test_files_are_short_enough_to_be_read(module: str) -> None:
     lines = len(MODULES[module].read_text().splitlines())
     assert lines <= 300, f"{MODULES[module].name} has {lines} lines: what is its second subject?"
+
+
+def test_no_module_is_shadowed_by_something_else_of_its_name() -> None:
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "for name in sys.argv[1:]:\n"
+        "    package, _, last = name.rpartition('.')\n"
+        "    if getattr(sys.modules[package], last) is not sys.modules[name]: print(name)\n"
+    )
+    names = [f"chainrule.{name}" for name in INSIDE]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *names], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == [], "these modules are hidden by something of their name"
+
+
+def test_the_commands_are_the_modules_of_cli_that_have_a_function_of_their_name() -> None:
+    names = [command.__name__ for command in commands()]
+    assert len(set(names)) == len(names) >= 12
+    for name in names:
+        assert getattr(importlib.import_module(f"chainrule.cli.{name}"), name).__doc__
+
+
+def test_the_command_line_is_built_without_numpy() -> None:
+    code = "import sys, chainrule.cli.app; print('numpy' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"
 
 
 def test_a_plain_import_loads_numpy_at_most() -> None:

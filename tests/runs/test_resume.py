@@ -103,13 +103,13 @@ def test_going_on_twice_and_after_the_end_changes_nothing(chainrule, half) -> No
 
 def test_checkpoints_within_epochs(chainrule, few, monkeypatch) -> None:
     saved = []
-    plain_save = execute.Keeper.save
+    plain_save = execute.Checkpointer.save
 
-    def save(keeper: execute.Keeper) -> None:
-        saved.append(keeper.progress.step)
-        plain_save(keeper)
+    def save(checkpointer: execute.Checkpointer) -> None:
+        saved.append(checkpointer.progress.step)
+        plain_save(checkpointer)
 
-    monkeypatch.setattr(execute.Keeper, "save", save)
+    monkeypatch.setattr(execute.Checkpointer, "save", save)
     options = (*SMALL, *PLAIN, "--checkpoint-every", 4)
     assert chainrule("train", "--data", few, *options).code == 0
     assert saved == [4, 8, 10, 14, 18, 20, 24, 28, 30]
@@ -174,7 +174,7 @@ def test_another_arithmetic_is_said_or_refused(chainrule, half, monkeypatch) -> 
     assert "9.9 now" in refused.err
     said = chainrule("train", "--resume", half, *PLAIN)
     assert said.code == 0
-    assert "warning: the last bits may be others" in said.err
+    assert "warning: resuming may not be bit-identical" in said.err
 
 
 def test_the_same_arithmetic_is_exact(chainrule, half) -> None:
@@ -227,7 +227,7 @@ def test_a_disk_that_fills_up_is_said_and_after_three_times_the_end(
 
 
 def test_two_failures_are_forgiven(chainrule, few, monkeypatch) -> None:
-    from chainrule.training.train import checkpointer as keeping
+    from chainrule.training import checkpointer as keeping
 
     real, calls = keeping.write_snapshot, []
 

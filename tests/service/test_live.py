@@ -1,4 +1,4 @@
-"""The live view over HTTP: the page, events as they happen, orders, and who is kept out."""
+"""The live view over HTTP: the page, events as they happen, commands, and who is kept out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chainrule.monitor.control import Order
-from chainrule.monitor.events import Journal
+from chainrule.monitor.control import Command
+from chainrule.monitor.events import EventLog
 from conftest import oracle
 
 
@@ -20,8 +20,8 @@ from conftest import oracle
 class Live:
     port: int
     audience: Any
-    journal: Journal
-    orders: list[Order] = field(default_factory=list)
+    event_log: EventLog
+    commands: list[Command] = field(default_factory=list)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str
@@ -33,7 +33,7 @@ class Live:
         connection.close()
         return response.status, response, content
 
-    def order(self, body: object, **headers: str) -> tuple[int, dict[str, Any]]:
+    def command(self, body: object, **headers: str) -> tuple[int, dict[str, Any]]:
         status, _, content = self.ask("POST", "/control", json.dumps(body).encode(), **headers)
         return status, json.loads(content)
 
@@ -50,11 +50,13 @@ def live() -> Iterator[Live]:
     from chainrule.service.live import Audience, live_view
     from chainrule.service.server import Server, listen
 
-    journal, audience, orders = Journal(), Audience(), list[Order]()
+    event_log, audience, commands = EventLog(), Audience(), list[Command]()
     listener = listen("127.0.0.1", 0)
-    server = Server(live_view(journal, orders.append, audience), listener, on_drain=journal.close)
+    server = Server(
+        live_view(event_log, commands.append, audience), listener, on_drain=event_log.close
+    )
     server.start()
-    yield Live(listener.getsockname()[1], audience, journal, orders)
+    yield Live(listener.getsockname()[1], audience, event_log, commands)
     server.stop()
 
 
@@ -99,24 +101,24 @@ def test_the_page_and_its_files_come_with_their_kind_and_a_strict_policy(
 
 
 def test_who_comes_late_gets_what_happened_and_then_what_happens(live: Live) -> None:
-    live.journal.add("begin", run="mine")
-    live.journal.add("observation", step=1)
+    live.event_log.add("begin", run="mine")
+    live.event_log.add("observation", step=1)
     connection, response = live.listen()
     assert response.headers["content-type"].startswith("text/event-stream")
     assert [event["kind"] for event in events(response, 2)] == ["begin", "observation"]
-    live.journal.add("observation", step=2)
+    live.event_log.add("observation", step=2)
     assert events(response, 1) == [{"kind": "observation", "step": 2}]
     connection.close()
 
 
 def test_several_pages_see_the_same_and_all_streams_end_with_the_run(live: Live) -> None:
     pages = [live.listen() for _ in range(3)]
-    live.journal.add("begin", run="mine")
+    live.event_log.add("begin", run="mine")
     for _, response in pages:
         assert events(response, 1) == [{"kind": "begin", "run": "mine"}]
     assert live.audience.now == live.audience.ever == 3
-    live.journal.add("end", ending="finished")
-    live.journal.close()
+    live.event_log.add("end", ending="finished")
+    live.event_log.close()
     for connection, response in pages:
         assert json.loads(response.read().split(b"data: ")[1])["kind"] == "end"
         connection.close()
@@ -129,7 +131,7 @@ def test_a_page_that_is_closed_leaves_the_others_and_its_place(live: Live) -> No
     gone.close()
     left.close()
     assert eventually(lambda: live.audience.now == 1)
-    live.journal.add("observation", step=5)
+    live.event_log.add("observation", step=5)
     assert events(response, 1)[0]["step"] == 5
     stayed.close()
 
@@ -144,12 +146,12 @@ def test_more_pages_than_there_are_places_are_refused(live: Live, monkeypatch: A
     connection.close()
 
 
-def test_orders_arrive_in_their_order(live: Live) -> None:
-    assert live.order({"action": "pause"}) == (202, {"accepted": "pause"})
-    assert live.order({"action": "rate", "factor": 0.5})[0] == 202
+def test_commands_arrive_in_their_order(live: Live) -> None:
+    assert live.command({"action": "pause"}) == (202, {"accepted": "pause"})
+    assert live.command({"action": "rate", "factor": 0.5})[0] == 202
     origin = f"http://127.0.0.1:{live.port}"
-    assert live.order({"action": "stop"}, Origin=origin)[0] == 202
-    assert live.orders == [Order("pause"), Order("rate", 0.5), Order("stop")]
+    assert live.command({"action": "stop"}, Origin=origin)[0] == 202
+    assert live.commands == [Command("pause"), Command("rate", 0.5), Command("stop")]
 
 
 @pytest.mark.parametrize(
@@ -159,19 +161,19 @@ def test_orders_arrive_in_their_order(live: Live) -> None:
         (b"{", 400, "the body is no JSON"),
         (b"\xff", 400, "the body is no JSON"),
         (b"[" * 4000, 400, "the body is no JSON"),
-        (b'"pause"', 422, "an order is a table"),
+        (b'"pause"', 422, "a command is a table"),
         (b'{"action": "explode"}', 422, "choose one of"),
         (b'{"action": "rate", "rate": NaN}', 422, "give a number"),
         (b" " * 5000, 413, "at most 4,096"),
     ],
 )
-def test_what_is_no_order_gets_one_sentence_and_does_nothing(
+def test_what_is_no_command_gets_one_sentence_and_does_nothing(
     live: Live, body: bytes, status: int, said: str
 ) -> None:
     answered, _, content = live.ask("POST", "/control", body)
     assert answered == status
     assert said in json.loads(content)["error"]
-    assert live.orders == []
+    assert live.commands == []
 
 
 @pytest.mark.parametrize(
@@ -202,8 +204,8 @@ def test_another_host_s_name_is_refused_on_every_path(live: Live, method: str, p
     assert "evil.test" in json.loads(content)["error"]
 
 
-def test_a_page_of_another_site_can_give_no_order(live: Live) -> None:
+def test_a_page_of_another_site_can_give_no_command(live: Live) -> None:
     for origin in ("http://evil.test", "null", f"http://127.0.0.1:{live.port + 1}"):
-        assert live.order({"action": "stop"}, Origin=origin)[0] == 403
-    assert live.order({"action": "stop"}, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
-    assert live.orders == []
+        assert live.command({"action": "stop"}, Origin=origin)[0] == 403
+    assert live.command({"action": "stop"}, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert live.commands == []

@@ -6,22 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from chainrule.cli import serve as command
 from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model, save
-from chainrule.runs.folder import newest_run
+from chainrule.runs.folder import latest
 from chainrule.service import server as serving
+from chainrule.service.local import names_of
 from service.conftest import Asker, network
 
-# The package has a function of that name.
-command = import_module("chainrule.cli.serve")
 TOKEN = "0123456789abcdef-token"
 
 
@@ -64,10 +63,10 @@ def give(*arguments: str) -> None:
     app(list(arguments), standalone_mode=False)
 
 
-def test_the_newest_run_with_a_model_is_served_on_loopback(
+def test_the_latest_with_a_model_is_served_on_loopback(
     served: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert newest_run() == "new"
+    assert latest() == "new"
     with pytest.raises(Served):
         give("--port", "0", "--no-open")
     out, err = capsys.readouterr()
@@ -75,7 +74,7 @@ def test_the_newest_run_with_a_model_is_served_on_loopback(
     assert out == f"{served[0].address}/\n"
     assert "the newest run: new" in err
     os.utime("runs/old/model.safetensors", (2000, 2000))
-    assert newest_run() == "old"
+    assert latest() == "old"
 
 
 def test_without_a_run_the_remedy_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,14 +174,14 @@ class Immediate:
 
 
 def test_the_names_by_which_it_may_be_called() -> None:
-    assert command.names_of("192.168.1.5") == ["192.168.1.5"]
-    assert len(command.names_of("0.0.0.0")) >= 3
-    assert "0.0.0.0" in command.names_of("0.0.0.0")
+    assert names_of("192.168.1.5") == ["192.168.1.5"]
+    assert len(names_of("0.0.0.0")) >= 3
+    assert "0.0.0.0" in names_of("0.0.0.0")
 
 
 def test_importing_the_library_loads_no_part_of_the_service() -> None:
     code = (
-        "import sys, json, chainrule, chainrule.cli; "
+        "import sys, json, chainrule, chainrule.cli.app; "
         "print(json.dumps([m for m in sys.modules if m.split('.')[0] in "
         "('fastapi', 'uvicorn', 'starlette', 'pydantic', 'orjson', 'uvloop')]))"
     )

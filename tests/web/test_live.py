@@ -14,11 +14,11 @@ import pytest
 
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.settings import Settings
-from chainrule.runs.folder import Origin
+from chainrule.runs.origin import Origin
 from chainrule.runs.replay import replay_of
-from chainrule.runs.run import Request, execute
+from chainrule.runs.request import Request
+from chainrule.runs.run import train_run
 from chainrule.service import live_view as live
-from chainrule.training.checkpointer import Every
 from chainrule.web.bundle import self_contained
 from conftest import oracle
 from web.conftest import PHONE, WIDE, OpenPage
@@ -38,17 +38,16 @@ class Training:
 
     def __init__(self, few: Path, settings: Settings) -> None:
         self.said: list[str] = []
-        self.code: int | None = None
+        self.ending = ""
         self.request = Request(
-            settings=settings, asked_for=frozenset(), recipe="custom", origin=Origin(str(few)),
-            run="seen", every=Every(), resume=None, require_exact=False, find_rate=False,
-            offline=True, pictures=False, verbose=False, watch=True, browser=False,
+            settings=settings, origin=Origin(str(few)), run="seen", offline=True, pictures=False,
         )  # fmt: skip
         self.thread = Thread(target=self._run)
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"):
-            self.code = execute(self.request, say=self.said.append, quiet=True, as_json=True)
+        opened = live.opened(0, browser=False, say=self.said.append)
+        with np.errstate(all="ignore"), opened as view:
+            self.ending = train_run(self.request, say=self.said.append, view=view).ending
 
     @property
     def address(self) -> str:
@@ -71,7 +70,7 @@ def train(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     np.savez(few, **dict(zip(names, (pixels, labels, pixels[:50], labels[:50]), strict=True)))
     monkeypatch.chdir(tmp_path)
     # Signals can be caught in the main thread alone.
-    monkeypatch.setattr("chainrule.cli.console.signal.signal", lambda *_: None)
+    monkeypatch.setattr("chainrule.runs.interrupt.signal.signal", lambda *_: None)
     monkeypatch.setattr(live, "FIRST_PAGE", 20.0)
     begun: list[Training] = []
 
@@ -124,7 +123,7 @@ def test_a_run_is_watched_paused_slowed_and_stopped(train: Train, visit: OpenPag
         wait_for_text(one, "#said", "The run has ended: stopped")
         assert one.locator("#stop").is_disabled()
     training.thread.join(timeout=60)
-    assert training.code == 0
+    assert training.ending == "stopped"
     actions = [event["action"] for event in training.events("by_hand")]
     assert actions == ["pause", "rate", "rate", "resume", "stop"]
 
@@ -137,7 +136,7 @@ def test_live_training_is_seen_to_its_end(train: Train, visit: OpenPage) -> None
     table = page.locator("#chart-accuracy table")
     assert "Accuracy: the last values" in table.inner_text()
     training.thread.join(timeout=60)
-    assert training.code == 0
+    assert training.ending == "finished"
 
 
 def test_when_its_page_is_closed_training_goes_on(train: Train, visit: OpenPage) -> None:

@@ -1,8 +1,8 @@
-"""`chainrule compare`: whether one network is better than another, or only luckier."""
+"""`chainrule compare`: two networks on the same test images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,11 +10,9 @@ from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import Json, Offline, Quiet, note, print_json, print_table, silence
 
 if TYPE_CHECKING:
-    from chainrule.data.dataset import Dataset
-    from chainrule.nn.model_file import Model
+    from chainrule.evaluation.comparison import Comparison
 
-LEVEL = 0.05
-"""A difference that luck alone gives less often than this is told from luck."""
+ORDER = 50
 
 
 def compare(
@@ -40,98 +38,28 @@ def compare(
 
     Example: chainrule compare mine yours
     """
-    from chainrule.core.statistics import mcnemar
-    from chainrule.evaluation.assessment import assess_saved, headline
-    from chainrule.runs.folder import data_of, read_run
+    from chainrule.runs.evaluation import compare_runs
 
-    (a, config_a), (b, config_b) = read_run(run_a), read_run(run_b)
-    _check_alike(run_a, a, run_b, b)
-    dataset = data_of(
-        a, config_a or config_b, data, offline=offline, report=silence if quiet else note
-    )
-    if not data:
-        _check_same_test(run_a, run_b, config_b, dataset)
-    found = assess_saved(run_a, a, dataset), assess_saved(run_b, b, dataset)
-    right_a, right_b = (one.labels == one.predicted for one in found)
-    counts = {
-        "both_right": int((right_a & right_b).sum()),
-        "only_a_right": int((right_a & ~right_b).sum()),
-        "only_b_right": int((~right_a & right_b).sum()),
-        "both_wrong": int((~right_a & ~right_b).sum()),
-    }
-    p = mcnemar(counts["only_a_right"], counts["only_b_right"])
-    verdict = _verdict(run_a, run_b, counts["only_a_right"], counts["only_b_right"], p)
+    found = compare_runs(run_a, run_b, data=data, offline=offline, say=silence if quiet else note)
     if json:
-        figures: list[dict[str, Any]] = [
-            {"run": run, "accuracy": one.accuracy, "interval": one.interval, "errors": one.errors}
-            for run, one in zip((run_a, run_b), found, strict=True)
-        ]
-        print_json(
-            {"a": figures[0], "b": figures[1], "images": len(right_a)}
-            | counts
-            | {"p": p, "level": LEVEL, "told_from_luck": p < LEVEL, "verdict": verdict}
-        )
-        return
-    print(f"{run_a}: {headline(found[0])}")
-    print(f"{run_b}: {headline(found[1])}")
+        print_json(found.as_json())
+    else:
+        _print(found)
+
+
+def _print(found: Comparison) -> None:
+    """Both headlines, the table of agreement, the verdict."""
+    from chainrule.evaluation.assessment import headline
+
+    a, b = found.name_a, found.name_b
+    print(f"{a}: {headline(found.a)}")
+    print(f"{b}: {headline(found.b)}")
     print_table(
         "right and wrong",
-        ("", f"{run_b} right", f"{run_b} wrong"),
+        ("", f"{b} right", f"{b} wrong"),
         [
-            (f"{run_a} right", f"{counts['both_right']:,}", f"{counts['only_a_right']:,}"),
-            (f"{run_a} wrong", f"{counts['only_b_right']:,}", f"{counts['both_wrong']:,}"),
+            (f"{a} right", f"{found.both_right:,}", f"{found.only_a_right:,}"),
+            (f"{a} wrong", f"{found.only_b_right:,}", f"{found.both_wrong:,}"),
         ],
     )
-    print(verdict)
-
-
-def _check_alike(run_a: str, a: Model, run_b: str, b: Model) -> None:
-    """Raises ConfigError unless both take the same images and know the same classes."""
-    from chainrule.core.errors import ConfigError
-
-    for what, one, other in (
-        ("pixels", a.inputs, b.inputs),
-        ("classes", a.outputs, b.outputs),
-    ):
-        if one != other:
-            raise ConfigError(
-                f"{run_a} has {one} {what}, {run_b} {other}: "
-                "compare networks for the same images and the same classes"
-            )
-    if a.classes and b.classes and a.classes != b.classes:
-        mine, yours = next(
-            pair for pair in zip(a.classes, b.classes, strict=True) if len({*pair}) > 1
-        )
-        raise ConfigError(
-            f"{run_a} has a class {mine!r} where {run_b} has {yours!r}: "
-            "compare networks for the same classes in the same order"
-        )
-
-
-def _check_same_test(run_a: str, run_b: str, config: dict[str, Any], data: Dataset) -> None:
-    """Raises DataError unless the second run was measured on these test images too."""
-    from chainrule.core.errors import DataError
-
-    sums = config.get("checksums", data.checksums)
-    parts = ("test_images", "test_labels")
-    if not isinstance(sums, dict) or any(sums.get(part) != data.checksums[part] for part in parts):
-        raise DataError(
-            f"{run_b}: its test images are not those of {run_a} ({data.source}), the checksums "
-            "differ; give the data to compare them on with --data"
-        )
-
-
-def _verdict(run_a: str, run_b: str, only_a: int, only_b: int, p: float) -> str:
-    """One sentence: whether the difference can be told from luck."""
-    if only_a == only_b:
-        return (
-            f"{run_a} and {run_b} are right on as many images ({only_a:,} that the other has wrong "
-            "each), so there is no difference to tell from luck (McNemar's exact test: p = 1)"
-        )
-    better, worse = (run_a, run_b) if only_a > only_b else (run_b, run_a)
-    can = "can" if p < LEVEL else "cannot"
-    return (
-        f"{better} is right on {abs(only_a - only_b):,} images more than {worse}, which {can} be "
-        f"told from luck at {100 * LEVEL:.0f} % (McNemar's exact test: p = {p:.3g}, of "
-        f"{only_a + only_b:,} images that one of the two has right)"
-    )
+    print(found.verdict())

@@ -6,11 +6,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chainrule.cli.completion import completer, data_sets
+
+if TYPE_CHECKING:
+    from chainrule.runs.pages import WrittenPage
 
 Json = Annotated[
     bool,
@@ -92,21 +95,16 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         print(line.rstrip())
 
 
-def check_page(page: Path) -> None:
-    """Raises ConfigError unless the file's name is that of a page."""
-    from chainrule.core.errors import ConfigError
+def contents_line(folder: Path) -> str:
+    """A run folder and the names in it, in one line."""
+    from chainrule.runs.folder import contents
 
-    if page.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{page}: a page is written; let its name end in .html")
+    return f"{folder}: {', '.join(contents(folder))}"
 
 
-def write_page(page: Path, text: str, *, quiet: bool, json: bool, **figures: Any) -> None:
-    """Writes the page and says so; `figures` are told by --json too."""
-    from chainrule.core.files import write_atomically
-
-    html = text.encode()
-    write_atomically(page, html)
-    if json:
-        print_json({"page": str(page), "bytes": len(html)} | figures)
+def print_page(page: WrittenPage, *, quiet: bool, as_json: bool) -> None:
+    """Says where a page was written and how large it is."""
+    if as_json:
+        print_json(page.as_json())
     elif not quiet:
-        note(f"{page}: {len(html) / 1e6:.1f} MB; open it in any browser, it needs no network")
+        note(f"{page.path}: {page.size / 1e6:.1f} MB; open it in any browser, it needs no network")

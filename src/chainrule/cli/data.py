@@ -10,6 +10,9 @@ from chainrule.cli.console import Classes, Json, Offline, Quiet, names, note, pr
 
 if TYPE_CHECKING:
     from chainrule.data.dataset import Dataset
+    from chainrule.data.summary import Inventory
+
+ORDER = 110
 
 
 def data(
@@ -25,51 +28,39 @@ def data(
 
     Example: chainrule data mnist
     """
-    from chainrule.data.caches import cache_folder
-    from chainrule.data.catalog import SOURCES
-    from chainrule.data.load import inventory
-    from chainrule.runs.folder import Origin, load_data
+    from chainrule.data.summary import Summary, take_inventory
+    from chainrule.runs.origin import Origin, load_data
 
     if source:
         origin = Origin(source, classes=names(classes))
-        say = silence if quiet else note
-        _describe(load_data(origin, offline=offline, report=say), json=json)
+        dataset = load_data(origin, offline=offline, report=silence if quiet else note)
+        if json:
+            print_json(Summary(dataset).as_json())
+        else:
+            _print_summary(dataset)
         return
-    rows = inventory()
+    inventory = take_inventory()
     if json:
-        found = [
-            {"name": row.name, "place": row.tool, "path": str(row.path), "verified": row.verified,
-             "checksums": row.checksums, "note": row.note}
-            for row in rows
-        ]  # fmt: skip
-        print_json({"cache": str(cache_folder()), "names": list(SOURCES), "found": found})
-        return
-    print(f"cache: {cache_folder()}")
-    for row in rows:
+        print_json(inventory.as_json())
+    else:
+        _print_inventory(inventory)
+
+
+def _print_inventory(inventory: Inventory) -> None:
+    print(f"cache: {inventory.cache}")
+    for row in inventory.rows:
         print(f"{row.name}: {row.path} ({row.tool})")
         for part, checksum in row.checksums.items():
             print(f"  {part:<13} sha256 {checksum}")
         print("  checksums hold" if row.verified else f"  DAMAGED: {row.note}")
-    missing = [name for name in SOURCES if name not in {row.name for row in rows}]
-    if missing:
-        print(f"not on this disk: {', '.join(missing)}; to fetch one: chainrule data NAME")
-
-
-def _describe(dataset: Dataset, *, json: bool) -> None:
-    height, width = dataset.shape
-    if json:
-        print_json(
-            {
-                "name": dataset.name,
-                "source": dataset.source,
-                "train": len(dataset.train.labels),
-                "test": len(dataset.test.labels),
-                "shape": [height, width],
-                "classes": list(dataset.classes),
-                "checksums": dataset.checksums,
-            }
+    if inventory.missing:
+        print(
+            f"not on this disk: {', '.join(inventory.missing)}; to fetch one: chainrule data NAME"
         )
-        return
+
+
+def _print_summary(dataset: Dataset) -> None:
+    height, width = dataset.shape
     print(f"{dataset.name}: {dataset.source}")
     print(
         f"  {len(dataset.train.labels):,} images to train on, {len(dataset.test.labels):,} to "

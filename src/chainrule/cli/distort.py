@@ -23,12 +23,9 @@ from chainrule.cli.options import given, with_settings
 from chainrule.experiments.settings import RULES
 
 if TYPE_CHECKING:
-    from chainrule.data.augment import Distortion
-    from chainrule.data.dataset import Dataset
     from chainrule.experiments.settings import Settings
 
-SHOWN = 64
-"""Training images that are drawn, eight by eight."""
+ORDER = 90
 USUAL = "accurate"
 """Whose distortion is drawn when no recipe is asked for."""
 DISTORTION = [name for name, rule in RULES.items() if rule.group == "distortion"]
@@ -65,11 +62,12 @@ def distort(
 
     Example: chainrule distort --rotation 30 --output samples.png
     """
-    from dataclasses import asdict
+    import numpy as np
 
     from chainrule.core.errors import ConfigError
     from chainrule.experiments.job import distortion_of
-    from chainrule.runs.folder import Origin, load_data
+    from chainrule.plots.distortions import check_output, draw_corruptions, draw_distorted
+    from chainrule.runs.origin import Origin, load_data
 
     asked_for = given(settings)
     if corruptions and (recipe or asked_for):
@@ -79,18 +77,18 @@ def distort(
         )
     chosen = None if corruptions else _settings(recipe or USUAL, asked_for)
     path = output or Path("samples.png" if chosen else "corruptions.png")
-    _check(path)
+    check_output(path)
     origin = Origin(data, classes=names(classes))
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
     if chosen:
-        _draw_samples(dataset, chosen, path)
+        rng = np.random.default_rng(chosen.seed)
+        drawn = draw_distorted(dataset, distortion_of(chosen), path, rng=rng)
     else:
-        _draw_corruptions(dataset, path)
+        drawn = draw_corruptions(dataset, path)
     if json:
-        distortion = asdict(distortion_of(chosen)) if chosen else None
-        print_json({"picture": str(path), "distortion": distortion})
+        print_json(drawn.as_json())
     else:
-        print(path)
+        print(drawn.path)
 
 
 def _settings(recipe: str, asked_for: dict[str, Any]) -> Settings:
@@ -106,67 +104,3 @@ def _settings(recipe: str, asked_for: dict[str, Any]) -> Settings:
             "as --rotation 12"
         )
     return settings
-
-
-def _draw_samples(dataset: Dataset, settings: Settings, path: Path) -> None:
-    import numpy as np
-
-    from chainrule import plots
-    from chainrule.data.augment import Distorter
-    from chainrule.experiments.job import distortion_of
-    from chainrule.plots.grids import distorted
-
-    images, distortion = dataset.train.images[:SHOWN], distortion_of(settings)
-    copies = Distorter(dataset.shape, distortion)(
-        images, np.random.default_rng(settings.seed), np.empty_like(images)
-    )
-    figure = distorted(images, copies, shape=dataset.shape, remark=_words(distortion))
-    plots.save(figure, path)
-
-
-def _words(distortion: Distortion) -> str:
-    """The amounts that are not 0, in one line."""
-    d = distortion
-    limits = [
-        (d.rotation, f"rotation {d.rotation:g} degrees"),
-        (d.scaling, f"scaling {100 * d.scaling:g} %"),
-        (d.shear, f"shear {d.shear:g} degrees"),
-        (d.shift, f"shift {d.shift:g} {'pixel' if d.shift == 1 else 'pixels'}"),
-    ]
-    limited = ", ".join(words for limit, words in limits if limit)
-    parts = [f"at most {limited}"] if limited else []
-    if d.elastic:
-        parts.append(f"elastic field of alpha {d.elastic:g}, sigma {d.elastic_sigma:g}")
-    line = "; ".join(parts)
-    return f"{line[0].upper()}{line[1:]}."
-
-
-def _draw_corruptions(dataset: Dataset, path: Path) -> None:
-    import numpy as np
-
-    from chainrule import plots
-    from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
-    from chainrule.evaluation.robustness import copies
-    from chainrule.plots.grids import corrupted
-
-    images, shape = dataset.test.images[:2], dataset.shape
-    figure = corrupted(
-        images,
-        {
-            name: np.stack([copies(images, shape, name, s) for s in SEVERITIES], axis=1)
-            for name in CORRUPTIONS
-        },
-        shape=shape,
-        remarks={name: corruption.span() for name, corruption in CORRUPTIONS.items()},
-    )
-    plots.save(figure, path)
-
-
-def _check(path: Path) -> None:
-    """Raises ConfigError for a file that `save` would refuse, before any work is done."""
-    from chainrule.core.errors import ConfigError
-
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--output {path}: give it a name ending in .png")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--output {path}: create the folder {path.parent} first")

@@ -17,20 +17,17 @@ from chainrule.cli.console import (
     print_table,
     silence,
 )
-from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
-from chainrule.digits.synthetic import LARGEST, SMALLEST
-from chainrule.evaluation.photos import IN_A_ROW, Readings
-from chainrule.evaluation.robustness import Robustness
 
 if TYPE_CHECKING:
-    from chainrule.data.dataset import Dataset
     from chainrule.evaluation.assessment import Assessment
-    from chainrule.evaluation.calibration import Calibration
+    from chainrule.evaluation.photos import Readings
+    from chainrule.evaluation.robustness import Robustness
+    from chainrule.runs.evaluation import Evaluation
+
+ORDER = 40
 
 SHOWN = 12
 """Mistakes that are listed by their index."""
-DRAWN = 250
-"""Mistakes that are drawn at most: ten in a row, a picture of 25 rows."""
 
 
 def evaluate(
@@ -67,112 +64,47 @@ def evaluate(
 
     Example: chainrule evaluate mine --pictures pictures
     """
-    from chainrule.data.label_errors import disputed
-    from chainrule.evaluation.assessment import assess_saved, headline, without
-    from chainrule.evaluation.calibration import calibrate
-    from chainrule.runs.folder import data_of, held_out, read_run
+    from chainrule.runs.evaluation import evaluate_run
 
-    model, config = read_run(run)
-    dataset = data_of(model, config, data, offline=offline, report=silence if quiet else note)
-    folder = None if pictures is None else _folder(pictures)
-    validation, reason = held_out(config, dataset)
-    found = assess_saved(run, model, dataset)
-    calibration = calibrate(model, found, validation, reason)
-    doubtful = disputed(dataset)
-    undisputed = without(found, doubtful) if doubtful.size else None
-    drawn = [] if folder is None else _draw(folder, dataset, found, calibration)
-    robustness = None
-    if robust:
-        from chainrule.evaluation.robustness import corrupted
-
-        robustness = corrupted(model, dataset)
-    readings = None
-    if photos:
-        from chainrule.cli.evaluate import print_photos
-        from chainrule.evaluation.photos import read_photos
-
-        readings = read_photos(model.predict_proba, dataset)
+    found = evaluate_run(
+        run,
+        data=data,
+        pictures=pictures,
+        corrupted_copies=robust,
+        photos=photos,
+        offline=offline,
+        say=silence if quiet else note,
+    )
     if json:
-        print_json(
-            {
-                "accuracy": found.accuracy,
-                "interval": found.interval,
-                "errors": found.errors,
-                "confusion": found.confusion.tolist(),
-                "per_class": found.per_class(dataset.classes),
-                "mistakes": found.mistakes_in_full(),
-                "without_disputed_labels": None
-                if undisputed is None
-                else {
-                    "accuracy": undisputed.accuracy,
-                    "interval": undisputed.interval,
-                    "errors": undisputed.errors,
-                    "disputed": doubtful.tolist(),
-                    "disputed_errors": found.errors - undisputed.errors,
-                },
-                "calibration": calibration.as_json(),
-                "corrupted": robustness and robustness.as_json(),
-                "photos": readings and readings.as_json(),
-                "pictures": drawn,
-            }
-        )
-        return
+        print_json(found.as_json())
+    else:
+        _print(found, pictures)
+
+
+def _print(evaluation: Evaluation, folder: Path | None) -> None:
+    from chainrule.evaluation.assessment import headline
+
+    found, names = evaluation.assessment, evaluation.classes
     print(headline(found))
-    print(f"{100 * found.top_3:.2f} % have the right class among the three most probable")
-    _print_tables(found, dataset.classes)
+    print(f"top-3 accuracy {100 * found.top_3:.2f} %")
+    _print_tables(found, names)
     first = found.mistakes()[:SHOWN]
     if first:
-        names = dataset.classes
         listed = ", ".join(f"{i} ({names[a]} read as {names[p]})" for i, a, p in first)
         print(f"first mistakes, by index: {listed}")
-    if undisputed is not None:
+    if evaluation.undisputed is not None:
         print(
-            f"mistakes among the {doubtful.size} test labels that people dispute: "
-            f"{found.errors - undisputed.errors}; without disputed labels: {headline(undisputed)}"
+            f"mistakes among the {evaluation.disputed.size} test labels that people dispute: "
+            f"{evaluation.disputed_errors}; without disputed labels: "
+            f"{headline(evaluation.undisputed)}"
         )
-    print(calibration.in_words())
-    if robustness:
-        print_corrupted(robustness)
-    if readings:
-        print_photos(readings)
+    print(evaluation.calibration.in_words())
+    if evaluation.robustness:
+        print_corrupted(evaluation.robustness)
+    if evaluation.photos:
+        print_photos(evaluation.photos)
     if folder is not None:
-        print(f"{folder}: {', '.join(Path(path).name for path in drawn)}")
-
-
-def _folder(path: Path) -> Path:
-    """The folder, made if it is not there; ConfigError where it cannot be."""
-    from chainrule.core.errors import ConfigError
-    from chainrule.core.files import make_folder
-
-    try:
-        make_folder(path)
-    except (OSError, ValueError) as error:
-        # ValueError: a path with a null byte.
-        why = getattr(error, "strerror", None) or error
-        raise ConfigError(f"--pictures {path}: {why}; give a folder in one that is there") from None
-    if not path.is_dir():
-        raise ConfigError(f"--pictures {path}: a file has this name; give a folder")
-    return path
-
-
-def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> list[str]:
-    """The pictures of an evaluation; their paths."""
-    from chainrule import plots
-
-    figures = {
-        "mistakes": plots.mistakes(
-            data.test.images, found.labels, predicted=found.predicted, confidence=found.confidence,
-            shape=data.shape, classes=data.classes, count=DRAWN,
-        ),
-        "reliability": plots.reliability(
-            calibration.bins, after=calibration.after, temperature=calibration.temperature
-        ),
-        "confusion": plots.confusion(found.confusion, data.classes),
-    }  # fmt: skip
-    paths = [folder / f"{name}.png" for name in figures]
-    for path, figure in zip(paths, figures.values(), strict=True):
-        plots.save(figure, path)
-    return [str(path) for path in paths]
+        print(f"{folder}: {', '.join(Path(path).name for path in evaluation.pictures)}")
 
 
 def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
@@ -199,6 +131,8 @@ def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
 
 def print_corrupted(found: Robustness) -> None:
     """A table in percent: a row for each corruption, a column for each severity."""
+    from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
+
     print(f"clean: {100 * found.clean:.2f} % of {found.images:,} test images right")
     rows = [
         (name, CORRUPTIONS[name].span(), *(f"{100 * a:.2f}" for a in (*row, found.mean(name))))
@@ -214,6 +148,9 @@ def print_corrupted(found: Robustness) -> None:
 
 def print_photos(found: Readings) -> None:
     """Two sentences: lone digits, and rows."""
+    from chainrule.digits.synthetic import LARGEST, SMALLEST
+    from chainrule.evaluation.photos import IN_A_ROW
+
     low, high = (100 * end for end in found.interval)
     print(
         f"photos: {100 * found.accuracy:.2f} % of {found.photos:,} made-up photos of one digit, "

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Json, Quiet
+from chainrule.cli.console import Json, Quiet, print_page
+
+ORDER = 80
 
 
 def export(
@@ -26,19 +28,6 @@ def export(
 
     Example: chainrule export mine page.html
     """
-    from chainrule.cli.console import check_page, write_page
-    from chainrule.core.errors import ConfigError
-    from chainrule.runs.folder import find, model_name, read_run
-    from chainrule.web.bundle import model_as_dict, self_contained
+    from chainrule.runs.pages import export_network
 
-    check_page(page)
-    model, _ = read_run(run)
-    if model.shape != (28, 28):
-        height, width = model.shape
-        raise ConfigError(
-            f"{run}: its images are {width} x {height}, and the page draws for 28 x 28; "
-            "export a network of such images"
-        )
-    path = find(run)
-    text = self_contained("index.html", model_as_dict(model, model_name(path)))
-    write_page(page, text, quiet=quiet, json=json)
+    print_page(export_network(run, page), quiet=quiet, as_json=json)

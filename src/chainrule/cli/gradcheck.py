@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from chainrule.cli.console import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from chainrule.nn.gradient_report import GradientReport
+
+ORDER = 120
 
 
 def gradcheck(
@@ -16,36 +23,27 @@ def gradcheck(
     """
     import numpy as np
 
-    from chainrule.nn.gradient_check import walk
+    from chainrule.nn.gradient_report import check_everything
 
-    checks = list(walk(np.random.default_rng(seed)))
-    failures = [
-        {"activation": activation, "loss": loss, "parameter": f"layer {bad.layer}, {bad.parameter}",
-         "error": bad.error}
-        for activation, loss, check in checks
-        for bad in check.failures
-    ]  # fmt: skip
-    checked = sum(check.checked for _, _, check in checks)
-    worst = max(check.worst for _, _, check in checks)
-    ok = all(check.ok for _, _, check in checks)
+    report = check_everything(np.random.default_rng(seed))
     if json:
-        print_json({"checked": checked, "worst": worst, "ok": ok, "failures": failures})
+        print_json(report.as_json())
     else:
-        losses = list(dict.fromkeys(loss for _, loss, _ in checks))
-        rows: dict[str, list[float]] = {}
-        for activation, loss, check in checks:
-            row = rows.setdefault(activation, [0.0] * len(losses))
-            at = losses.index(loss)
-            row[at] = max(row[at], check.worst)
-        print_table(
-            "largest relative error between derived and numeric gradient",
-            ("activation", *losses),
-            [(name, *(f"{error:.1e}" for error in row)) for name, row in rows.items()],
-        )
-        for _, _, check in checks:
-            for bad in check.failures:
-                print(bad)
-        skipped = sum(check.skipped for _, _, check in checks)
-        verdict = "all agree" if ok else f"{len(failures)} DIFFER"
-        print(f"{checked:,} gradients checked, {skipped} skipped at kinks: {verdict}")
-    raise typer.Exit(0 if ok else 1)
+        _print(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _print(report: GradientReport) -> None:
+    """The largest errors in a table, the parameters that failed, the verdict."""
+    table = report.worst_by_activation()
+    losses = next(iter(table.values()))
+    print_table(
+        "largest relative error between derived and numeric gradient",
+        ("activation", *losses),
+        [(name, *(f"{error:.1e}" for error in row.values())) for name, row in table.items()],
+    )
+    failures = report.failures()
+    for _, _, bad in failures:
+        print(bad)
+    verdict = "all agree" if report.ok else f"{len(failures)} DIFFER"
+    print(f"{report.checked:,} gradients checked, {report.skipped} skipped at kinks: {verdict}")

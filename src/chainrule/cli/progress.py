@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from chainrule.cli.console import note
-from chainrule.training.train import Epoch
+
+if TYPE_CHECKING:
+    from chainrule.training.train import Epoch
 
 
 def shown(epochs: Iterator[Epoch], total: int, *, quiet: bool) -> Iterator[Epoch]:

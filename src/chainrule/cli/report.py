@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Json, Quiet
-from chainrule.runs.replay import replay_of
+from chainrule.cli.console import Json, Quiet, print_page
+
+ORDER = 20
 
 
 def report(
@@ -29,13 +30,6 @@ def report(
 
     Example: chainrule report mine mine.html
     """
-    from chainrule.cli.console import check_page, write_page
-    from chainrule.runs.folder import run_folder
-    from chainrule.web.bundle import self_contained
+    from chainrule.runs.pages import export_replay
 
-    folder = run_folder(run)
-    page = page or folder / "report.html"
-    check_page(page)
-    content = replay_of(folder)
-    text = self_contained("live.html", content)
-    write_page(page, text, quiet=quiet, json=json, events=len(content["events"]))
+    print_page(export_replay(run, page), quiet=quiet, as_json=json)

@@ -22,6 +22,8 @@ from chainrule.cli.console import (
 if TYPE_CHECKING:
     from chainrule.articles.ablations import Worth
 
+ORDER = 100
+
 
 def reproduce(
     name: Annotated[
@@ -56,7 +58,7 @@ def reproduce(
     from chainrule.articles.running import ARTICLES, Effort
     from chainrule.core.errors import ConfigError
     from chainrule.core.tables import remedy
-    from chainrule.runs.folder import Origin, load_data
+    from chainrule.runs.origin import Origin, load_data
 
     names = list(ARTICLES) if name == "all" else [name]
     if names[0] not in ARTICLES:

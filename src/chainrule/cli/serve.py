@@ -10,7 +10,8 @@ import typer
 
 from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import Quiet, note
-from chainrule.service.local import browse, has_display, is_loopback, names_of, service_packages
+
+ORDER = 70
 
 
 def serve(
@@ -50,39 +51,20 @@ def serve(
 
     Example: chainrule serve mine --port 8001
     """
-    from chainrule.core.errors import ConfigError
-    from chainrule.runs.folder import find, model_name, newest_run
-
-    if not is_loopback(host) and not token and not no_auth:
-        raise ConfigError(
-            f"--host {host}: others can reach it, so give --token, or --no-auth to let everybody in"
-        )
-    if token and no_auth:
-        raise ConfigError("--token and --no-auth: give one of them")
-    with service_packages("the service is an optional part"):
-        from chainrule.service.app import Readiness, application
-        from chainrule.service.security import LOOPBACK
-        from chainrule.service.server import Server, listen
     from chainrule.nn.model_file import load_model
-    from chainrule.web.bundle import files, model_as_dict
+    from chainrule.runs.folder import find, latest, model_name
+    from chainrule.service.local import browse, has_display, local_server
 
     if not run:
-        run = newest_run()
+        run = latest()
         if not quiet:
             note(f"the newest run: {run}")
     path = find(run)
-    model = load_model(path)
     name = model_name(path)
-    readiness = Readiness()
-    hosts = LOOPBACK | set(allow_host or ()) | set(names_of(host))
-    try:
-        app = application(
-            model, name, files=files(), weights=lambda: model_as_dict(model, name),
-            readiness=readiness, hosts=hosts, token=token or None,
-        )  # fmt: skip
-    except ValueError as error:
-        raise ConfigError(f"--token: {error}") from None
-    server = Server(app, listen(host, port), on_drain=readiness.drain)
+    server = local_server(
+        load_model(path), name, host=host, port=port, token=token, no_auth=no_auth,
+        allow_hosts=allow_host or (),
+    )  # fmt: skip
     with server.capture_signals():  # from before anybody knows the address
         print(f"{server.address}/", flush=True)
         if not quiet:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +18,23 @@ from chainrule.cli.console import (
     Quiet,
     Source,
     TestSource,
+    contents_line,
     names,
     note,
+    print_json,
     silence,
 )
+from chainrule.cli.find_lr import print_search
 from chainrule.cli.options import given, with_settings
+from chainrule.cli.progress import shown
+
+if TYPE_CHECKING:
+    from chainrule.monitor.control import View
+    from chainrule.runs.request import TrainedRun
+
+ORDER = 10
+CODES = {"finished": 0, "stopped": 0, "diverged": 1}
+"""How a run ended -> exit code; 128 and the signal's number where one interrupted it."""
 
 _run_option = partial(typer.Option, rich_help_panel="run")
 
@@ -89,10 +103,15 @@ def train(
     """
     from chainrule.core.errors import ConfigError
     from chainrule.experiments.recipes import combine
-    from chainrule.runs.folder import Origin, existing, origin_of
-    from chainrule.runs.run import Request, execute
+    from chainrule.runs.folder import existing
+    from chainrule.runs.lr_search import search_learning_rate
+    from chainrule.runs.origin import Origin, origin_of
+    from chainrule.runs.request import Request
+    from chainrule.runs.run import train_run
+    from chainrule.service.live_view import opened
     from chainrule.training.checkpointer import every
 
+    say = silence if quiet else note
     flags = given(settings)
     origin = Origin(data, test_data, names(classes))
     if resume:
@@ -119,12 +138,47 @@ def train(
         every=every(checkpoint_every),
         resume=folder,
         require_exact=require_exact,
-        find_rate=find_lr,
         offline=offline,
         pictures=pictures,
         verbose=verbose,
-        watch=watch,
-        port=port,
-        browser=not no_open,
     )
-    raise typer.Exit(execute(request, say=silence if quiet else note, quiet=quiet, as_json=json))
+    if find_lr:
+        if watch:
+            raise ConfigError("--find-lr only looks for a learning rate: leave out --watch")
+        print_search(search_learning_rate(request, say=say), as_json=json)
+        return
+    watching: AbstractContextManager[View | None] = nullcontext()
+    if watch:
+        watching = opened(port, browser=not no_open, say=say)
+    with watching as view:
+        done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)
+        print_run(done, say=say, as_json=json)
+    raise typer.Exit(128 + done.signal if done.signal else CODES[done.ending])
+
+
+def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) -> None:
+    """The result on stdout; what went wrong and how to go on, on stderr."""
+    from chainrule.evaluation.assessment import headline
+    from chainrule.runs.resume import so_far
+
+    if done.failure:
+        note(f"error: {done.failure}")
+    if as_json:
+        print_json(done.as_json())
+    else:
+        print(headline(done.assessment))
+        print(
+            f"{len(done.history)} epochs in {done.train_seconds:.1f} s of training, "
+            f"{done.total_seconds:.1f} s in all"
+        )
+        print(contents_line(done.folder))
+    if done.by_hand:
+        say(
+            f"changes by hand: {len(done.by_hand)}, see report.json; "
+            "config.toml alone does not reproduce this run"
+        )
+    if done.ending in ("interrupted", "stopped"):
+        note(
+            f"{done.ending} after {so_far(done.progress)}: the weights so far are in "
+            f"{done.folder}; to go on: chainrule train --resume {done.folder.name}"
+        )

@@ -1,4 +1,4 @@
-"""What a network is worth on examples: figures, and the pictures that go with a run."""
+"""Assessment of a network on examples: its predictions and the figures that they come to."""
 
 from __future__ import annotations
 

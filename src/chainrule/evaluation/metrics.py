@@ -1,4 +1,4 @@
-"""How good the predictions are, and how sure one can be of that figure."""
+"""Metrics of predictions: accuracy, confusion matrix, precision, recall and F1, top-k."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network reads made-up photos of the test images: `chainrule evaluate --photos`."""
+"""Accuracy on made-up photos of the test images: `chainrule evaluate --photos`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network fares on corrupted copies of the test images: `chainrule evaluate --corrupted`."""
+"""Robustness: accuracy on corrupted copies of the test images, `chainrule evaluate --corrupted`."""
 
 from __future__ import annotations
 

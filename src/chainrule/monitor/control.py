@@ -1,6 +1,6 @@
-"""What a person asks of a run under way: to pause, to go on, to learn slower or faster, to end.
+"""Commands to a run under way: pause, resume, stop, or another learning rate.
 
-Orders come from other threads and are carried out between two steps, by whoever trains. A changed
+Commands come from other threads and are carried out between two steps, by the trainer. A changed
 learning rate is a changed schedule: its peak, and with it all that follows, times a factor. So it
 is saved and taken up again with the run, as the schedule is.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import isclose, isfinite
 from queue import SimpleQueue
 
-from chainrule.monitor.events import Journal
+from chainrule.monitor.events import EventLog
 from chainrule.optim.schedules import Schedule
 
 ACTIONS = ("pause", "resume", "rate", "stop")
@@ -21,7 +21,7 @@ RATES = (1e-12, 1e12)
 
 
 @dataclass(frozen=True)
-class Order:
+class Command:
     """One thing that was asked for."""
 
     action: str
@@ -31,13 +31,13 @@ class Order:
     rate: float | None = None
 
 
-def read_order(body: object) -> Order:
-    """The order in what was sent; ValueError, naming value, rule and remedy, if there is none.
+def read_command(body: object) -> Command:
+    """The command in what was sent; ValueError, naming value, rule and remedy, if there is none.
 
     {"action": "pause"}, "resume", "stop"; {"action": "rate", "factor": 0.5} or {..., "rate": 1e-3}.
     """
     if not isinstance(body, dict):
-        raise ValueError('an order is a table, such as {"action": "pause"}; send one')
+        raise ValueError('a command is a table, such as {"action": "pause"}; send one')
     action = body.get("action")
     if not isinstance(action, str) or action not in ACTIONS:
         raise ValueError(f"action {str(action)[:40]!r}: choose one of {', '.join(ACTIONS)}")
@@ -45,7 +45,7 @@ def read_order(body: object) -> Order:
     if action != "rate":
         if numbers:
             raise ValueError(f"{action} takes no more: leave out {str(next(iter(numbers)))[:40]!r}")
-        return Order(action)
+        return Command(action)
     if len(numbers) != 1 or not {*numbers} <= {"factor", "rate"}:
         raise ValueError("rate takes either a factor, such as 0.5, or a rate, such as 0.001")
     ((name, value),) = numbers.items()
@@ -53,10 +53,10 @@ def read_order(body: object) -> Order:
     whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     if not (whole or isinstance(value, float)) or not (low <= value <= high):
         raise ValueError(f"{name} {str(value)[:40]}: give a number from {low:g} to {high:g}")
-    return Order(action, rate=float(value)) if name == "rate" else Order(action, float(value))
+    return Command(action, rate=float(value)) if name == "rate" else Command(action, float(value))
 
 
-def change_rate(schedule: Schedule, step: int, order: Order) -> tuple[float, float]:
+def change_rate(schedule: Schedule, step: int, command: Command) -> tuple[float, float]:
     """Multiplies a schedule's rates as was asked for; (learning rate before, after) at this step.
 
     Raises ValueError, and changes nothing, where the schedule does not follow.
@@ -66,7 +66,7 @@ def change_rate(schedule: Schedule, step: int, order: Order) -> tuple[float, flo
         raise ValueError(
             f"the learning rate at step {step} is 0 by its schedule, whatever its peak"
         )
-    factor = order.factor if order.rate is None else order.rate / before
+    factor = command.factor if command.rate is None else command.rate / before
     if not (isfinite(factor) and RATES[0] <= before * factor <= RATES[1]):
         raise ValueError(
             f"a learning rate of {before * factor:g}: choose one from {RATES[0]:g} to {RATES[1]:g}"
@@ -95,5 +95,5 @@ def _parts(schedule: Schedule) -> Iterator[Schedule]:
 class View:
     """What training tells the live view, and what it is asked there."""
 
-    journal: Journal = field(default_factory=Journal)
-    orders: SimpleQueue[Order] = field(default_factory=SimpleQueue)
+    event_log: EventLog = field(default_factory=EventLog)
+    commands: SimpleQueue[Command] = field(default_factory=SimpleQueue)

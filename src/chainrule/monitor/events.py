@@ -1,6 +1,6 @@
-"""What was seen of a run while it trained, event by event, never more than a page can replay.
+"""The event log of a run while it trains, never longer than a page can replay.
 
-An event is a JSON object with its kind. Observations come as long as training goes on: of a long
+An event is a JSON object with its kind. Observations come as long as training lasts: of a long
 run every second, every fourth, every eighth ... is kept, and the newest always. So what is kept
 covers the whole run evenly.
 """
@@ -36,7 +36,7 @@ class Event:
 
 @dataclass
 class _Kind:
-    """How many events of a kind there were, and every how manieth of them is kept."""
+    """Number of events of a kind; one in `every` of them is kept."""
 
     count: int = 0
     every: int = 1
@@ -46,7 +46,7 @@ class _Kind:
         return (self.count - 1) % self.every == 0
 
 
-class Journal:
+class EventLog:
     """The events of a run; one thread writes them down, others read them."""
 
     def __init__(self) -> None:

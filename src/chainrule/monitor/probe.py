@@ -1,4 +1,4 @@
-"""What is measured of a network while it learns, from a few hundred examples, between two steps.
+"""Training diagnostics, computed between steps on a few hundred examples.
 
 How right it is, how far a step moves each layer, which units have stopped learning, which mistakes
 are the worst. Nothing here writes into the network or draws a random number: a run that is watched
@@ -24,7 +24,7 @@ Examples: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
 
 EXAMPLES = 300
-"""Of the training and of the validation set, at most so many are looked at."""
+"""Examples of the training and of the validation set that are measured, at most."""
 
 FLAT = 0.05
 """A slope below this share of the activation's steepest lets nothing through that is worth it."""
@@ -80,7 +80,7 @@ class Observation:
     """The worst first; of the validation examples, or without them of the training examples."""
 
 
-class Observer:
+class Probe:
     """Looks at a network now and then: `arm` before a step, `observe` after it."""
 
     def __init__(

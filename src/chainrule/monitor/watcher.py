@@ -1,4 +1,4 @@
-"""What training does for those who look on: it looks up now and then, and takes orders."""
+"""The watcher of a training run: it measures now and then, and carries out commands."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import perf_counter
 from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import write_atomically
 from chainrule.experiments.job import Job
-from chainrule.monitor.control import Order, change_rate
-from chainrule.monitor.events import FILE, Journal, read_events, until
-from chainrule.monitor.probe import Measured, Observer, as_pictures, grey
-from chainrule.training.checkpointer import Keeper
+from chainrule.monitor.control import Command, View, change_rate
+from chainrule.monitor.events import FILE, read_events, until
+from chainrule.monitor.probe import Measured, Probe, as_pictures, grey
+from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.train import Epoch
 from chainrule.web.bundle import base64
 
@@ -36,31 +36,30 @@ BY_HAND = "by_hand.jsonl"
 
 
 class Watcher:
-    """Asked before each step, and passes the question on to the keeper, who saves."""
+    """Asked before each step, and passes the question on to the checkpointer, who saves."""
 
     def __init__(
         self,
         job: Job,
-        keeper: Keeper,
+        checkpointer: Checkpointer,
         folder: Path,
         by_hand: list[dict[str, Any]],
         *,
-        journal: Journal,
-        orders: SimpleQueue[Order],
+        view: View,
         say: Callable[[str], None],
     ) -> None:
         self.job = job
-        self.keeper = keeper
-        self.progress = keeper.progress
+        self.checkpointer = checkpointer
+        self.progress = checkpointer.progress
         self.folder = folder
-        self.journal = journal
-        self.orders = orders
+        self.event_log = view.event_log
+        self.commands = view.commands
         self.say = say
-        self.observer = Observer(job.network, job.train, job.validation, loss=job.loss)
+        self.probe = Probe(job.network, job.train, job.validation, loss=job.loss)
         self.batches = -(-len(job.train[1]) // (job.settings.batch_size or len(job.train[1])))
         self.stopped = False
-        asked = keeper.interrupted
-        keeper.interrupted = lambda: self.stopped or asked()
+        asked = checkpointer.interrupted
+        checkpointer.interrupted = lambda: self.stopped or asked()
         self.paused = False
         self.by_hand = by_hand
         self.due = 0.0
@@ -68,27 +67,27 @@ class Watcher:
         self.written = perf_counter()
         self.cost = 0.0
         self.shown: set[int] = set()
-        earlier = sum(float(epoch["seconds"]) for epoch in keeper.history)
+        earlier = sum(float(epoch["seconds"]) for epoch in checkpointer.history)
         self.started = perf_counter() - earlier - self.progress.seconds
         self.waited = 0.0
         """Seconds that this epoch was paused."""
 
     def __call__(self) -> bool:
         """Before each step: True if training shall stop, and then everything is saved."""
-        if self.observer.armed:
+        if self.probe.armed:
             self._look()
-        elif not self.orders.empty():
+        elif not self.commands.empty():
             self._obey()
         elif perf_counter() >= self.due:
             began = perf_counter()
-            self.observer.arm()
+            self.probe.arm()
             self.cost = perf_counter() - began
-        return self.keeper()
+        return self.checkpointer()
 
     def begin(self, *, recipe: str, classes: Iterable[str]) -> None:
         """Tells what is going to be trained, and what was seen of it before a break."""
         settings, network = self.job.settings, self.job.network
-        self.journal.add(
+        self.event_log.add(
             "begin",
             run=self.folder.name,
             recipe=recipe,
@@ -101,14 +100,14 @@ class Watcher:
             batches=self.batches,
             examples=len(self.job.train[1]),
             looked_at=[
-                len(self.observer.training[1]),
-                len(self.observer.validation[1]) if self.observer.validation else 0,
+                len(self.probe.training[1]),
+                len(self.probe.validation[1]) if self.probe.validation else 0,
             ],
         )
         for event in self._seen_before():
             if event["kind"] == "image" and isinstance(event.get("index"), int):
                 self.shown.add(event["index"])
-            self.journal.add(event["kind"], **event)
+            self.event_log.add(event["kind"], **event)
         if not self.progress.step:
             # Before training, where the memory that looking needs is first touched.
             self._look()
@@ -129,14 +128,14 @@ class Watcher:
         for epoch in epochs:
             told = replace(epoch, seconds=max(epoch.seconds - self.waited, 0.0))
             self.waited = 0.0
-            self.journal.add("epoch", **asdict(told))
+            self.event_log.add("epoch", **asdict(told))
             if perf_counter() - self.written >= WRITTEN_EVERY:
                 self.write()
             yield told
 
     def end(self, ending: str, text: str, **figures: Any) -> None:
         """A last look, and the last word."""
-        self.observer.armed = False
+        self.probe.armed = False
         self._look(last=True)
         self._tell("end", ending=ending, text=text, **figures)
         self.write()
@@ -145,24 +144,24 @@ class Watcher:
         """Writes watch.jsonl; a disk that refuses it does not stop training."""
         self.written = perf_counter()
         try:
-            self.journal.write(self.folder)
+            self.event_log.write(self.folder)
         except OSError as error:
             self.say(f"warning: {FILE} not written: {error}")
 
     def _tell(self, kind: str, **values: Any) -> None:
         position = self.progress.epoch + self.progress.batches / self.batches
-        self.journal.add(
+        self.event_log.add(
             kind, step=self.progress.step, epoch=round(position, 5), **_rounded(values)
         )
 
     def _look(self, *, last: bool = False) -> None:
         began = perf_counter()
-        seen = self.observer.observe()
+        seen = self.probe.observe()
         for mistake in seen.mistakes:
             if mistake.index not in self.shown:
                 self.shown.add(mistake.index)
-                picture = grey(self.observer.held[0][mistake.index][None])
-                self.journal.add("image", index=mistake.index, pixels=base64(picture))
+                picture = grey(self.probe.held[0][mistake.index][None])
+                self.event_log.add("image", index=mistake.index, pixels=base64(picture))
         self._tell(
             "observation",
             seconds=began - self.started,
@@ -183,9 +182,9 @@ class Watcher:
     def _obey(self) -> None:
         """Carries out what was asked for; as long as training is paused, waits for more."""
         began = perf_counter()
-        while (self.paused or not self.orders.empty()) and not self.keeper.interrupted():
+        while (self.paused or not self.commands.empty()) and not self.checkpointer.interrupted():
             with suppress(Empty):
-                self._carry_out(self.orders.get(timeout=BLINK))
+                self._carry_out(self.commands.get(timeout=BLINK))
         waited = perf_counter() - began
         self.started += waited
         if self.stopped:
@@ -194,24 +193,24 @@ class Watcher:
         else:
             self.waited += waited
 
-    def _carry_out(self, order: Order) -> None:
-        if order.action == "pause" and not self.paused:
+    def _carry_out(self, command: Command) -> None:
+        if command.action == "pause" and not self.paused:
             self.paused = True
-            self.keeper.save()
+            self.checkpointer.save()
             self._tell("by_hand", action="pause", text="paused")
-        elif order.action == "resume" and self.paused:
+        elif command.action == "resume" and self.paused:
             self.paused = False
             self._tell("by_hand", action="resume", text="went on")
-        elif order.action == "stop":
+        elif command.action == "stop":
             self.paused, self.stopped = False, True
             self._tell("by_hand", action="stop", text="stopped")
-        elif order.action == "rate":
-            self._change_rate(order)
+        elif command.action == "rate":
+            self._change_rate(command)
 
-    def _change_rate(self, order: Order) -> None:
+    def _change_rate(self, command: Command) -> None:
         step = self.progress.step
         try:
-            before, after = change_rate(self.job.schedule, step, order)
+            before, after = change_rate(self.job.schedule, step, command)
         except ValueError as error:
             self._tell("refused", text=str(error))
             return
@@ -220,18 +219,18 @@ class Watcher:
         try:
             write_by_hand(self.folder, [*self.by_hand, entry])
         except OSError as error:
-            change_rate(self.job.schedule, step, Order("rate", rate=before))
+            change_rate(self.job.schedule, step, Command("rate", rate=before))
             self._tell("refused", text=f"the change could not be written down: {error}")
             return
         self.by_hand.append(entry)
-        # What is saved from here on has the new rate: a run that goes on, goes on with it.
-        self.keeper.save()
+        # What is saved from here on has the new rate: a resumed run continues with it.
+        self.checkpointer.save()
         self._tell("by_hand", action="rate", text=text, factor=after / before, rate=after)
         self.say(f"step {step}: {text}, by hand")
 
 
 def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
-    """What was changed by hand in a run that goes on from this step; what came later is undone.
+    """The changes by hand of a run that resumes at this step; later ones are undone.
 
     Raises ConfigError for a damaged file.
     """

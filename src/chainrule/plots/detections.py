@@ -1,4 +1,4 @@
-"""A photo with a box around each digit, and beside it what the network saw and read."""
+"""Detections: a photo with a box around each digit, and beside it what the network saw and read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TEXT = 0.5
 
 
 @matplotlib.rc_context(STYLE)
-def seen(
+def detections(
     picture: UInt8[Array, "height width *colours"],
     boxes: Sequence[tuple[int, int, int, int]],
     *,

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Interrupts: Ctrl-C and SIGTERM, held until a step is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One writer to a run folder: the second ends at once and says who holds it."""
+"""The lock of a run folder: one writer; a second ends at once and says who holds it."""
 
 from __future__ import annotations
 

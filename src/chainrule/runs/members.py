@@ -1,4 +1,4 @@
-"""The runs that make a committee: how far each is, whether they fit together, and one file of them.
+"""Ensemble members: how far each run is, whether they fit together, and one model of them.
 
 A member is an ordinary run. The committee has a folder as a run has, so that `evaluate` and
 `predict` take it for one; its config.toml has a table [committee] besides.

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Pictures of a run: PNG files in its folder."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ def draw(
     folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch]
 ) -> None:
     """The five pictures of a run, PNG files in its folder."""
-    from chainrule import plots
+    # matplotlib is loaded where something is drawn only.
+    from chainrule.plots.confusion import confusion
+    from chainrule.plots.curves import curves
+    from chainrule.plots.examples import mistakes, samples
+    from chainrule.plots.style import save
+    from chainrule.plots.weights import first_layer
 
     shape, classes = data.shape, data.classes
     images, labels, predicted = data.test.images, found.labels, found.predicted
     figures = (
-        plots.curves(history),
-        plots.confusion(found.confusion, classes),
-        plots.mistakes(
+        curves(history),
+        confusion(found.confusion, classes),
+        mistakes(
             images, labels, predicted=predicted, shape=shape, classes=classes,
             confidence=found.confidence,
         ),
-        plots.samples(images, labels, predicted=predicted, shape=shape, classes=classes),
-        plots.first_layer(model.members[0].W[0], shape=shape),
+        samples(images, labels, predicted=predicted, shape=shape, classes=classes),
+        first_layer(model.members[0].W[0], shape=shape),
     )  # fmt: skip
     for name, figure in zip(PICTURES, figures, strict=True):
-        plots.save(figure, folder / f"{name}.png")
+        save(figure, folder / f"{name}.png")

@@ -1,4 +1,4 @@
-"""Our own commands as processes, a few side by side, and asked to end when this one is."""
+"""Processes of our own commands, a few side by side, asked to end when this one is."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Child:
 def run_all(
     tasks: Sequence[Task], *, jobs: int, stop: Callable[[], bool], say: Callable[[str], None]
 ) -> dict[str, Ending]:
-    """Runs the commands, so many at a time; name -> how it ended, for those that were begun.
+    """Runs the commands, `jobs` at a time; name -> how it ended, for those that were begun.
 
     Once one of them fails, or `stop` says so, no other is begun, and those that run get SIGTERM:
     training saves itself then. So they do if this call is left by an exception.

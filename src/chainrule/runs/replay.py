@@ -1,4 +1,4 @@
-"""TODO."""
+"""The replay of a run: its events, figures, settings and pictures, as its page takes them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+
+from chainrule.core.errors import ConfigError
+from chainrule.experiments.settings import read_tables
+from chainrule.monitor.events import FILE, read_events
+from chainrule.runs.pictures import PICTURES
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -15,10 +20,7 @@ LEFT_OUT = ("checksums",)
 
 
 def replay_of(folder: Path) -> dict[str, Any]:
-    """Replay of a run, as live_page.js takes it. Raises ConfigError for damaged files."""
-    from chainrule.experiments.settings import read_tables
-    from chainrule.runs.pictures import PICTURES
-
+    """The replay of a run, as live_page.js takes it. Raises ConfigError for damaged files."""
     config = read_tables(folder / "config.toml")
     order = {f"{name}.png": number for number, name in enumerate(PICTURES)}
     pictures = sorted(folder.glob("*.png"), key=lambda path: (order.get(path.name, 99), path.name))
@@ -32,9 +34,6 @@ def replay_of(folder: Path) -> dict[str, Any]:
 
 
 def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
-    from chainrule.core.errors import ConfigError
-    from chainrule.monitor.events import FILE, read_events
-
     if (folder / FILE).is_file():
         try:
             events = read_events(folder / FILE)
@@ -87,8 +86,6 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _picture(path: Path) -> str:
-    from chainrule.core.errors import ConfigError
-
     raw = path.read_bytes()
     if not raw.startswith(PNG):
         raise ConfigError(f"{path}: no PNG picture; remove it")

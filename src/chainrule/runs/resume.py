@@ -1,4 +1,4 @@
-"""Going on with a run: everything must be as it was, or it is refused, or at least said."""
+"""Resuming a run: everything must be as it was, or it is refused, or at least said."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ def saved_run(
     if not snapshot:
         say(f"{folder}: no whole checkpoint, so it starts from the beginning")
         return None
+    _check_same(folder, snapshot, settings, checksums)
+    changed = differences(snapshot.numerics, numerics)
+    if changed and exact:
+        raise ConfigError(
+            f"--require-exact: the last bits would be others: {'; '.join(changed)}; make this as "
+            "it was, or leave the option out"
+        )
+    if changed:
+        say(f"warning: resuming may not be bit-identical: {'; '.join(changed)}")
+    return snapshot
+
+
+def _check_same(
+    folder: Path, snapshot: Snapshot, settings: Settings, checksums: dict[str, str]
+) -> None:
+    """Raises ConfigError for other settings than the snapshot's, DataError for other data."""
     here = json.loads(json.dumps(asdict(settings)))
     odd = [name for name in here if here[name] != snapshot.settings.get(name)]
     if odd:
@@ -51,18 +67,9 @@ def saved_run(
             f"{folder} was begun with other data, the checksums differ; put them back, or start "
             "a new run"
         )
-    changed = differences(snapshot.numerics, numerics)
-    if changed and exact:
-        raise ConfigError(
-            f"--require-exact: the last bits would be others: {'; '.join(changed)}; make this as "
-            "it was, or leave the option out"
-        )
-    if changed:
-        say(f"warning: the last bits may be others than without the break: {'; '.join(changed)}")
-    return snapshot
 
 
-def begun(progress: Progress) -> str:
+def so_far(progress: Progress) -> str:
     """How far a run is, for people."""
     part = f" and {progress.batches} batches" if progress.batches else ""
     return f"{progress.epoch} epochs{part}, step {progress.step}"

@@ -1,221 +1,202 @@
-"""What `chainrule train` does once it knows what is wanted: data in, run folder out."""
+"""A training run: data in, run folder out, and the value that tells how it went.
+
+However training ends, the folder holds the weights so far, and a request to resume goes on from
+there. Nothing is printed here: `say` gets one line for people at a time, `follow` sees the epochs
+as they pass, and `view` is the live view, if there is one.
+"""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-from chainrule.cli.console import note, print_json
-from chainrule.cli.find_lr import find_learning_rate
-from chainrule.cli.progress import shown
 from chainrule.core.blas import cores, describe_blas
-from chainrule.core.errors import ConfigError, DivergenceError
+from chainrule.core.errors import DivergenceError
 from chainrule.core.fingerprint import fingerprint
 from chainrule.data.dataset import Dataset
+from chainrule.data.load import Report
 from chainrule.evaluation.assessment import assess, headline
 from chainrule.experiments.job import Job, prepare, run
-from chainrule.experiments.settings import Settings
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, save
 from chainrule.optim.optimizers import SGD
-from chainrule.runs import folder as runs
+from chainrule.runs.files import write_config, write_history, write_report
+from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import interruptible
 from chainrule.runs.lock import only_writer
+from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import draw
-from chainrule.runs.resume import begun, saved_run
-from chainrule.service import live_view as live
-from chainrule.training.checkpointer import Every, Keeper
+from chainrule.runs.request import Request, TrainedRun
+from chainrule.runs.resume import saved_run, so_far
+from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
 
-CODES = {"finished": 0, "stopped": 0, "diverged": 1, "SIGINT": 130, "SIGTERM": 143}
-"""How a run ended -> exit code"""
+Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
+"""(epochs as they pass, how many are planned) -> the same epochs."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What `chainrule train` was asked for."""
+class _Setup:
+    """A run that is about to be trained."""
 
-    settings: Settings
-    asked_for: frozenset[str]
-    recipe: str
-    origin: runs.Origin
-    run: str
-    every: Every
-    resume: Path | None
-    """The folder of the run to go on with."""
-    require_exact: bool
-    find_rate: bool
-    offline: bool
-    pictures: bool
-    verbose: bool
-    watch: bool = False
-    port: int = 0
-    """Of the live view; 0: any that is free."""
-    browser: bool = True
-    """Whether the live view is opened in it."""
+    request: Request
+    data: Dataset
+    job: Job
+    folder: Path
+    say: Report
 
 
-def execute(request: Request, *, say: Callable[[str], None], quiet: bool, as_json: bool) -> int:
-    """Trains, writes the run folder, prints the result; returns the exit code, see CODES.
+@dataclass(frozen=True)
+class _Trained:
+    """A run whose training has ended, before it is measured."""
 
-    However training ends, the folder holds the weights so far, and `--resume` goes on from there.
+    checkpointer: Checkpointer
+    watcher: Watcher | None
+    by_hand: list[dict[str, Any]]
+    signal: int
+    failure: DivergenceError | None
+
+    @property
+    def ending(self) -> str:
+        if self.signal:
+            return "interrupted"
+        if self.watcher and self.watcher.stopped:
+            return "stopped"
+        return "diverged" if self.failure else "finished"
+
+
+def unfollowed(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
+    """The epochs, shown to nobody."""
+    del total
+    return epochs
+
+
+def train_run(
+    request: Request, *, say: Report, follow: Follow = unfollowed, view: View | None = None
+) -> TrainedRun:
+    """Trains as far as it goes and writes the run folder.
+
+    The first Ctrl-C or SIGTERM ends it after a step. Raises ConfigError, DataError,
+    FolderInUseError where it cannot begin, SaveError where checkpoints cannot be written.
     """
-    if request.watch and request.find_rate:
-        raise ConfigError("--find-lr only looks for a learning rate: leave out --watch")
-    watching: AbstractContextManager[View | None] = nullcontext()
-    if request.watch:
-        watching = live.opened(request.port, browser=request.browser, say=say)
-    with watching as view:
-        return _prepared(request, view, say, quiet=quiet, as_json=as_json)
-
-
-def _prepared(
-    request: Request,
-    view: View | None,
-    say: Callable[[str], None],
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> int:
-    started = perf_counter()
-    data = runs.load_data(request.origin, offline=request.offline, report=say)
+    began = perf_counter()
+    data = load_data(request.origin, offline=request.offline, report=say)
     job = prepare(request.settings, data, asked_for=request.asked_for)
-    if request.find_rate:
-        return find_learning_rate(
-            job, data, name=request.run, recipe=request.recipe, origin=request.origin,
-            as_json=as_json,
-        )  # fmt: skip
-    folder = request.resume or runs.claim_folder(request.run, otherwise=request.recipe)
+    folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
+    setup = _Setup(request, data, job, folder, say)
     with only_writer(folder):
         if not request.resume:
-            runs.write_config(
-                folder, job.settings, data, recipe=request.recipe, origin=request.origin
-            )
-        return _execute(
-            request, folder, data, job, started, view, say, quiet=quiet, as_json=as_json
-        )
+            write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)
+        trained = _train(setup, view, follow)
+        done = _measured(setup, trained, began)
+        if trained.watcher:
+            found = done.assessment
+            trained.watcher.end(done.ending, headline(found), test_accuracy=found.accuracy)
+    return done
 
 
-def _execute(
-    request: Request,
-    folder: Path,
-    data: Dataset,
-    job: Job,
-    started: float,
-    view: View | None,
-    say: Callable[[str], None],
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> int:
-    size = job.settings.batch_size or len(job.train[1])
-    whole = job.settings.compiled and isinstance(job.optimizer, SGD)
-    workers = team_size(job.network, size, job.settings.threads, whole=whole)
-    numerics = fingerprint(workers, compiled=job.settings.compiled)
-    progress, epochs = Progress(), list[dict[str, object]]()
-    if request.resume:
-        snapshot = saved_run(
-            folder, job.settings, data.checksums, numerics, say=say, exact=request.require_exact
-        )
-        if snapshot:
-            progress, epochs = snapshot.progress, snapshot.history
-            say(f"going on with {folder} after {begun(progress)}")
+def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
+    """Trains to the end, or as far as it goes."""
+    request, job, folder = setup.request, setup.job, setup.folder
+    numerics, progress, epochs = _start(setup)
     by_hand = still_by_hand(folder, progress.step if progress.arrays else -1)
-    if request.verbose:
-        say(f"{describe_blas()}; each step on {workers} of {cores()} cores")
-    say(f"{len(job.train[1]):,} images to train on: {data.source}")
-    say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
+    _announce(setup)
     with interruptible() as interrupt:
-        keeper = Keeper(
-            folder / "checkpoints", request.every, asdict(job.settings), data.checksums, numerics,
-            progress, epochs, interrupt, say,
+        checkpointer = Checkpointer(
+            folder / "checkpoints", request.every, asdict(job.settings), setup.data.checksums,
+            numerics, progress, epochs, interrupt, setup.say,
         )  # fmt: skip
         watcher = None
         if view:
-            watcher = Watcher(
-                job, keeper, folder, by_hand, journal=view.journal, orders=view.orders, say=say
-            )
-            watcher.begin(recipe=request.recipe, classes=data.classes)
-        failure = _train(job, keeper, watcher, quiet=quiet)
-        ending = "diverged" if failure else "finished"
-        if watcher and watcher.stopped:
-            ending = "stopped"
-        if interrupt.signal:
-            ending = signal.Signals(interrupt.signal).name
+            watcher = Watcher(job, checkpointer, folder, by_hand, view=view, say=setup.say)
+            watcher.begin(recipe=request.recipe, classes=setup.data.classes)
+        failure = _steps(job, checkpointer, watcher, follow)
+    return _Trained(checkpointer, watcher, by_hand, interrupt.signal, failure)
 
-    history = [Epoch(**epoch) for epoch in keeper.history]
-    runs.write_history(folder, history)
+
+def _steps(
+    job: Job, checkpointer: Checkpointer, watcher: Watcher | None, follow: Follow
+) -> DivergenceError | None:
+    """The epochs, each saved; what went wrong."""
+    epochs = run(job, stop=watcher or checkpointer, progress=checkpointer.progress)
+    if watcher:
+        epochs = watcher.following(epochs)
+    try:
+        for epoch in follow(epochs, job.settings.epochs):
+            checkpointer.add(epoch)
+    except DivergenceError as error:
+        return error
+    return None
+
+
+def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]]]:
+    """(fingerprint, progress, history) that training starts from; a resumed run's are its last."""
+    request, settings, folder = setup.request, setup.job.settings, setup.folder
+    numerics = fingerprint(_workers(setup.job), compiled=settings.compiled)
+    snapshot = None
+    if request.resume:
+        snapshot = saved_run(
+            folder, settings, setup.data.checksums, numerics,
+            say=setup.say, exact=request.require_exact,
+        )  # fmt: skip
+    if not snapshot:
+        return numerics, Progress(), []
+    setup.say(f"going on with {folder} after {so_far(snapshot.progress)}")
+    return numerics, snapshot.progress, snapshot.history
+
+
+def _workers(job: Job) -> int:
+    """The cores that share a step."""
+    size = job.settings.batch_size or len(job.train[1])
+    whole = job.settings.compiled and isinstance(job.optimizer, SGD)
+    return team_size(job.network, size, job.settings.threads, whole=whole)
+
+
+def _announce(setup: _Setup) -> None:
+    job, say = setup.job, setup.say
+    if setup.request.verbose:
+        say(f"{describe_blas()}; each step on {_workers(job)} of {cores()} cores")
+    say(f"{len(job.train[1]):,} images to train on: {setup.data.source}")
+    say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
+
+
+def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
+    """Saves the model, measures it and writes the rest of the run folder."""
+    request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
+    history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
+    write_history(folder, history)
+    by_hand = {"changes_by_hand": len(trained.by_hand)} if trained.by_hand else {}
+    summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
     model = Model(
         job.network.folded(),
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,
-        summary={"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
-        | ({"changes_by_hand": len(by_hand)} if by_hand else {}),
+        summary=summary | by_hand,
     )
     save(model, folder / "model.safetensors")
     found = assess(model, *data.test)
-    if ending in ("finished", "stopped") and request.pictures:
+    if request.pictures and trained.ending in ("finished", "stopped"):
         draw(folder, model, data, found, history)
-    result = {
-        "recipe": request.recipe,
-        "seed": job.settings.seed,
-        "test_accuracy": found.accuracy,
-        "test_error": found.errors / len(found.labels),
-        "train_seconds": round(sum(epoch.seconds for epoch in history), 3),
-        "total_seconds": round(perf_counter() - started, 3),
-        "epochs": len(history),
-        "run": str(folder),
-        "parameters": job.network.parameter_count,
-    }
-    details = {
-        "ending": "interrupted" if interrupt.signal else ending,
-        "interval": found.interval,
-        "errors": found.errors,
-        "confusion": found.confusion.tolist(),
-        "mistakes": found.mistakes(),
-    } | ({"by_hand": by_hand} if by_hand else {})
-    runs.write_report(folder, result | details)
-    if watcher:
-        watcher.end(str(details["ending"]), headline(found), test_accuracy=found.accuracy)
-    if failure:
-        note(f"error: {failure}")
-    if as_json:
-        print_json(result)
-    else:
-        print(headline(found))
-        print(
-            f"{len(history)} epochs in {result['train_seconds']:.1f} s of training, "
-            f"{result['total_seconds']:.1f} s in all"
-        )
-        print(f"{folder}: {', '.join(runs.contents(folder))}")
-    if by_hand:
-        say(f"changes by hand: {len(by_hand)}, see report.json; config.toml is not all of this run")
-    if ending not in ("finished", "diverged"):
-        note(
-            f"{details['ending']} after {begun(progress)}: the weights so far are in {folder}; "
-            f"to go on: chainrule train --resume {folder.name}"
-        )
-    return CODES[ending]
-
-
-def _train(
-    job: Job, keeper: Keeper, watcher: Watcher | None, *, quiet: bool
-) -> DivergenceError | None:
-    """Trains to the end, or as far as it goes; what went wrong."""
-    epochs = run(job, stop=watcher or keeper, progress=keeper.progress)
-    if watcher:
-        epochs = watcher.following(epochs)
-    try:
-        for epoch in shown(epochs, job.settings.epochs, quiet=quiet):
-            keeper.add(epoch)
-    except DivergenceError as error:
-        return error
-    return None
+    done = TrainedRun(
+        folder=folder,
+        recipe=request.recipe,
+        seed=job.settings.seed,
+        parameters=job.network.parameter_count,
+        progress=trained.checkpointer.progress,
+        history=history,
+        assessment=found,
+        total_seconds=round(perf_counter() - began, 3),
+        by_hand=trained.by_hand,
+        ending=trained.ending,
+        signal=trained.signal,
+        failure=trained.failure,
+    )
+    write_report(folder, done.report())
+    return done

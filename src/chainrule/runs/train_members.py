@@ -1,21 +1,30 @@
-"""The runs that a committee is to be made of, trained as far as they are not there yet."""
+"""Training of an ensemble's members, as far as they are not there yet."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chainrule.core.blas import cores
+from chainrule.data.load import Report
 from chainrule.experiments.job import prepare
 from chainrule.experiments.recipes import combine
-from chainrule.runs.folder import RUNS, Origin, contents, load_data
+from chainrule.runs.folder import RUNS, contents
 from chainrule.runs.interrupt import interruptible
 from chainrule.runs.members import check_begun, is_begun, is_finished
+from chainrule.runs.origin import Origin, load_data
 from chainrule.runs.processes import Task, run_all
 
 ENDED = (143, -15)
 """Exit codes of a process that got SIGTERM."""
+
+
+class MemberError(RuntimeError):
+    """A member that did not come to its end; `code` is the exit code of its process."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,11 @@ class Wanted:
     offline: bool
 
 
-def train_missing(
-    wanted: Wanted, *, jobs: int, say: Callable[[str], None], quiet: bool
-) -> tuple[int, str]:
-    """Trains the runs that are not finished, so many at a time; (exit code, what went wrong).
+def train_missing(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> None:
+    """Trains the runs that are not finished, `jobs` at a time.
 
-    Ctrl-C and SIGTERM end those that run, which save themselves; so does a failure of one of them.
-    Raises ConfigError or DataError where a run was begun otherwise.
+    Ctrl-C and SIGTERM end those that run, which save themselves; so does a failure of one of them:
+    MemberError. Raises ConfigError or DataError where a run was begun otherwise.
     """
     tasks = _tasks(wanted, jobs=jobs, say=say, quiet=quiet)
     say(f"{len(wanted.seeds) - len(tasks)} of {len(wanted.seeds)} members are finished")
@@ -46,16 +53,19 @@ def train_missing(
     failed = {run: ending for run, ending in endings.items() if ending.code}
     if interrupt.signal:
         done = sum(is_finished(RUNS / run) for run in wanted.seeds)
-        return 128 + interrupt.signal, f"interrupted, {done} of {len(wanted.seeds)} are finished"
+        raise MemberError(
+            f"interrupted, {done} of {len(wanted.seeds)} are finished", 128 + interrupt.signal
+        )
     if failed:
         # Those that were asked to end because of it come behind the one that failed.
         run = min(failed, key=lambda run: failed[run].code in ENDED)
         code = failed[run].code
-        return max(code, 1), f"{run} ended with exit code {code}: {failed[run].complaint}"
-    return 0, ""
+        raise MemberError(
+            f"{run} ended with exit code {code}: {failed[run].complaint}", max(code, 1)
+        )
 
 
-def _tasks(wanted: Wanted, *, jobs: int, say: Callable[[str], None], quiet: bool) -> list[Task]:
+def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]:
     """The commands that train the runs that are not finished."""
     origin, threads = wanted.origin, wanted.threads
     dataset = load_data(origin, offline=wanted.offline, report=say)
@@ -76,6 +86,6 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Callable[[str], None], quiet: bool
                 tasks.append(Task(run, ("train", "--resume", run, *both)))
             continue
         if folder.is_dir() and not contents(folder):
-            shutil.rmtree(folder)  # whoever made it was killed at once
+            shutil.rmtree(folder)  # its maker was killed at once
         tasks.append(Task(run, ("train", *new, "--seed", str(seed), "--run", run, *both)))
     return tasks

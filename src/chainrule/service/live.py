@@ -1,8 +1,8 @@
-"""The live view of a run that trains: its page, its events as they happen, and orders to it.
+"""The live view of a run that trains: its page, its events as they happen, and commands to it.
 
 Events go out as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
-one answer that does not end before the run does. Whoever comes late, or comes back, gets all that
-is kept first.
+one answer that does not end before the run does. A page that comes late, or comes back, gets all
+that is kept first.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chainrule.monitor.control import Order, read_order
-from chainrule.monitor.events import Journal
+from chainrule.monitor.control import Command, read_command
+from chainrule.monitor.events import EventLog
 from chainrule.service.security import (
     LOOPBACK,
     SAFE_METHODS,
@@ -28,10 +28,10 @@ from chainrule.service.security import (
 from chainrule.web.bundle import content_type, files
 
 LOOK_EVERY = 0.1
-"""Seconds between two looks into the journal."""
+"""Seconds between two looks into the event log."""
 STILL_HERE = 10.0
 """Seconds of silence after which a page is told that we are there."""
-LARGEST_ORDER = 4096
+LARGEST_COMMAND = 4096
 MOST_PAGES = 32
 """Pages that may look on at the same time."""
 
@@ -44,10 +44,12 @@ class Audience:
     ever: int = 0
 
 
-def live_view(journal: Journal, give: Callable[[Order], None], audience: Audience) -> Application:
+def live_view(
+    event_log: EventLog, give: Callable[[Command], None], audience: Audience
+) -> Application:
     """The application behind its guard: GET / and the page's files, GET /events, POST /control.
 
-    `give` is called with each order, in the server's thread.
+    `give` is called with each command, in the server's thread.
     """
     pages = {f"/{name}": content for name, content in files().items()}
     pages["/"] = pages["/live.html"]
@@ -74,32 +76,32 @@ def live_view(journal: Journal, give: Callable[[Order], None], audience: Audienc
             audience.now += 1
             audience.ever += 1
             try:
-                await _events(journal, receive, send)
+                await _events(event_log, receive, send)
             finally:
                 audience.now -= 1
 
-    return guard(app, hosts=LOOPBACK, body_limit=LARGEST_ORDER)
+    return guard(app, hosts=LOOPBACK, body_limit=LARGEST_COMMAND)
 
 
 async def _wrong_method(send: Send, path: str, right: str) -> None:
     await refuse(send, 405, f"{path} takes {right}", [(b"allow", right.encode())])
 
 
-async def _control(receive: Receive, send: Send, give: Callable[[Order], None]) -> None:
+async def _control(receive: Receive, send: Send, give: Callable[[Command], None]) -> None:
     body = (await receive()).get("body", b"")
     try:
-        order = read_order(json.loads(body))
+        command = read_command(json.loads(body))
     except (ValueError, RecursionError) as error:
         malformed = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
         sentence = 'the body is no JSON: send {"action": "pause"}, say' if malformed else str(error)
         await refuse(send, 400 if malformed else 422, sentence)
         return
-    give(order)
-    done = json.dumps({"accepted": order.action}).encode()
+    give(command)
+    done = json.dumps({"accepted": command.action}).encode()
     await answer(send, 202, done, [(b"content-type", b"application/json")])
 
 
-async def _events(journal: Journal, receive: Receive, send: Send) -> None:
+async def _events(event_log: EventLog, receive: Receive, send: Send) -> None:
     """Sends what is kept, then what happens, until the run has ended or the page is closed."""
     headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -108,7 +110,7 @@ async def _events(journal: Journal, receive: Receive, send: Send) -> None:
     last, silence = 0, 0.0
     try:
         while not left.done():
-            events, closed = journal.after(last)
+            events, closed = event_log.after(last)
             if events:
                 last, silence = events[-1].number, 0.0
                 text = "".join(f"id: {event.number}\ndata: {event.line}\n\n" for event in events)

@@ -30,8 +30,8 @@ def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[
         from chainrule.service.live import Audience, live_view
         from chainrule.service.server import Server, listen
     view, audience = View(), Audience()
-    application = live_view(view.journal, view.orders.put, audience)
-    server = Server(application, listen("127.0.0.1", port), on_drain=view.journal.close)
+    application = live_view(view.event_log, view.commands.put, audience)
+    server = Server(application, listen("127.0.0.1", port), on_drain=view.event_log.close)
     server.start()
     try:
         say(f"watch it learn: {server.address}")
@@ -40,7 +40,7 @@ def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[
             # Some browsers give back control only when they are closed.
             Thread(target=browse, args=[server.address, ""], daemon=True).start()
         yield view
-        view.journal.close()
+        view.event_log.close()
         _wait_for(audience, first_page=FIRST_PAGE if browser else 0.0)
     finally:
         server.stop()

@@ -1,12 +1,20 @@
-"""TODO."""
+"""A server on this machine: what its address may be, and the browser that opens it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from chainrule.core.errors import ConfigError
+from chainrule.nn.model_file import Model
+from chainrule.web.bundle import files, model_as_dict
+
+if TYPE_CHECKING:
+    from chainrule.service.server import Server
 
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
@@ -32,11 +40,47 @@ def names_of(host: str) -> list[str]:
     return names
 
 
+def local_server(
+    model: Model,
+    name: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str = "",
+    no_auth: bool = False,
+    allow_hosts: Sequence[str] = (),
+) -> Server:
+    """A server of the page and of predictions, which listens and does not run yet.
+
+    An address that others can reach needs a token, or `no_auth` to let everybody in; port 0 takes
+    any free one. Raises ConfigError where these do not fit, or where the packages are missing.
+    """
+    if not is_loopback(host) and not token and not no_auth:
+        raise ConfigError(
+            f"--host {host}: others can reach it, so give --token, or --no-auth to let everybody in"
+        )
+    if token and no_auth:
+        raise ConfigError("--token and --no-auth: give one of them")
+    with service_packages("the service is an optional part"):
+        from chainrule.service.app import Readiness, application
+        from chainrule.service.security import LOOPBACK
+        from chainrule.service.server import Server, listen
+
+    readiness = Readiness()
+    hosts = LOOPBACK | set(allow_hosts) | set(names_of(host))
+    try:
+        app = application(
+            model, name, files=files(), weights=lambda: model_as_dict(model, name),
+            readiness=readiness, hosts=hosts, token=token or None,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ConfigError(f"--token: {error}") from None
+    return Server(app, listen(host, port), on_drain=readiness.drain)
+
+
 @contextmanager
 def service_packages(why: str) -> Iterator[None]:
     """While the service is imported: a package that is not installed raises ConfigError."""
-    from chainrule.core.errors import ConfigError
-
     try:
         yield
     except ModuleNotFoundError as error:

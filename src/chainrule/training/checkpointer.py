@@ -1,4 +1,4 @@
-"""Saving a run on its way: after each epoch, every so often between, and when it is to end."""
+"""The checkpointer: saves a run after each epoch, now and then between, and when it ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILURES = 3
 
 @dataclass(frozen=True)
 class Every:
-    """How often to save within an epoch: every so many steps, or every so many seconds."""
+    """The interval of saves within an epoch, in steps or in seconds."""
 
     steps: float = inf
     seconds: float = inf
@@ -42,7 +42,7 @@ def every(text: str) -> Every:
 
 
 @dataclass
-class Keeper:
+class Checkpointer:
     """Training asks it before each step whether to stop; it saves when it is time to."""
 
     folder: Path

@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from chainrule import plots
 from chainrule.plots.grids import corrupted, distorted
+from chainrule.plots.style import save
 from helpers.pictures import remarks, texts, title, visible_texts
 
 
@@ -147,7 +147,7 @@ def test_pictures_of_any_size_are_4_to_12_dots_apart(name: str) -> None:
 @pytest.mark.parametrize("name", ["64", "1", "13, 20 x 30", "corrupted", "corrupted, 8 x 8"])
 def test_each_pixel_is_a_square_of_whole_dots_in_the_file(name: str, tmp_path: Path) -> None:
     figure = FIGURES[name]()
-    plots.save(figure, tmp_path / "picture.png")
+    save(figure, tmp_path / "picture.png")
     with Image.open(tmp_path / "picture.png") as file:
         dots = np.asarray(file.convert("L")).astype(int)
     assert dots.shape[::-1] == tuple(figure.canvas.get_width_height())
@@ -167,9 +167,9 @@ def test_each_pixel_is_a_square_of_whole_dots_in_the_file(name: str, tmp_path: P
 
 def test_the_same_input_gives_the_same_bytes_whatever_the_user_has_set(tmp_path: Path) -> None:
     for name in ("64", "corrupted"):
-        plots.save(FIGURES[name](), tmp_path / "one.png")
+        save(FIGURES[name](), tmp_path / "one.png")
         with matplotlib.rc_context({"font.size": 20, "image.cmap": "jet", "axes.grid": True}):
-            plots.save(FIGURES[name](), tmp_path / "two.png")
+            save(FIGURES[name](), tmp_path / "two.png")
         assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from chainrule import plots
+from chainrule.plots.detections import detections
 from helpers.pictures import remarks, title, visible_texts
 
 VERMILION = (0xD5 / 255, 0x5E / 255, 0)
@@ -15,7 +15,7 @@ VERMILION = (0xD5 / 255, 0x5E / 255, 0)
 
 def figure_of(n: int, *, shape: tuple[int, ...] = (300, 400, 3), sure: float = 0.8) -> Figure:
     rng = np.random.default_rng(n)
-    return plots.seen(
+    return detections(
         rng.integers(0, 256, shape, np.uint8),
         [(40 + 3 * i, 10 + 370 // n * i, 60, 300 // n) for i in range(n)],
         pixels=rng.random((n, 28, 28), dtype=np.float32),
@@ -77,7 +77,7 @@ def test_pictures_of_any_form_are_drawn_and_texts_do_not_collide(
 
 def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(ValueError, match="give one of each for every digit"):
-        plots.seen(
+        detections(
             np.zeros((9, 9), np.uint8), [], pixels=np.zeros((0, 28, 28)), labels=[],
             confidence=[], sure=0.8,
         )  # fmt: skip

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule import plots
+from chainrule.plots.weights import first_layer
 from helpers.pictures import tiles, title
 
 
 def test_each_unit_is_shown_as_its_own_column_of_W() -> None:
     W = np.random.default_rng(0).standard_normal((12, 70)).astype(np.float32)
-    figure = plots.first_layer(W, shape=(3, 4))
+    figure = first_layer(W, shape=(3, 4))
     shown = tiles(figure, (3, 4))
     assert len(shown) == 64
     np.testing.assert_array_equal([tile.ravel() for tile in shown], W[:, :64].T)
@@ -21,7 +21,7 @@ def test_each_unit_is_shown_as_its_own_column_of_W() -> None:
 def test_the_colour_scale_is_symmetric_about_zero_and_not_stretched_by_one_weight() -> None:
     W = np.random.default_rng(1).uniform(-1, 0.25, (784, 16))
     W[5, 5] = 1000
-    image = plots.first_layer(W, shape=(28, 28)).axes[0].images[0]
+    image = first_layer(W, shape=(28, 28)).axes[0].images[0]
     low, high = image.get_clim()
     assert low == -high
     assert 0.9 < high < 1.1
@@ -32,7 +32,7 @@ def test_the_colour_scale_is_symmetric_about_zero_and_not_stretched_by_one_weigh
 
 
 def test_weights_that_are_all_zero_are_drawn_on_a_scale_of_one() -> None:
-    image = plots.first_layer(np.zeros((4, 2)), shape=(2, 2)).axes[0].images[0]
+    image = first_layer(np.zeros((4, 2)), shape=(2, 2)).axes[0].images[0]
     assert image.get_clim() == (-1, 1)
 
 
@@ -47,4 +47,4 @@ def test_weights_that_are_all_zero_are_drawn_on_a_scale_of_one() -> None:
 )
 def test_weights_that_cannot_be_pictures_are_refused(W: np.ndarray, count: int) -> None:
     with pytest.raises(ValueError, match="give finite weights with 4 rows"):
-        plots.first_layer(W, shape=(2, 2), count=count)
+        first_layer(W, shape=(2, 2), count=count)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from chainrule.monitor import watcher as watching
-from chainrule.monitor.control import Order
+from chainrule.monitor.control import Command
 from chainrule.nn.model_file import load_model
 from chainrule.runs.folder import contents
 from monitor.conftest import TRAIN, events, weights
 
-HALVE = Order("rate", 0.5)
+HALVE = Command("rate", 0.5)
 
 
 def test_a_rate_changed_by_hand_acts_from_its_step_on_and_is_written_down(
@@ -41,7 +41,7 @@ def test_a_rate_changed_by_hand_acts_from_its_step_on_and_is_written_down(
 def test_later_changes_are_told_with_their_steps_and_shown_in_the_history(
     chainrule, few, view
 ) -> None:
-    view((7, HALVE), (9, Order("rate", rate=1e-5)))
+    view((7, HALVE), (9, Command("rate", rate=1e-5)))
     done = chainrule(
         *TRAIN[:-1], "--data", few, "--run", "twice", "--watch", "--schedule", "constant"
     )
@@ -56,15 +56,15 @@ def test_later_changes_are_told_with_their_steps_and_shown_in_the_history(
 
 def test_pause_waits_until_it_may_go_on_and_changes_no_bit(chainrule, few, view) -> None:
     plain = chainrule(*TRAIN, "--data", few, "--run", "plain")
-    made = view((5, Order("pause")))
+    made = view((5, Command("pause")))
     waited: list[int] = []
 
     def look_away() -> None:
         waited.append(len(waited))
         if len(waited) == 3:
-            made.orders.put(Order("resume"))
+            made.commands.put(Command("resume"))
 
-    made.orders.when_waiting = look_away
+    made.commands.when_waiting = look_away
     done = chainrule(*TRAIN, "--data", few, "--run", "rested", "--watch", "--json")
     assert len(waited) == 3
     assert (plain.code, done.code) == (0, 0)
@@ -74,7 +74,7 @@ def test_pause_waits_until_it_may_go_on_and_changes_no_bit(chainrule, few, view)
 
 
 def test_a_pause_is_no_time_of_training(chainrule, few, view, monkeypatch) -> None:
-    made = view((2, Order("pause")))
+    made = view((2, Command("pause")))
     real = watching.perf_counter
     offset = 0.0
 
@@ -84,9 +84,9 @@ def test_a_pause_is_no_time_of_training(chainrule, few, view, monkeypatch) -> No
     def rest() -> None:
         nonlocal offset
         offset += 1000
-        made.orders.put(Order("resume"))
+        made.commands.put(Command("resume"))
 
-    made.orders.when_waiting = rest
+    made.commands.when_waiting = rest
     monkeypatch.setattr(watching, "perf_counter", clock)
     monkeypatch.setattr("chainrule.training.step.perf_counter", clock)
     done = chainrule(*TRAIN, "--data", few, "--run", "rested", "--watch", "--json")
@@ -99,7 +99,7 @@ def test_stop_ends_after_a_step_with_everything_saved_and_resume_goes_on_to_the_
     chainrule, few, view
 ) -> None:
     chainrule(*TRAIN, "--data", few, "--run", "whole")
-    view((15, Order("stop")))
+    view((15, Command("stop")))
     done = chainrule(*TRAIN, "--pictures", "--data", few, "--run", "cut", "--watch")
     assert done.code == 0
     assert "stopped after" in done.err
@@ -124,7 +124,7 @@ def test_stop_ends_after_a_step_with_everything_saved_and_resume_goes_on_to_the_
 def test_resume_keeps_a_rate_changed_by_hand_with_and_without_watch(chainrule, few, view) -> None:
     view((4, HALVE))
     chainrule(*TRAIN, "--data", few, "--run", "whole", "--watch")
-    view((4, HALVE), (15, Order("stop")))
+    view((4, HALVE), (15, Command("stop")))
     chainrule(*TRAIN, "--data", few, "--run", "cut", "--watch")
     assert events("cut", "by_hand")[0]["step"] == events("whole", "by_hand")[0]["step"]
     assert chainrule("train", "--resume", "cut", "--quiet", "--require-exact").code == 0
@@ -136,7 +136,7 @@ def test_resume_keeps_a_rate_changed_by_hand_with_and_without_watch(chainrule, f
 def test_a_change_after_the_last_checkpoint_is_undone_and_no_longer_told(
     chainrule, few, view
 ) -> None:
-    view((15, Order("stop")))
+    view((15, Command("stop")))
     chainrule(*TRAIN, "--data", few, "--run", "cut", "--watch")
     path = Path("runs/cut/by_hand.jsonl")
     path.write_text('{"kind": "by_hand", "step": 99, "text": "never saved", "factor": 0.5}\n')
@@ -150,7 +150,7 @@ def test_a_change_after_the_last_checkpoint_is_undone_and_no_longer_told(
 
 
 def test_a_rate_that_does_not_change_is_refused_in_words(chainrule, few, view) -> None:
-    view((0, Order("rate", 1e-12)))
+    view((0, Command("rate", 1e-12)))
     chainrule(*TRAIN, "--data", few, "--run", "refused", "--watch")
     (refused,) = events("refused", "refused")
     assert "choose one from 1e-12 to 1e+12" in refused["text"]
@@ -173,8 +173,8 @@ def test_a_change_that_cannot_be_written_down_is_not_made(
 
 
 def test_ctrl_c_is_heard_while_paused(chainrule, few, view) -> None:
-    made = view((3, Order("pause")))
-    made.orders.when_waiting = lambda: os.kill(os.getpid(), signal.SIGINT)
+    made = view((3, Command("pause")))
+    made.commands.when_waiting = lambda: os.kill(os.getpid(), signal.SIGINT)
     done = chainrule(*TRAIN, "--data", few, "--run", "half", "--watch")
     assert done.code == 130
     assert "interrupted after" in done.err

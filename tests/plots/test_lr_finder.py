@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule import plots
+from chainrule.plots.lr_finder import learning_rates
 from helpers.pictures import title
 
 RATES = [float(rate) for rate in np.geomspace(1e-5, 1, 30)]
@@ -12,7 +12,7 @@ LOSSES = [abs(np.log10(rate) + 2) + 0.1 for rate in RATES]
 
 
 def test_the_curves_and_the_line_are_the_numbers_given() -> None:
-    figure = plots.learning_rates(RATES, LOSSES, smoothed=LOSSES[::-1], suggestion=1e-3)
+    figure = learning_rates(RATES, LOSSES, smoothed=LOSSES[::-1], suggestion=1e-3)
     (axes,) = figure.axes
     pale, dark, line = axes.lines
     np.testing.assert_array_equal(pale.get_xdata(), RATES)
@@ -23,7 +23,7 @@ def test_the_curves_and_the_line_are_the_numbers_given() -> None:
 
 
 def test_rates_are_written_as_numbers() -> None:
-    figure = plots.learning_rates(RATES, LOSSES, smoothed=LOSSES, suggestion=1e-3)
+    figure = learning_rates(RATES, LOSSES, smoothed=LOSSES, suggestion=1e-3)
     figure.canvas.draw()
     labels = {tick.get_text() for tick in figure.axes[0].get_xticklabels()}
     assert {"0.001", "0.01"} <= labels
@@ -31,4 +31,4 @@ def test_rates_are_written_as_numbers() -> None:
 
 
 def test_a_single_step_is_drawn_too() -> None:
-    assert plots.learning_rates([1e-6], [2.3], smoothed=[2.3], suggestion=1e-7).axes
+    assert learning_rates([1e-6], [2.3], smoothed=[2.3], suggestion=1e-7).axes

@@ -1,0 +1,53 @@
+"""The Typer app: every module here that has a function of its own name is a command.
+
+Its ORDER is its place in `chainrule --help`. So a new command is one new file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+import typer
+
+from chainrule import __version__
+from chainrule.cli.help import Command, Group
+
+
+def commands() -> Iterator[Callable[..., None]]:
+    """The commands, in the order of `chainrule --help`."""
+    names = [found.name for found in iter_modules([str(Path(__file__).parent)])]
+    modules = {name: import_module(f"chainrule.cli.{name}") for name in names if name != "app"}
+    found = {name: module for name, module in modules.items() if callable(vars(module).get(name))}
+    for name, module in sorted(found.items(), key=lambda item: item[1].ORDER):
+        yield getattr(module, name)
+
+
+app = typer.Typer(
+    name="chainrule",
+    cls=Group,
+    help="Deep networks from scratch in NumPy: train, evaluate and predict digits.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in commands():
+    app.command(cls=Command)(command)
+
+
+def _version(asked: bool | None) -> None:
+    if asked:
+        typer.echo(f"chainrule {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool | None = typer.Option(
+        None, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    del version

@@ -1,0 +1,86 @@
+"""Pictures of distorted and corrupted images, written to a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import ConfigError
+from chainrule.data.augment import Distorter, Distortion
+from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
+from chainrule.data.dataset import Dataset
+from chainrule.evaluation.robustness import copies
+from chainrule.plots.grids import corrupted, distorted
+from chainrule.plots.style import save
+
+SHOWN = 64
+"""Training images that are drawn, eight by eight."""
+
+
+@dataclass(frozen=True)
+class DrawnCopies:
+    """A picture of images and their copies: its file, and the distortion, if it shows one."""
+
+    path: Path
+    distortion: Distortion | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The picture's path and the amounts of the distortion."""
+        return {
+            "picture": str(self.path),
+            "distortion": asdict(self.distortion) if self.distortion else None,
+        }
+
+
+def check_output(path: Path) -> None:
+    """Raises ConfigError for a file that `save` would refuse, before any work is done."""
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--output {path}: give it a name ending in .png")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--output {path}: create the folder {path.parent} first")
+
+
+def draw_distorted(
+    data: Dataset, distortion: Distortion, path: Path, *, rng: np.random.Generator
+) -> DrawnCopies:
+    """Draws training images beside their distorted copies."""
+    images = data.train.images[:SHOWN]
+    changed = Distorter(data.shape, distortion)(images, rng, np.empty_like(images))
+    save(distorted(images, changed, shape=data.shape, remark=_words(distortion)), path)
+    return DrawnCopies(path, distortion)
+
+
+def draw_corruptions(data: Dataset, path: Path) -> DrawnCopies:
+    """Draws two test images in each corruption and severity."""
+    images, shape = data.test.images[:2], data.shape
+    figure = corrupted(
+        images,
+        {
+            name: np.stack([copies(images, shape, name, s) for s in SEVERITIES], axis=1)
+            for name in CORRUPTIONS
+        },
+        shape=shape,
+        remarks={name: corruption.span() for name, corruption in CORRUPTIONS.items()},
+    )
+    save(figure, path)
+    return DrawnCopies(path)
+
+
+def _words(distortion: Distortion) -> str:
+    """The amounts that are not 0, in one line."""
+    d = distortion
+    limits = [
+        (d.rotation, f"rotation {d.rotation:g} degrees"),
+        (d.scaling, f"scaling {100 * d.scaling:g} %"),
+        (d.shear, f"shear {d.shear:g} degrees"),
+        (d.shift, f"shift {d.shift:g} {'pixel' if d.shift == 1 else 'pixels'}"),
+    ]
+    limited = ", ".join(words for limit, words in limits if limit)
+    parts = [f"at most {limited}"] if limited else []
+    if d.elastic:
+        parts.append(f"elastic field of alpha {d.elastic:g}, sigma {d.elastic_sigma:g}")
+    line = "; ".join(parts)
+    return f"{line[0].upper()}{line[1:]}."

@@ -1,0 +1,174 @@
+"""Ensembles: several runs in one model file, which averages their probabilities.
+
+The members are runs NAME-seed-0, ... of one recipe, trained first where they are not there, or
+finished runs that are named. The ensemble has a folder of its own, for evaluate, predict, compare.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from chainrule.core.errors import ConfigError
+from chainrule.core.files import make_folder
+from chainrule.data.dataset import Dataset
+from chainrule.data.load import Report
+from chainrule.evaluation.assessment import Assessment, assess_saved
+from chainrule.experiments.settings import read_tables
+from chainrule.nn.model_file import Model, save
+from chainrule.runs import folder as runs
+from chainrule.runs.files import write_report, write_tables
+from chainrule.runs.lock import only_writer
+from chainrule.runs.members import Member, read_member, shared_settings, together
+from chainrule.runs.origin import MNIST, Origin, data_of
+from chainrule.runs.train_members import Wanted, train_missing
+
+MOST_SEEDS = 256
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """An ensemble that was made: its members, and what they are worth together."""
+
+    folder: Path
+    recipe: str
+    members: tuple[Member, ...]
+    assessment: Assessment
+    parameters: int
+
+    @property
+    def mean_error(self) -> float:
+        """Of the members, each alone, 0..1."""
+        return mean(self._errors())
+
+    @property
+    def sd_error(self) -> float | None:
+        """The standard deviation of the members' errors; None of a single one."""
+        errors = self._errors()
+        return stdev(errors) if len(errors) > 1 else None
+
+    def _errors(self) -> list[float]:
+        return [member.report["test_error"] for member in self.members]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures of the members and of the whole."""
+        found = self.assessment
+        seconds = sum(member.report["train_seconds"] for member in self.members)
+        return {
+            "recipe": self.recipe,
+            "members": [
+                {"run": member.run}
+                | {key: member.report[key] for key in ("recipe", "seed", "errors", "test_error")}
+                for member in self.members
+            ],
+            "mean_error": self.mean_error,
+            "sd_error": self.sd_error,
+            "test_accuracy": found.accuracy,
+            "test_error": found.errors / len(found.labels),
+            "errors": found.errors,
+            "interval": found.interval,
+            "train_seconds": round(seconds, 3),
+            "parameters": self.parameters,
+            "run": str(self.folder),
+        }
+
+
+def train_ensemble(
+    name: str,
+    recipe: str,
+    seeds: Sequence[int],
+    *,
+    origin: Origin = MNIST,
+    jobs: int = 1,
+    threads: int | None = None,
+    offline: bool = False,
+    quiet: bool = False,
+    say: Report,
+) -> Ensemble:
+    """Makes an ensemble of runs of one recipe; those that are missing or begun are trained first.
+
+    `threads` are the cores of each; None: all, shared by the `jobs` that train at a time. Raises
+    ConfigError, DataError, and MemberError where a member did not come to its end.
+    """
+    runs_by_seed = {f"{name}-seed-{seed}": seed for seed in seeds}
+    check_free(name, list(runs_by_seed))
+    wanted = Wanted(runs_by_seed, recipe, origin, threads, offline)
+    train_missing(wanted, jobs=jobs, say=say, quiet=quiet)
+    return _make(name, list(runs_by_seed), offline=offline, say=say)
+
+
+def join_runs(name: str, members: Sequence[str], *, offline: bool = False, say: Report) -> Ensemble:
+    """Makes an ensemble of finished runs. Raises ConfigError, DataError, ModelFileError."""
+    check_free(name, members)
+    return _make(name, members, offline=offline, say=say)
+
+
+def seeds_in(text: str) -> list[int]:
+    """`0,1,4` or `0..4`; ConfigError for anything else, or for a seed that is there twice."""
+    numbers: list[int] = []
+    if match := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", text):
+        numbers = list(range(int(match[1]), int(match[2]) + 1)[: MOST_SEEDS + 1])
+    elif re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
+        numbers = [int(number) for number in text.split(",")]
+    if not 1 <= len(numbers) <= MOST_SEEDS or len(set(numbers)) < len(numbers):
+        raise ConfigError(f"seeds {text}: give different whole numbers, such as 0,1,2 or 0..4")
+    return numbers
+
+
+def check_free(name: str, members: Sequence[str]) -> None:
+    """Raises ConfigError unless the name is free, or that of an ensemble of the same members."""
+    # Its members' names are longer.
+    if not runs.NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise ConfigError(
+            f"name {name!r}: use at most {LONGEST_NAME} letters, digits, '.', '_' and '-', "
+            "a letter or digit first"
+        )
+    folder = runs.RUNS / name
+    if not folder.exists() or (folder.is_dir() and not runs.contents(folder)):
+        return
+    config = folder / "config.toml"
+    there = read_tables(config).get("committee") if config.is_file() else None
+    if there != {"members": list(members)}:
+        raise ConfigError(
+            f"name {name!r} is taken, {folder} is not a committee of {', '.join(members)}: "
+            "give another name"
+        )
+
+
+def _make(name: str, members: Sequence[str], *, offline: bool, say: Report) -> Ensemble:
+    """Measures the members together and writes the ensemble's folder."""
+    found = [read_member(run) for run in members]
+    model, config = together(found), found[0].config
+    dataset = data_of(model, config, "", offline=offline, report=say)
+    assessment = assess_saved(name, model, dataset)
+    make_folder(runs.RUNS)
+    ensemble = Ensemble(
+        folder=make_folder(runs.RUNS / name),
+        recipe=model.summary["recipe"],
+        members=tuple(found),
+        assessment=assessment,
+        parameters=model.parameter_count,
+    )
+    _write(ensemble, model, Origin.from_config(config), dataset)
+    return ensemble
+
+
+def _write(ensemble: Ensemble, model: Model, origin: Origin, data: Dataset) -> None:
+    found, folder = ensemble.assessment, ensemble.folder
+    tables = {
+        "committee": {"members": tuple(member.run for member in ensemble.members)},
+        "settings": shared_settings(ensemble.members),
+        "run": {"recipe": ensemble.recipe},
+        "data": origin.as_config(),
+        "checksums": data.checksums,
+    }
+    details = {"ending": "finished", "confusion": found.confusion.tolist()}
+    with only_writer(folder):
+        write_tables(folder, tables)
+        save(model, folder / "model.safetensors")
+        write_report(folder, ensemble.as_json() | details | {"mistakes": found.mistakes()})

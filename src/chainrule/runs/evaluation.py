@@ -1,0 +1,170 @@
+"""Evaluation of saved runs: one on its test images, or two against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.core.arrays import Array, Int
+from chainrule.core.errors import ConfigError, DataError
+from chainrule.core.files import make_folder
+from chainrule.data.dataset import Dataset
+from chainrule.data.label_errors import disputed
+from chainrule.data.load import Report
+from chainrule.evaluation.assessment import Assessment, assess_saved, without
+from chainrule.evaluation.calibration import Calibration, calibrate
+from chainrule.evaluation.comparison import Comparison, check_alike, compare
+from chainrule.evaluation.photos import Readings, read_photos
+from chainrule.evaluation.robustness import Robustness, corrupted
+from chainrule.runs.folder import read_run
+from chainrule.runs.origin import data_of, held_out
+
+DRAWN = 250
+"""Mistakes that are drawn at most: ten in a row, a picture of 25 rows."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's worth: accuracy, mistakes, calibration, and robustness where it was asked for."""
+
+    classes: tuple[str, ...]
+    assessment: Assessment
+    disputed: Int[Array, " D"]
+    """Indices of the test labels that people dispute."""
+    undisputed: Assessment | None
+    """The same predictions without these; None where there are none."""
+    calibration: Calibration
+    robustness: Robustness | None
+    photos: Readings | None
+    pictures: list[str]
+    """Paths of what was drawn."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything."""
+        found = self.assessment
+        return {
+            "accuracy": found.accuracy,
+            "interval": found.interval,
+            "errors": found.errors,
+            "confusion": found.confusion.tolist(),
+            "per_class": found.per_class(self.classes),
+            "mistakes": found.mistakes_in_full(),
+            "without_disputed_labels": self._undisputed_as_json(),
+            "calibration": self.calibration.as_json(),
+            "corrupted": self.robustness and self.robustness.as_json(),
+            "photos": self.photos and self.photos.as_json(),
+            "pictures": self.pictures,
+        }
+
+    def _undisputed_as_json(self) -> dict[str, Any] | None:
+        if self.undisputed is None:
+            return None
+        return {
+            "accuracy": self.undisputed.accuracy,
+            "interval": self.undisputed.interval,
+            "errors": self.undisputed.errors,
+            "disputed": self.disputed.tolist(),
+            "disputed_errors": self.disputed_errors,
+        }
+
+    @property
+    def disputed_errors(self) -> int:
+        """Mistakes among the disputed labels."""
+        return self.assessment.errors - self.undisputed.errors if self.undisputed else 0
+
+
+def evaluate_run(
+    run: str,
+    *,
+    data: str = "",
+    pictures: Path | None = None,
+    corrupted_copies: bool = False,
+    photos: bool = False,
+    offline: bool = False,
+    say: Report,
+) -> Evaluation:
+    """Measures a run's network, or a model file's, on the test images.
+
+    `data` names other data than the run was trained with; pictures are drawn into the folder
+    `pictures`, if one is given. Raises ConfigError, DataError, ModelFileError.
+    """
+    model, config = read_run(run)
+    dataset = data_of(model, config, data, offline=offline, report=say)
+    folder = None if pictures is None else _folder(pictures)
+    validation, reason = held_out(config, dataset)
+    found = assess_saved(run, model, dataset)
+    calibration = calibrate(model, found, validation, reason)
+    doubtful = disputed(dataset)
+    return Evaluation(
+        classes=dataset.classes,
+        assessment=found,
+        disputed=doubtful,
+        undisputed=without(found, doubtful) if doubtful.size else None,
+        calibration=calibration,
+        pictures=[] if folder is None else _draw(folder, dataset, found, calibration),
+        robustness=corrupted(model, dataset) if corrupted_copies else None,
+        photos=read_photos(model.predict_proba, dataset) if photos else None,
+    )
+
+
+def compare_runs(
+    run_a: str, run_b: str, *, data: str = "", offline: bool = False, say: Report
+) -> Comparison:
+    """Compares two runs on the test images of the first, or on other data.
+
+    Raises ConfigError and DataError where they do not belong together, ModelFileError.
+    """
+    (a, config_a), (b, config_b) = read_run(run_a), read_run(run_b)
+    check_alike(run_a, a, run_b, b)
+    dataset = data_of(a, config_a or config_b, data, offline=offline, report=say)
+    if not data:
+        _check_same_test(run_a, run_b, config_b, dataset)
+    return compare(run_a, a, run_b, b, dataset)
+
+
+def _check_same_test(run_a: str, run_b: str, config: dict[str, Any], data: Dataset) -> None:
+    """Raises DataError unless the second run was measured on these test images too."""
+    sums = config.get("checksums", data.checksums)
+    parts = ("test_images", "test_labels")
+    if not isinstance(sums, dict) or any(sums.get(part) != data.checksums[part] for part in parts):
+        raise DataError(
+            f"{run_b}: its test images are not those of {run_a} ({data.source}), the checksums "
+            "differ; give the data to compare them on with --data"
+        )
+
+
+def _folder(path: Path) -> Path:
+    """The folder, made if it is not there; ConfigError where it cannot be."""
+    try:
+        make_folder(path)
+    except (OSError, ValueError) as error:
+        # ValueError: a path with a null byte.
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"--pictures {path}: {why}; give a folder in one that is there") from None
+    if not path.is_dir():
+        raise ConfigError(f"--pictures {path}: a file has this name; give a folder")
+    return path
+
+
+def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> list[str]:
+    """The pictures of an evaluation; their paths."""
+    from chainrule.plots.confusion import confusion
+    from chainrule.plots.examples import mistakes
+    from chainrule.plots.reliability import reliability
+    from chainrule.plots.style import save
+
+    figures = {
+        "mistakes": mistakes(
+            data.test.images, found.labels, predicted=found.predicted, confidence=found.confidence,
+            shape=data.shape, classes=data.classes, count=DRAWN,
+        ),
+        "reliability": reliability(
+            calibration.bins, after=calibration.after, temperature=calibration.temperature
+        ),
+        "confusion": confusion(found.confusion, data.classes),
+    }  # fmt: skip
+    paths = [folder / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        save(figure, path)
+    return [str(path) for path in paths]

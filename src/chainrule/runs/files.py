@@ -1,0 +1,55 @@
+"""The files of a run folder that others read: config.toml, history.jsonl, report.json."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import __version__
+from chainrule.core.files import write_atomically
+from chainrule.data.dataset import Dataset
+from chainrule.experiments.settings import Settings, as_toml, text
+from chainrule.runs.origin import Origin
+from chainrule.training.train import Epoch
+
+
+def write_config(
+    folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: Origin
+) -> None:
+    """config.toml: everything that decides the result. `train --config` takes it again."""
+    tables = {
+        "run": {"recipe": recipe},
+        "data": origin.as_config(),
+        "checksums": data.checksums,
+    }
+    write_tables(folder, tables, before=as_toml(settings))
+
+
+def write_tables(folder: Path, tables: dict[str, dict[str, Any]], *, before: str = "") -> None:
+    """config.toml of these tables and of what they were made with, behind the text `before`."""
+    environment = {
+        "chainrule": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    lines = [before] if before else []
+    for name, values in (tables | {"environment": environment}).items():
+        lines += [f"[{name}]", *(f"{key} = {text(value)}" for key, value in values.items()), ""]
+    write_atomically(folder / "config.toml", "\n".join(lines).encode())
+
+
+def write_history(folder: Path, history: list[Epoch]) -> None:
+    """history.jsonl: one JSON object an epoch."""
+    lines = [json.dumps(asdict(epoch)) + "\n" for epoch in history]
+    write_atomically(folder / "history.jsonl", "".join(lines).encode())
+
+
+def write_report(folder: Path, report: dict[str, Any]) -> None:
+    """report.json: the figures of the run."""
+    write_atomically(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())

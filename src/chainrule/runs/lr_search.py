@@ -1,0 +1,76 @@
+"""Learning-rate search: tries rates from too low to too high, in a run folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from chainrule.core.errors import ConfigError
+from chainrule.data.load import Report
+from chainrule.experiments.job import Job, prepare, run
+from chainrule.optim.schedules import Schedule
+from chainrule.runs.files import write_config, write_report
+from chainrule.runs.folder import claim_folder
+from chainrule.runs.origin import load_data
+from chainrule.runs.request import Request
+from chainrule.training.lr_finder import STEPS, RateSearch, find_rate
+from chainrule.training.state import Progress
+from chainrule.training.train import Epoch
+
+
+@dataclass(frozen=True)
+class LearningRateSearch:
+    """The learning rates that were tried, and the folder that holds their curve."""
+
+    folder: Path
+    search: RateSearch
+
+    def as_json(self) -> dict[str, Any]:
+        """What report.json holds too."""
+        return {
+            "suggestion": self.search.suggestion,
+            "rates": self.search.rates,
+            "losses": self.search.losses,
+            "run": str(self.folder),
+        }
+
+
+def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch:
+    """Searches, and writes config.toml, report.json and rates.png into a new run folder.
+
+    Nothing is kept of what is trained on the way. Raises ConfigError where the loss never falls.
+    """
+    from chainrule.plots.lr_finder import learning_rates
+    from chainrule.plots.style import save
+
+    data = load_data(request.origin, offline=request.offline, report=say)
+    job = prepare(request.settings, data, asked_for=request.asked_for)
+    search = _search(job)
+    folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")
+    write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)
+    found = LearningRateSearch(folder, search)
+    write_report(folder, found.as_json())
+    figure = learning_rates(
+        search.rates, search.losses, smoothed=search.smoothed, suggestion=search.suggestion
+    )
+    save(figure, folder / "rates.png")
+    return found
+
+
+def _search(job: Job) -> RateSearch:
+    size = job.settings.batch_size or len(job.train[1])
+    epochs = ceil(STEPS * size / len(job.train[1]))
+    steady = replace(
+        job, settings=replace(job.settings, epochs=epochs, patience=0), validation=None
+    )
+
+    def begin(schedule: Schedule, stop: Callable[[], bool], progress: Progress) -> Iterator[Epoch]:
+        return run(replace(steady, schedule=schedule), stop=stop, progress=progress)
+
+    try:
+        return find_rate(begin)
+    except ValueError as error:
+        raise ConfigError(f"--find-lr: {error}") from None

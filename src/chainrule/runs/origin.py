@@ -1,0 +1,114 @@
+"""The origin of a run's data: what --data asked for, and config.toml remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.core.errors import ConfigError, DataError
+from chainrule.data.catalog import SOURCES
+from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.load import Report, load
+from chainrule.experiments.settings import checked, read_tables
+from chainrule.nn.model_file import Model
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where data come from: a known name or a path, maybe another path for the test part."""
+
+    source: str = "mnist"
+    test: str = ""
+    classes: tuple[str, ...] = ()
+    """Names of the labels 0, 1, ...; empty: digits, or the names of folders."""
+
+    def as_config(self) -> dict[str, Any]:
+        """The table [data] of config.toml, with paths that hold from anywhere."""
+        paths = {} if self.source in SOURCES else {"source": self.source, "test": self.test}
+        absolute = {key: str(Path(path).absolute()) for key, path in paths.items() if path}
+        return {"source": self.source} | absolute | {"classes": self.classes}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Origin:
+        """What `as_config` wrote into a configuration."""
+        table = config.get("data", {})
+        classes = table.get("classes", ()) if isinstance(table, dict) else None
+        if not isinstance(classes, list | tuple):
+            raise ConfigError("config.toml: [data] is a table, its classes are a list; mend it")
+        classes = tuple(map(str, classes))
+        return cls(str(table.get("source", "mnist")), str(table.get("test", "")), classes)
+
+
+MNIST = Origin()
+
+
+def origin_of(folder: Path) -> tuple[str, Origin]:
+    """(recipe, where the data came from) of a run, as its config.toml tells."""
+    config = read_tables(folder / "config.toml")
+    run = config.get("run", {})
+    if not isinstance(run, dict):
+        raise ConfigError(f"{folder / 'config.toml'}: [run] is a table; mend it")
+    return str(run.get("recipe", "custom")), Origin.from_config(config)
+
+
+def load_data(origin: Origin, *, offline: bool, report: Report) -> Dataset:
+    """The data set that --data, --test-data and --classes ask for."""
+    if origin.source in SOURCES and not origin.test:
+        return load(origin.source, offline=offline or None, report=report)
+    return load(path=origin.source, test_path=origin.test or None, classes=origin.classes or None)
+
+
+def data_of(
+    model: Model, config: dict[str, Any], source: str, *, offline: bool, report: Report
+) -> Dataset:
+    """The data to measure a model on: `source` if given, else those it was trained with.
+
+    Raises DataError where they do not fit the model, or are not what they were.
+    """
+    trained_with = Origin.from_config(config)
+    origin = Origin(source, classes=trained_with.classes) if source else trained_with
+    data = load_data(origin, offline=offline, report=report)
+    if not source and config.get("checksums", data.checksums) != data.checksums:
+        raise DataError(
+            f"{data.source}: not the data that the run was trained with, the checksums differ; "
+            "give the data to measure on with --data"
+        )
+    check_fit(model, data)
+    return data
+
+
+def check_fit(model: Model, data: Dataset) -> None:
+    """Raises DataError unless the network takes these images and knows these classes."""
+    inputs, classes = model.inputs, model.outputs
+    if data.test.images.shape[1] != inputs or len(data.classes) != classes:
+        raise DataError(
+            f"{data.source}: images of {data.test.images.shape[1]} pixels in {len(data.classes)} "
+            f"classes, the network takes {inputs} pixels and has {classes} classes; "
+            "give the data it was made for"
+        )
+
+
+def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, str]:
+    """(the examples that a run held out from training, why there are none).
+
+    They are the last `validation` of its training examples, as `experiments.job.prepare` takes
+    them. Raises ConfigError where the run's config.toml cannot be right.
+    """
+    settings, sums = config.get("settings"), config.get("checksums")
+    if not isinstance(settings, dict) or not isinstance(sums, dict):
+        return None, "without a whole config.toml nothing tells what training held out"
+    count = checked("validation", settings.get("validation", 0))
+    if not count:
+        return None, "training held out no images; to hold some out: train --validation 5000"
+    if any(sums.get(part) != data.checksums[part] for part in ("train_images", "train_labels")):
+        return None, "the images that training held out are not part of these data"
+    images, labels = data.train
+    end = checked("examples", settings.get("examples", 0)) or len(labels)
+    images, labels = images[:end], labels[:end]
+    if count >= len(labels):
+        raise ConfigError(
+            f"config.toml: validation {count} of {len(labels):,} training examples; "
+            "the run held out fewer, restore its config.toml"
+        )
+    return Examples(images[-count:], labels[-count:]), ""

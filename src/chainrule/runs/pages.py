@@ -1,0 +1,67 @@
+"""Pages of a run: a network to draw on, or a replay, in one HTML file that works offline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.core.errors import ConfigError
+from chainrule.core.files import write_atomically
+from chainrule.runs.folder import find, model_name, read_run, run_folder
+from chainrule.runs.replay import replay_of
+from chainrule.web.bundle import model_as_dict, self_contained
+
+
+@dataclass(frozen=True)
+class WrittenPage:
+    """An HTML file that was written."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    events: int | None = None
+    """Of a replay."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Its path and size; of a replay its events too."""
+        events = {} if self.events is None else {"events": self.events}
+        return {"page": str(self.path), "bytes": self.size} | events
+
+
+def export_network(run: str, page: Path) -> WrittenPage:
+    """Writes a network as a page: draw a digit, look inside. Raises ConfigError."""
+    _check_name(page)
+    model, _ = read_run(run)
+    if model.shape != (28, 28):
+        height, width = model.shape
+        raise ConfigError(
+            f"{run}: its images are {width} x {height}, and the page draws for 28 x 28; "
+            "export a network of such images"
+        )
+    text = self_contained("index.html", model_as_dict(model, model_name(find(run))))
+    return WrittenPage(page, _written(page, text))
+
+
+def export_replay(run: str, page: Path | None = None) -> WrittenPage:
+    """Writes a run as a page: its replay, its figures, its pictures. Raises ConfigError.
+
+    Without a page to write it is report.html in the run's folder.
+    """
+    folder = run_folder(run)
+    page = page or folder / "report.html"
+    _check_name(page)
+    content = replay_of(folder)
+    size = _written(page, self_contained("live.html", content))
+    return WrittenPage(page, size, events=len(content["events"]))
+
+
+def _check_name(page: Path) -> None:
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{page}: a page is written; let its name end in .html")
+
+
+def _written(page: Path, text: str) -> int:
+    html = text.encode()
+    write_atomically(page, html)
+    return len(html)

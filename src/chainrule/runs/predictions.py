@@ -1,0 +1,175 @@
+"""Predictions of a saved run: the digits on pictures, or on test images of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.errors import ConfigError, DataError
+from chainrule.data.dataset import DIGITS
+from chainrule.data.load import Report
+from chainrule.data.readers.images import SUFFIXES, grey, read_picture
+from chainrule.digits.preprocess import Digit, read_photo, seen_by
+from chainrule.nn.model_file import Model
+from chainrule.runs.folder import RUNS, latest, read_run
+from chainrule.runs.origin import data_of
+
+SURE = 0.8
+"""The usual probability below which the network is not sure of a digit."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One digit, and the probabilities that the network gives its classes."""
+
+    digit: Digit
+    probabilities: list[float]
+
+    @property
+    def best(self) -> int:
+        """The most probable class."""
+        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of that class."""
+        return self.probabilities[self.best]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture by its name, and the digits detected on it, in reading order."""
+
+    name: str
+    detections: list[Detection]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The pictures that a network has read, and the names of its classes."""
+
+    pictures: list[Picture]
+    classes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Each digit with its picture, its class, all probabilities and its place."""
+        return {
+            "predictions": [
+                {
+                    "image": picture.name,
+                    "digit": one.best if self.classes == DIGITS else self.classes[one.best],
+                    "probabilities": one.probabilities,
+                    "box": one.digit.box,
+                    "line": one.digit.line,
+                }
+                for picture in self.pictures
+                for one in picture.detections
+            ]
+        }
+
+
+def predict_run(
+    run: str,
+    images: Sequence[Path] = (),
+    *,
+    index: Sequence[int] = (),
+    show: Path | None = None,
+    sure: float = SURE,
+    offline: bool = False,
+    say: Report,
+) -> Predictions:
+    """Reads pictures, and test images by their index, with a run's network.
+
+    `show` draws the one picture with its digits and what the network saw. Raises ConfigError,
+    DataError, ModelFileError.
+    """
+    model, config = read_run(run)
+    classes = model.labels
+    found = [(str(path), _digits(model, classes, path)) for path in images]
+    if index:
+        found += _test_images(model, config, index, offline=offline, say=say)
+    pictures = [
+        Picture(name, [_detection(model, digit) for digit in digits]) for name, digits in found
+    ]
+    if show:
+        _draw(show, images, pictures[0], classes=classes, sure=sure)
+    return Predictions(pictures, classes)
+
+
+def run_and_pictures(
+    run: str, images: Sequence[Path], *, say: Report
+) -> tuple[str, Sequence[Path]]:
+    """(run, pictures): the latest run where no run is given, but a picture or nothing."""
+    is_picture = Path(run).suffix.lower() in SUFFIXES and not (RUNS / run).is_dir()
+    if run and not is_picture:
+        return run, images
+    newest = latest()
+    say(f"read by the newest run, {newest}")
+    return newest, [Path(run), *images] if run else images
+
+
+def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
+    """What is on a picture as the model's network takes it: digits, or the picture as a whole."""
+    image = read_photo(path) if model.shape == (28, 28) else read_picture(path)
+    try:
+        return seen_by(image, model.shape, digits=classes == DIGITS)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _test_images(
+    model: Model, config: dict[str, Any], index: Sequence[int], *, offline: bool, say: Report
+) -> list[tuple[str, list[Digit]]]:
+    data = data_of(model, config, "", offline=offline, report=say)
+    images = data.test.images
+    for i in index:
+        if not 0 <= i < len(images):
+            raise ConfigError(
+                f"--index {i}: there are {len(images):,} test images, give 0 to {len(images) - 1}"
+            )
+    return [
+        (f"test image {i}", [Digit((0, 0, *data.shape), images[i].reshape(data.shape))])
+        for i in index
+    ]
+
+
+def _detection(model: Model, digit: Digit) -> Detection:
+    probabilities = model.predict_proba(digit.pixels.reshape(1, -1))[0]
+    return Detection(digit, [float(p) for p in probabilities])
+
+
+def _draw(
+    path: Path,
+    photos: Sequence[Path],
+    picture: Picture,
+    *,
+    classes: tuple[str, ...],
+    sure: float,
+) -> None:
+    """Writes the picture of the detections; ConfigError where that cannot be."""
+    from chainrule.plots.detections import detections
+    from chainrule.plots.style import save
+
+    found = picture.detections
+    if photos:
+        photo = read_photo(photos[0])
+        pixels = np.asarray(photo) if photo.mode == "RGB" else grey(photo)
+    else:
+        pixels = np.rint(255 * found[0].digit.pixels).astype(np.uint8)
+    figure = detections(
+        pixels,
+        [one.digit.box for one in found],
+        pixels=np.stack([one.digit.pixels for one in found]),
+        labels=[classes[one.best] for one in found],
+        confidence=[one.confidence for one in found],
+        sure=sure,
+        name=Path(picture.name).name,
+    )
+    try:
+        save(figure, path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--show {path}: {getattr(error, 'strerror', None) or error}") from None
