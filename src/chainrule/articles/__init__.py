@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from chainrule.articles.article import Article
+from chainrule.core.errors import ConfigError
 from chainrule.core.tables import Table
 
 
@@ -23,7 +24,12 @@ ARTICLES: Table[Article] = Table("article", _found())
 """Recipe -> article, by number."""
 
 
-def named(name: str) -> Article:
-    """The article of this name or number. Raises ValueError for one that does not exist."""
+def named(name: str) -> list[Article]:
+    """The article of this name or number, or all. Raises ConfigError for one that is not there."""
+    if name == "all":
+        return list(ARTICLES.values())
     numbers = {str(article.number): article for article in ARTICLES.values()}
-    return numbers[name] if name in numbers else ARTICLES[name]
+    try:
+        return [numbers[name] if name in numbers else ARTICLES[name]]
+    except ValueError as error:
+        raise ConfigError(f"{error}; a number, {', '.join(numbers)}, will do, or all") from None

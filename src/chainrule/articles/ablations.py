@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.articles.article import Article
+from chainrule.articles.article import Ablation, Article
 from chainrule.articles.running import Effort, Recorder, accuracy
+from chainrule.core.errors import ConfigError
 from chainrule.core.tables import Table
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.recipes import RECIPES
@@ -26,14 +27,19 @@ class Worth:
     epochs: int
 
 
+def ablation_of(article: Article, quirk: str) -> Ablation:
+    """The ablation of this name. Raises ConfigError for a mistake not made by the article."""
+    try:
+        return Table(f"quirk of {article.recipe}", dict(article.ablations))[quirk]
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
 def worth_of(
     article: Article, quirk: str, data: Dataset, effort: Effort, recorder: Recorder
 ) -> Worth:
-    """Trains the article's network with and without one of its mistakes.
-
-    Raises ValueError for a quirk that the article does not have.
-    """
-    ablation = Table(f"quirk of {article.recipe}", dict(article.ablations))[quirk]
+    """Trains the article's network with and without one of its mistakes."""
+    ablation = ablation_of(article, quirk)
     before = RECIPES[article.recipe]
     if effort.quick:
         before = replace(before, epochs=max(before.epochs // 50, 1))

@@ -151,5 +151,22 @@ ARTICLE = Article(
         "narrow-weights": Ablation("0.1 N(0, 1) weights", {"draw": "he-normal"}),
         "low-learning-rate": Ablation("a rate of 0.0075", {"learning_rate": 0.1}),
     },
-    breaks=(Break("--learning-rate 1", "TODO"),),
+    breaks=(
+        Break(
+            "--learning-rate 10 --epochs 100",
+            "the first steps push 40 of the 45 ReLU units below 0 for every image, where no gradient "
+            "reaches them: the network guesses",
+            at_most=20,
+        ),
+        Break(
+            "--layers 784,45,45,45,45,45,10 --activation sigmoid --epochs 100",
+            "the gradient shrinks in each sigmoid layer: the loss stays at 2.3, where guessing is",
+            at_most=20,
+        ),
+        Break(
+            "--l2 10000 --epochs 100",
+            "rate times penalty is 75, above 2: each step makes the weights 74 times as large; the "
+            "loss is infinite after 81 steps, exit code 1",
+        ),
+    ),
 )

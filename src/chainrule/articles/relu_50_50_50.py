@@ -36,5 +36,20 @@ ARTICLE = Article(
         "unshifted-softmax": Ablation("exp of raw logits", {"loss": "softmax-cross-entropy"}),
         "low-learning-rate": Ablation("a rate of 0.005", {"learning_rate": 0.1}),
     },
-    breaks=(Break("--learning-rate 1", "TODO"),),
+    breaks=(
+        Break(
+            "--learning-rate 5 --epochs 100",
+            "after two steps exp of the logits is infinite, and so is the loss, exit code 1",
+        ),
+        Break(
+            "--activation sigmoid --epochs 100",
+            "the gradient shrinks in each sigmoid layer: the loss stays above 2.3, as of guessing",
+            at_most=20,
+        ),
+        Break(
+            "--max-norm 0.0001 --epochs 100",
+            "the gradient is cut to nothing: in 100 steps the loss falls by 0.0001",
+            at_most=20,
+        ),
+    ),
 )

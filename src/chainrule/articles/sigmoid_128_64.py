@@ -137,5 +137,23 @@ ARTICLE = Article(
         "wide-weights": Ablation("N(0, 1) weights", {"draw": "", "initializer": "glorot"}),
         "file-order": Ablation("the same order in each epoch", {"shuffle": True}),
     },
-    breaks=(Break("--learning-rate 1", "TODO"),),
+    breaks=(
+        Break(
+            "--learning-rate 100 --epochs 2",
+            "each step overshoots by far: the loss is near 1,000 and stays there, and the network "
+            "guesses",
+            at_most=20,
+        ),
+        Break(
+            "--activation relu --epochs 2",
+            "no sigmoid bounds pixels up to 255 times N(0, 1) weights: the loss begins near 1e33, "
+            "and the network guesses",
+            at_most=20,
+        ),
+        Break(
+            "--l2 1 --epochs 2",
+            "the penalty outweighs the data, all weights shrink to nothing: the network guesses",
+            at_most=20,
+        ),
+    ),
 )

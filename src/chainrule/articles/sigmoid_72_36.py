@@ -72,5 +72,20 @@ ARTICLE = Article(
         "unscaled-pixels": Ablation("pixels 0..255 saturate the units", {"pixel_divisor": 255}),
         "unshifted-softmax": Ablation("exp of raw logits", {"loss": "softmax-cross-entropy"}),
     },
-    breaks=(Break("--learning-rate 1", "TODO"),),
+    breaks=(
+        Break(
+            "--activation relu --epochs 20",
+            "exp of logits in the thousands is infinite: no loss at step 0, exit code 1",
+        ),
+        Break(
+            "--learning-rate 100 --epochs 20",
+            "each step overshoots: the loss stays at 2.3, as of guessing",
+            at_most=20,
+        ),
+        Break(
+            "--max-norm 0.0001 --epochs 20",
+            "the gradient is cut to nothing: in 20 steps the loss falls by 0.002",
+            at_most=20,
+        ),
+    ),
 )
