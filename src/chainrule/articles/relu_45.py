@@ -154,8 +154,8 @@ ARTICLE = Article(
     breaks=(
         Break(
             "--learning-rate 10 --epochs 100",
-            "the first steps push 40 of the 45 ReLU units below 0 for every image, where no gradient "
-            "reaches them: the network guesses",
+            "the first steps push some 40 of the 45 ReLU units below 0 for every image, where no "
+            "gradient reaches them: the network guesses",
             at_most=20,
         ),
         Break(

@@ -76,10 +76,15 @@ def reproduce(
     with interruptible() as interrupt:
         for article in articles:
             with _display(quiet=quiet) as (hear, say):
-                result = reproduce(
-                    article, dataset, effort, origin=origin, fix=fix, hear=hear, stop=interrupt,
-                    settled=lambda claim: say(f"{claim.claim}: {claim.verdict}"),
-                )  # fmt: skip
+                try:
+                    result = reproduce(
+                        article, dataset, effort, origin=origin, fix=fix, hear=hear,
+                        settled=lambda claim: say(f"{claim.claim}: {claim.verdict}"),
+                        stop=interrupt,
+                    )  # fmt: skip
+                except Exception as error:
+                    note("; ".join(getattr(error, "__notes__", ())))
+                    raise
             results.append(result)
             if not json:
                 _print(result)

@@ -102,7 +102,8 @@ def reproduce(
             result.ending = "interrupted"
         except Exception as error:
             result.ending = "failed"
-            error.add_note(f"{folder} holds the {len(result.claims)} claims settled before")
+            count = len(result.claims)
+            error.add_note(f"{folder} holds the {count} claim{'s' * (count != 1)} settled before")
             raise
         finally:
             _show(result, recorder.trainings, data, origin)
