@@ -178,8 +178,8 @@ def test_reproduce_takes_a_number_and_ends_with_three_commands_that_break_it(cha
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0 s"), (59.6, "1 min 0 s"), (100, "1 min 40 s"), (3600, "1 h 0 min"),
-     (7530, "2 h 5 min")],
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (100.0, "1 min 40 s"), (3600.0, "1 h 0 min"),
+     (7530.0, "2 h 5 min")],
 )  # fmt: skip
 def test_the_time_left_is_told_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words

@@ -60,8 +60,10 @@ def test_the_folder_holds_the_longest_training_with_curve_and_page(few: Dataset)
     config = tomllib.loads((result.folder / "config.toml").read_text())
     history = (result.folder / "history.jsonl").read_text().splitlines()
     assert len(history) == config["settings"]["epochs"] == there["epochs"] == 20
-    assert Image.open(result.folder / "curves.png").size[0] > 300
-    predicted = load_model(result.folder / "model.safetensors").predict(few.test.images)
+    with Image.open(result.folder / "curves.png") as picture:
+        assert picture.size[0] > 300
+    model = load_model(result.folder / "model.safetensors")
+    predicted = model.predict_proba(few.test.images).argmax(axis=1)
     assert np.mean(predicted == few.test.labels) == there["test_accuracy"]
     page = (result.folder / "report.html").read_text()
     assert "default-src 'none'" in page

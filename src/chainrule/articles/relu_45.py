@@ -156,12 +156,12 @@ ARTICLE = Article(
             "--learning-rate 10 --epochs 100",
             "the first steps push some 40 of the 45 ReLU units below 0 for every image, where no "
             "gradient reaches them: the network guesses",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--layers 784,45,45,45,45,45,10 --activation sigmoid --epochs 100",
             "the gradient shrinks in each sigmoid layer: the loss stays at 2.3, where guessing is",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--l2 10000 --epochs 100",

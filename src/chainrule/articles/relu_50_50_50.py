@@ -44,12 +44,12 @@ ARTICLE = Article(
         Break(
             "--activation sigmoid --epochs 100",
             "the gradient shrinks in each sigmoid layer: the loss stays above 2.3, as of guessing",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--max-norm 0.0001 --epochs 100",
             "the gradient is cut to nothing: in 100 steps the loss falls by 0.0001",
-            at_most=20,
+            at_most=20.0,
         ),
     ),
 )

@@ -142,18 +142,18 @@ ARTICLE = Article(
             "--learning-rate 100 --epochs 2",
             "each step overshoots by far: the loss is near 1,000 and stays there, and the network "
             "guesses",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--activation relu --epochs 2",
             "no sigmoid bounds pixels up to 255 times N(0, 1) weights: the loss begins near 1e33, "
             "and the network guesses",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--l2 1 --epochs 2",
             "the penalty outweighs the data, all weights shrink to nothing: the network guesses",
-            at_most=20,
+            at_most=20.0,
         ),
     ),
 )

@@ -80,12 +80,12 @@ ARTICLE = Article(
         Break(
             "--learning-rate 100 --epochs 20",
             "each step overshoots: the loss stays at 2.3, as of guessing",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--max-norm 0.0001 --epochs 20",
             "the gradient is cut to nothing: in 20 steps the loss falls by 0.002",
-            at_most=20,
+            at_most=20.0,
         ),
     ),
 )

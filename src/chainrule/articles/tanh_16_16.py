@@ -96,12 +96,12 @@ ARTICLE = Article(
         Break(
             "--learning-rate 20 --schedule constant --epochs 20",
             "each step overshoots: the loss rises from 0.23 to above 1, and the network guesses",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--layers 784,16,16,16,16,16,10 --epochs 20",
             "five layers of 0.1 N(0, 1) hand on ever less: the loss stays at 0.23, as of guessing",
-            at_most=20,
+            at_most=20.0,
         ),
         Break(
             "--l2 10 --epochs 20",
