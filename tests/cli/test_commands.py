@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 import chainrule as cr
+from chainrule.cli.reproduce import duration
 from chainrule.core.tables import Table
 from chainrule.nn import gradient_check
 from chainrule.nn.activations import ACTIVATIONS
@@ -161,6 +163,25 @@ def test_reproduce_json_lists_claims_and_verdicts(chainrule) -> None:
     )
 
 
+def test_reproduce_takes_a_number_and_ends_with_three_commands_that_break_it(chainrule) -> None:
+    done = chainrule("reproduce", "4", "--quick")
+    assert done.code == 0, done.err
+    assert "4. sigmoid-72-36" in done.out
+    assert "open report.html" in done.out
+    assert done.out.count("chainrule train --recipe sigmoid-72-36 ") == 3
+    assert "seed 0: 20 epochs" in done.err
+    assert re.search(r"  10 of 20, loss \d\.\d{4}, \d+ s left", done.err)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (100.0, "1 min 40 s"), (3600.0, "1 h 0 min"),
+     (7530.0, "2 h 5 min")],
+)  # fmt: skip
+def test_the_time_left_is_told_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
 def test_reproduce_all_covers_the_five_articles(chainrule) -> None:
     done = chainrule("reproduce", "all", "--quick", "--json", "--quiet")
     assert (done.code, done.err) == (0, "")
@@ -176,7 +197,7 @@ def test_reproduce_all_covers_the_five_articles(chainrule) -> None:
 
 
 def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> None:
-    monkeypatch.setattr("chainrule.articles.published.LOSS", "0.8964600261334038")
+    monkeypatch.setattr("chainrule.articles.relu_45.LOSS", "0.8964600261334038")
     done = chainrule("reproduce", "relu-45", "--quick")
     assert done.code == 1
     assert "NOT ok" in done.out
@@ -185,7 +206,7 @@ def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> N
 def test_reproduce_fix_says_what_a_correction_is_worth(chainrule) -> None:
     arguments = ("relu-45", "--quick", "--seeds", 1, "--fix", "low-learning-rate")
     text = chainrule("reproduce", *arguments).out
-    assert "(40 epochs, mean of 1 seeds)" in text
+    assert "(40 epochs, mean of 1 seed)" in text
     fix = json.loads(chainrule("reproduce", *arguments, "--json").out)["fix"]
     assert set(fix) == {"fix", "mistake", "as_published", "fixed", "seeds", "epochs"}
     assert fix["fixed"] > fix["as_published"]

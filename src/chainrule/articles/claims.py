@@ -1,4 +1,4 @@
-"""What an article says, what we measured, and whether the two agree."""
+"""Claims: an article's statement, our measurement, and whether the two agree."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from chainrule.core.statistics import prediction_interval
 
 LONGEST_SHOWN = 24
 """Characters of numbers that a claim spells out; more are counted."""
+OUTSIDE = "outside"
+NOT_JUDGED = "not judged"
+"""The verdict where nothing can be held against anything; neither right nor wrong."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Claim:
     published: str
     measured: str
     verdict: str
-    """exact, within, or outside."""
+    """exact, within, outside, or not judged."""
     note: str = ""
 
 
@@ -36,7 +39,7 @@ def exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim
     if len(numbers) > LONGEST_SHOWN:
         numbers = f"{len(theirs)} numbers"
         shown = f"{len(ours) - differing} of {len(ours)} equal"
-    return Claim(claim, numbers, shown, "outside" if differing else "exact", note)
+    return Claim(claim, numbers, shown, OUTSIDE if differing else "exact", note)
 
 
 def as_printed(printed: str, values: Array) -> list[str]:
@@ -60,19 +63,24 @@ def as_printed(printed: str, values: Array) -> list[str]:
 def inside(
     claim: str, value: float, found: Sequence[float], *, digits: int, note: str = ""
 ) -> Claim:
-    """Where one more run of ours could have come out, or outside."""
+    """Where one more run of ours could have come out, or outside; one run alone judges nothing."""
+    published, mean = f"{value:.{digits}f}", f"{np.mean(found):.{digits}f}"
+    if len(found) < 2:
+        remedy = "one run shows no spread to hold it to: give --seeds 2 or more"
+        return Claim(claim, published, f"{mean} with 1 seed", NOT_JUDGED, _joined(remedy, note))
     low, high = prediction_interval(found)
-    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
-    measured = f"{np.mean(found):.{digits}f} ± {spread:.{digits}f} over {len(found)} seeds"
-    verdict = "within" if low <= value <= high else "outside"
+    measured = f"{mean} ± {np.std(found, ddof=1):.{digits}f} over {len(found)} seeds"
+    verdict = "within" if low <= value <= high else OUTSIDE
     interval = f"one more run: {low:.{digits}f} to {high:.{digits}f} in 95 % of cases"
-    return Claim(
-        claim, f"{value:.{digits}f}", measured, verdict, "; ".join(filter(None, (interval, note)))
-    )
+    return Claim(claim, published, measured, verdict, _joined(interval, note))
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def falling(claim: str, losses: Sequence[float], *, note: str = "") -> Claim:
     """Each loss lower than the one before, or outside."""
     falls = all(after < before for before, after in pairwise(losses))
     measured = f"{losses[0]:.4f} -> {losses[-1]:.4f}"
-    return Claim(claim, "falls", measured, "within" if falls else "outside", note)
+    return Claim(claim, "falls", measured, "within" if falls else OUTSIDE, note)

@@ -22,7 +22,7 @@ def recipes() -> Iterable[str]:
 
 def articles() -> Iterable[str]:
     """The names of the articles."""
-    from chainrule.articles.running import ARTICLES
+    from chainrule.articles import ARTICLES
 
     return ARTICLES
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +23,8 @@ from chainrule.cli.console import (
 
 if TYPE_CHECKING:
     from chainrule.articles.ablations import Worth
+    from chainrule.articles.running import Moment
+    from chainrule.runs.reproduction import Reproduction
 
 ORDER = 100
 
@@ -29,7 +33,8 @@ def reproduce(
     name: Annotated[
         str,
         typer.Argument(
-            help="{article}, or all.", autocompletion=completer(lambda: (*articles(), "all"))
+            help="{article}; 1 to 5; or all.",
+            autocompletion=completer(lambda: (*articles(), "all")),
         ),
     ],
     seeds: Annotated[
@@ -50,50 +55,77 @@ def reproduce(
     """Run what an article ran, and compare each number that it prints.
 
     Verdicts: exact (equal to the last digit printed), within (inside the spread or tolerance that
-    the note states), outside. Exit code 1 if any is outside.
+    the note states), outside, not judged (the note says why). Exit code 1 if any is outside. A
+    folder under runs/ keeps claims, curve and page.
 
     Example: chainrule reproduce sigmoid-72-36 --fix scalar-bias-gradient
     """
-    from chainrule.articles.ablations import FIXES, worth_of
-    from chainrule.articles.running import ARTICLES, Effort
+    from chainrule.articles import named
+    from chainrule.articles.ablations import ablation_of
+    from chainrule.articles.running import Effort
     from chainrule.core.errors import ConfigError
-    from chainrule.core.tables import remedy
+    from chainrule.runs.interrupt import interruptible
     from chainrule.runs.origin import Origin, load_data
+    from chainrule.runs.reproduction import reproduce
 
-    names = list(ARTICLES) if name == "all" else [name]
-    if names[0] not in ARTICLES:
-        raise ConfigError(f"unknown article {name!r}: {remedy(name, [*ARTICLES, 'all'])}")
-    if fix and (name == "all" or fix not in FIXES[name]):
-        known = [fix for article in names for fix in FIXES[article]]
-        raise ConfigError(f"{name} has no quirk {fix!r}: {remedy(fix, known)}")
-    say = silence if quiet else note
-    dataset = load_data(Origin(data), offline=offline, report=say)
-    effort = Effort(seeds=seeds, quick=quick)
-    results: list[dict[str, Any]] = []
-    for article in names:
-        claims = []
-        for claim in ARTICLES[article](dataset, effort, say):
-            claims.append(claim)
-            say(f"{article}: {claim.claim}: {claim.verdict}")
-        ok = bool(claims) and all(claim.verdict != "outside" for claim in claims)
-        results.append({"recipe": article, "claims": [asdict(c) for c in claims], "ok": ok})
-        if not json:
-            print_table(
-                article,
-                ("claim", "published", "measured", "verdict", "note"),
-                [(c.claim, c.published, c.measured, c.verdict, c.note) for c in claims],
-            )
+    articles = named(name)
+    if fix and name == "all":
+        raise ConfigError(f"--fix {fix}: name the article that makes this mistake, not all")
     if fix:
-        worth = worth_of(name, fix, dataset, effort, say)
-        results[0]["fix"] = asdict(worth)
-        if not json:
-            print(_worth_in_words(worth))
-    ok = all(result["ok"] for result in results)
+        ablation_of(articles[0], fix)
+    origin = Origin(data)
+    dataset = load_data(origin, offline=offline, report=silence if quiet else note)
+    effort = Effort(seeds=seeds, quick=quick)
+    results: list[Reproduction] = []
+    with interruptible() as interrupt:
+        for article in articles:
+            with _display(quiet=quiet) as (hear, say):
+                try:
+                    result = reproduce(
+                        article, dataset, effort, origin=origin, fix=fix, hear=hear,
+                        settled=lambda claim: say(f"{claim.claim}: {claim.verdict}"),
+                        stop=interrupt,
+                    )  # fmt: skip
+                except Exception as error:
+                    note("; ".join(getattr(error, "__notes__", ())))
+                    raise
+            results.append(result)
+            if not json:
+                _print(result)
+            if interrupt():
+                break
+    ok = all(result.ok for result in results)
     if json:
-        print_json({"recipes": results, "ok": ok} if name == "all" else results[0])
-    else:
+        every = [result.as_dict() for result in results]
+        print_json({"recipes": every, "ok": ok} if name == "all" else every[0])
+    elif not interrupt():
         print("ok: no claim is outside" if ok else "NOT ok: a claim is outside")
+    if interrupt():
+        last = results[-1]
+        note(
+            f"interrupted: {len(last.claims)} claims of {last.article.recipe} were settled before, "
+            f"they are in {last.folder}; begin again: chainrule reproduce {name}"
+        )
+        raise typer.Exit(128 + interrupt.signal)
     raise typer.Exit(0 if ok else 1)
+
+
+def _print(result: Reproduction) -> None:
+    """The claims as a table, where they are kept, and what one may break now."""
+    from chainrule.runs.reproduction import PAGE
+
+    print_table(
+        f"{result.article.number}. {result.article.recipe}",
+        ("claim", "published", "measured", "verdict", "note"),
+        [(c.claim, c.published, c.measured, c.verdict, c.note) for c in result.claims],
+    )
+    if result.worth:
+        print(_worth_in_words(result.worth))
+    print(f"{result.folder}: the claims, the curve, the model; open {PAGE} in any browser")
+    if result.ending == "finished":
+        print("To break it on purpose:")
+        for command, see in result.article.commands():
+            print(f"  {command}\n      {see}")
 
 
 def _worth_in_words(worth: Worth) -> str:
@@ -101,5 +133,47 @@ def _worth_in_words(worth: Worth) -> str:
     return (
         f"without {worth.fix} ({worth.mistake}): {100 * worth.as_published:.2f} % -> "
         f"{100 * worth.fixed:.2f} % on test, worth {points:+.2f} points "
-        f"({worth.epochs} epochs, mean of {worth.seeds} seeds)"
+        f"({worth.epochs} epochs, mean of {worth.seeds} seed{'s' * (worth.seeds != 1)})"
     )
+
+
+@contextmanager
+def _display(*, quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callable[[str], None]]]:
+    """(hears how far training is, says a line): on stderr, a status line on a terminal."""
+    if quiet:
+        yield (lambda _: None), silence
+    elif sys.stderr.isatty():
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False, markup=False)
+        with console.status("") as status:
+            yield (lambda moment: status.update(_told(moment))), console.print
+    else:
+        yield _tenths, note
+
+
+def _tenths(moment: Moment) -> None:
+    """A line as a run begins, and at each tenth of a long one."""
+    tenth = moment.epochs // 10
+    if moment.epoch == 0 or (tenth and moment.epoch % tenth == 0):
+        note(_told(moment))
+
+
+def _told(moment: Moment) -> str:
+    if moment.epoch == 0:
+        left = f", {duration(moment.seconds_left)} left" if moment.seconds_left else ""
+        return f"{moment.run}: {moment.epochs} epoch{'s' * (moment.epochs != 1)}{left}"
+    return (
+        f"  {moment.epoch} of {moment.epochs}, loss {moment.loss:.4f}, "
+        f"{duration(moment.seconds_left)} left"
+    )
+
+
+def duration(seconds: float) -> str:
+    """45 s, 1 min 40 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -15,11 +15,11 @@ def prediction_interval(found: Sequence[float]) -> tuple[float, float]:
     """Where one more run falls in 95 % of cases, judged by the runs `found`.
 
     mean ± t s sqrt(1 + 1/n), with s their standard deviation; beyond 11 runs the t of 11 is used,
-    a little too wide. One run alone tells nothing: the interval is infinite.
+    a little too wide. Raises ValueError for fewer than two runs, which have no spread.
     """
     n = len(found)
     if n < 2:
-        return -float("inf"), float("inf")
+        raise ValueError(f"{n} runs: a spread takes two or more, give more of them")
     mean, deviation = float(np.mean(found)), float(np.std(found, ddof=1))
     half = T_95[min(n, len(T_95) + 1) - 2] * deviation * sqrt(1 + 1 / n)
     return mean - half, mean + half

@@ -1,0 +1,175 @@
+"""Reproduction of an article: its claims, settled one by one, in a run folder that shows the run.
+
+The folder is that of the article's longest training: config.toml, history.jsonl, curves.png and
+model.safetensors are its own. report.json has the claims, from the first that is settled on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.articles.ablations import Worth, ablation_of, worth_of
+from chainrule.articles.article import Article
+from chainrule.articles.claims import OUTSIDE, Claim
+from chainrule.articles.running import Effort, Hear, Recorder, StopAskedError, Training, deaf
+from chainrule.core.files import write_atomically
+from chainrule.data.dataset import Dataset
+from chainrule.evaluation.assessment import assess
+from chainrule.experiments.recipes import RECIPES
+from chainrule.nn.model_file import Model, save
+from chainrule.plots.curves import curves
+from chainrule.plots.style import save as save_figure
+from chainrule.runs.files import write_config, write_history, write_report
+from chainrule.runs.folder import claim_folder
+from chainrule.runs.lock import only_writer
+from chainrule.runs.origin import Origin
+from chainrule.runs.replay import replay_of
+from chainrule.training.train import never
+from chainrule.web.bundle import self_contained
+
+PAGE = "report.html"
+
+
+@dataclass
+class Reproduction:
+    """An article's claims and what became of them, as far as they are settled."""
+
+    article: Article
+    folder: Path
+    ending: str = "unfinished"
+    """unfinished, finished, interrupted, or failed."""
+    claims: list[Claim] = field(default_factory=list)
+    worth: Worth | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Run to its end, and no claim is outside."""
+        judged = bool(self.claims) and all(one.verdict != OUTSIDE for one in self.claims)
+        return judged and self.ending == "finished"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        result: dict[str, Any] = {
+            "recipe": self.article.recipe,
+            "claims": [asdict(claim) for claim in self.claims],
+            "ok": self.ok,
+            "ending": self.ending,
+            "run": str(self.folder),
+            "breaks": [{"command": c, "see": see} for c, see in self.article.commands()],
+        }
+        return result | ({"fix": asdict(self.worth)} if self.worth else {})
+
+
+def ignore(_claim: Claim) -> None:
+    """The default listener: nobody."""
+
+
+def reproduce(
+    article: Article,
+    data: Dataset,
+    effort: Effort,
+    *,
+    origin: Origin,
+    fix: str = "",
+    hear: Hear = deaf,
+    settled: Callable[[Claim], None] = ignore,
+    stop: Callable[[], bool] = never,
+) -> Reproduction:
+    """Settles the article's claims, and measures what correcting the mistake `fix` is worth.
+
+    `stop` is asked before each step. However it ends, the folder runs/NAME-reproduced-N holds what
+    was settled so far. Raises ConfigError for a mistake that the article does not make.
+    """
+    if fix:
+        ablation_of(article, fix)
+    recorder = Recorder(hear, stop=stop)
+    folder = claim_folder("", otherwise=f"{article.recipe}-reproduced")
+    result = Reproduction(article, folder)
+    with only_writer(folder):
+        write_config(folder, RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
+        write_report(folder, result.as_dict())
+        try:
+            for claim in article.claims(data, effort, recorder):
+                result.claims.append(claim)
+                write_report(folder, result.as_dict())
+                settled(claim)
+            if fix:
+                result.worth = worth_of(article, fix, data, effort, recorder)
+            result.ending = "finished"
+        except StopAskedError:
+            result.ending = "interrupted"
+        except Exception as error:
+            result.ending = "failed"
+            count = len(result.claims)
+            error.add_note(f"{folder} holds the {count} claim{'s' * (count != 1)} settled before")
+            raise
+        finally:
+            _show(result, recorder.trainings, data, origin)
+    return result
+
+
+def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin: Origin) -> None:
+    """Completes the folder: the longest training's figures and curve, and the page of it all."""
+    folder, recipe = result.folder, result.article.recipe
+    trained = [training for training in trainings if training.history]
+    report = result.as_dict() | {"trainings": [_in_short(training) for training in trained]}
+    shown = max(trained, key=lambda one: _seen(one, data), default=None)
+    history = shown.history if shown else []
+    if shown:
+        write_config(folder, shown.settings, data, recipe=recipe, origin=origin)
+        report |= _figures(shown, data, folder)
+    write_history(folder, history)
+    save_figure(curves(history), folder / "curves.png")
+    write_report(folder, report)
+    content = replay_of(folder)
+    claims = {
+        one.claim: f"{one.published} | {one.measured} | {one.verdict}" for one in result.claims
+    }
+    content["config"] = {"published | measured | verdict": claims} | content["config"]
+    write_atomically(folder / PAGE, self_contained("live.html", content).encode())
+
+
+def _seen(training: Training, data: Dataset) -> int:
+    return len(training.history) * (training.settings.examples or len(data.train.labels))
+
+
+def _in_short(training: Training) -> dict[str, Any]:
+    return {
+        "name": training.name,
+        "seed": training.settings.seed,
+        "epochs": len(training.history),
+        "loss": training.history[-1].loss,
+        "train_seconds": round(sum(epoch.seconds for epoch in training.history), 3),
+    }
+
+
+def _figures(training: Training, data: Dataset, folder: Path) -> dict[str, Any]:
+    """The figures of a run, as `chainrule train` writes them; saves the model beside them."""
+    settings, network = training.settings, training.network
+    model = Model(
+        network.folded(),
+        classes=data.classes,
+        shape=data.shape,
+        pixel_scale=255 / settings.pixel_divisor,
+        summary={"recipe": folder.name, "seed": settings.seed, "epochs": len(training.history)},
+    )
+    save(model, folder / "model.safetensors")
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = assess(model, *data.test)
+    return {
+        "seed": settings.seed,
+        "test_accuracy": found.accuracy,
+        "test_error": found.errors / len(found.labels),
+        "train_seconds": round(sum(epoch.seconds for epoch in training.history), 3),
+        "epochs": len(training.history),
+        "parameters": network.parameter_count,
+        "interval": found.interval,
+        "errors": found.errors,
+        "confusion": found.confusion.tolist(),
+        "mistakes": found.mistakes(),
+    }
