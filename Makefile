@@ -1,42 +1,72 @@
-# The two commands: `make train` and `make test`; `make bench` beside the peers. They need Python >= 3.11, make and a package index.
+# The two commands: `make train` and `make test`; `make help` lists the others. They need Python >= 3.11, make and a package index.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
-.PHONY: train test reproduce bench records load torture fuzz planted clean
+# The tests start hundreds of processes; without bytecode files each would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
-train: $(VENV)/installed
+.DEFAULT_GOAL := help
+.PHONY: help train test quick check format stress long fuzz kill mutants load torture planted \
+  reproduce bench records hooks clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+train: $(VENV)/installed ## install, fetch MNIST, train, report
 	$(BIN)/chainrule train --recipe fast
 
-test: $(VENV)/testable
+test: check ## format, lint, types, tests: 5 minutes; with COVERAGE=1 coverage too, as in CI
+	$(PYTEST) -m 'not long' $(if $(COVERAGE),--cov --cov-report=term)
+
+quick: check ## the same with the tests of the core, the layers and the optimizers only: under a minute
+	$(PYTEST) -m 'not long' tests/core tests/nn tests/optim tests/project/test_rooms.py
+
+check: $(VENV)/testable ## format, lint and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
 
-reproduce: $(VENV)/installed
+format: $(VENV)/testable ## put the code into its form, and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+stress: long fuzz kill mutants load ## everything in full: hours
+
+long: $(VENV)/testable ## the tests of which `make test` runs a short form
+	$(PYTEST) -m long
+
+fuzz: $(VENV)/testable ## a million damaged files for each reader: hours
+	$(BIN)/python -m stress.fuzz --inputs 1000000
+
+kill: $(VENV)/testable ## training killed a thousand times: 20 minutes
+	$(BIN)/python -m stress.kill
+
+mutants: $(VENV)/testable ## bugs planted one after another, each of which must turn tests red: 15 minutes
+	$(BIN)/python stress/mutants/run.py
+
+load: $(VENV)/testable ## the service under load, and what it answers to made-up requests
+	$(BIN)/python -m benchmarks.service
+
+torture: kill
+planted: mutants
+
+reproduce: $(VENV)/installed ## the five articles
 	$(BIN)/chainrule reproduce all
 
-bench: $(VENV)/benchable
+bench: $(VENV)/benchable ## speed beside the peers
 	$(BIN)/python -m benchmarks.speed --write docs
 
-records: $(VENV)/installed
+records: $(VENV)/installed ## accuracy of each recipe over five seeds, those that are missing
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.accuracy --write
 
-load: $(VENV)/testable
-	$(BIN)/python -m benchmarks.service
+hooks: $(VENV)/testable ## format, lint and types before each commit
+	$(BIN)/pip install --quiet --disable-pip-version-check pre-commit
+	$(BIN)/pre-commit install
 
-torture: $(VENV)/testable
-	$(BIN)/python -m stress.kill
-
-fuzz: $(VENV)/testable
-	$(BIN)/python -m stress.fuzz --inputs 1000000
-
-planted: $(VENV)/testable
-	$(BIN)/python stress/mutants/run.py
-
-$(VENV)/python: 
+$(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "chainrule needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -54,5 +84,5 @@ $(VENV)/benchable: $(VENV)/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/installed
 
-clean:
+clean: ## remove what these commands made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -15,6 +15,8 @@ from chainrule.digits.synthetic import photo_of_one, photo_of_row
 from helpers.photos import drawing, pasted, read_by_node
 
 TOLERANCE = 1e-5
+MANY = pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
+"""Of the test images, the first."""
 
 
 def compare(pictures: Sequence[np.ndarray], what: str, folder: Path) -> int:
@@ -40,28 +42,31 @@ def bytes_of(image: np.ndarray) -> np.ndarray:
     return np.rint(image.reshape(28, 28) * 255).astype(np.uint8)
 
 
+@MANY
 @pytest.mark.parametrize("what", ["normalize", "find"])
-def test_a_thousand_test_images_agree(mnist: Dataset, tmp_path: Path, what: str) -> None:
-    pictures = [bytes_of(image) for image in mnist.test.images[:1000]]
-    assert compare(pictures, what, tmp_path) >= 1000
+def test_test_images_agree(mnist: Dataset, tmp_path: Path, what: str, count: int) -> None:
+    pictures = [bytes_of(image) for image in mnist.test.images[:count]]
+    assert compare(pictures, what, tmp_path) >= count
 
 
-def test_a_thousand_test_images_enlarged_agree(mnist: Dataset, tmp_path: Path) -> None:
+@MANY
+def test_test_images_enlarged_agree(mnist: Dataset, tmp_path: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     pictures = [
         pasted(
             [image.reshape(28, 28)], [(int(rng.integers(40)), int(rng.integers(40)))],
             shape=(160, 160), side=int(rng.integers(30, 120)),
         )
-        for image in mnist.test.images[:1000]
+        for image in mnist.test.images[:count]
     ]  # fmt: skip
-    assert compare(pictures, "normalize", tmp_path) == 1000
+    assert compare(pictures, "normalize", tmp_path) == count
 
 
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize("what", ["normalize", "find"])
-def test_two_hundred_drawings_agree(tmp_path: Path, what: str) -> None:
+def test_drawings_agree(tmp_path: Path, what: str, count: int) -> None:
     rng = np.random.default_rng(1)
-    assert compare([drawing(rng) for _ in range(200)], what, tmp_path) >= 200
+    assert compare([drawing(rng) for _ in range(count)], what, tmp_path) >= count
 
 
 def test_photos_agree(mnist: Dataset, tmp_path: Path) -> None:

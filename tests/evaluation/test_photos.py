@@ -29,15 +29,20 @@ def neighbour(mnist: Dataset) -> Predict:
     return predict
 
 
-def test_a_reader_of_digits_reads_photos_of_them(neighbour, mnist) -> None:
+@pytest.mark.parametrize(("photos", "rows"), [(20, 3), pytest.param(60, 8, marks=pytest.mark.long)])
+def test_a_reader_of_digits_reads_photos_of_them(neighbour, mnist, photos, rows) -> None:
     """93 % of the test images themselves are read by such a reader."""
-    found = read_photos(neighbour, mnist, photos=60, rows=8)
-    assert (found.photos, found.rows) == (60, 8)
-    assert found.found >= 59
-    assert found.rows_found >= 7
+    found = read_photos(neighbour, mnist, photos=photos, rows=rows)
+    assert (found.photos, found.rows) == (photos, rows)
+    assert found.found >= photos - 1
+    assert found.rows_found >= rows - 1
     assert found.accuracy >= 0.85
-    assert found.rows_right >= 2
-    assert read_photos(neighbour, mnist, photos=60, rows=8) == found
+    assert found.rows_right >= rows / 4
+
+
+def test_the_same_photos_are_read_each_time(neighbour, mnist) -> None:
+    first, again = (read_photos(neighbour, mnist, photos=5, rows=1) for _ in range(2))
+    assert first == again
 
 
 def test_a_photo_is_right_only_if_that_digit_and_no_other_is_read(mnist) -> None:

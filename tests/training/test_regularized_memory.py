@@ -76,7 +76,7 @@ def peak(examples, widths, *, average=0.0, max_weight_norm=0.0, distortion=None,
     tracemalloc.stop()
     return most - before
 
-MANY_ROWS, MANY_WEIGHTS = (16_384, [4, 3, 3, 3]), (4, [300, 300, 10])
+MANY_ROWS, MANY_WEIGHTS = (8_192, [4, 3, 3, 3]), (4, [300, 300, 10])
 ALL = {"batch_norm": True, **DRAWN}
 STEP = {"average": 0.999, "max_weight_norm": 0.1}
 found = {
