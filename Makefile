@@ -56,7 +56,7 @@ reproduce: $(VENV)/installed ## the five articles
 	$(BIN)/chainrule reproduce all
 
 bench: $(VENV)/benchable ## speed beside the peers
-	$(BIN)/python -m benchmarks.speed --write docs
+	$(BIN)/python -m benchmarks.speed --write
 
 records: $(VENV)/installed ## accuracy of each recipe over five seeds, those that are missing
 	$(BIN)/python -m benchmarks.accuracy

@@ -3,8 +3,7 @@
 python -m benchmarks.accuracy
 
 Whatever is there is kept, whatever was begun goes on, and each finished run is put down at once:
-so it may be ended at any time and given again. `--write` puts the table into docs/records.md and
-the README.
+so it may be ended at any time and given again. `--write` puts the table into docs/records.md.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ def positive(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs what is missing, or writes the pages; the exit code."""
+    """Runs what is missing, or writes the page; the exit code."""
     from benchmarks.accuracy.filling import Filling, fill, run_name
-    from benchmarks.accuracy.pages import BEGIN, README, write_pages
+    from benchmarks.accuracy.pages import PAGE, write_page
     from benchmarks.accuracy.rows import ORDER, PLACE, read, write
     from benchmarks.accuracy.table import table
     from chainrule.core.errors import ConfigError, FolderInUseError
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--jobs", type=positive, default=1, help="runs at a time, sharing the cores"
     )
     parser.add_argument("--again", action="store_true", help="forget these runs first")
-    parser.add_argument("--write", action="store_true", help="write the pages, run nothing")
+    parser.add_argument("--write", action="store_true", help="write docs/records.md, run nothing")
     asked = parser.parse_args(arguments)
     recipes = asked.only.split(",")
     if unknown := [name for name in recipes if name not in ORDER]:
@@ -63,12 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         parser.error(str(error))
     if not PLACE.parent.is_dir():
-        parser.error("run it in the folder of the repository: there is no docs/ here")
+        parser.error("run it in the folder of the repository: there is no benchmarks/results here")
     if asked.write:
-        changed = write_pages(read())
-        note(f"written: {', '.join(map(str, changed)) or 'nothing, all is as it should be'}")
-        if BEGIN not in README.read_text(encoding="utf-8"):
-            note(f"{README} has no mark {BEGIN}, so it has no table")
+        changed = write_page(read())
+        note(f"written: {PAGE if changed else 'nothing, all is as it should be'}")
         return 0
     deadline = time.monotonic() + 3600 * asked.hours
     make_folder(RUNS)

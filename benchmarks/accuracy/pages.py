@@ -1,4 +1,4 @@
-"""docs/records.md, and the block of the README, from benchmarks/results/records.json."""
+"""docs/records.md, from benchmarks/results/records.json."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from benchmarks.accuracy.rows import Row, in_order
 from benchmarks.accuracy.table import markdown, table
 from chainrule.core.files import write_atomically
 
-PAGE, README = Path("docs/records.md"), Path("README.md")
-BEGIN, END = "<!-- records: begin -->", "<!-- records: end -->"
+PAGE = Path("docs/records.md")
 
 TEXT = """# Records
 
@@ -90,23 +89,10 @@ def corrupted(rows: Sequence[Row]) -> str:
     return markdown(("recipe", "clean", *names, "mean"), lines) if lines else "Not run yet."
 
 
-def in_readme(readme: str, rows: Sequence[Row]) -> str:
-    """The README with the table between its two marks; as it was where it has none."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        return readme
-    return f"{before}{BEGIN}\n\n{table(rows)}\n\n{END}{after}"
-
-
-def write_pages(rows: Sequence[Row]) -> list[Path]:
-    """Writes what has changed; which files these are."""
-    wanted = {PAGE: page(rows), README: in_readme(README.read_text(encoding="utf-8"), rows)}
-    changed = [
-        path
-        for path, text in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in changed:
-        write_atomically(path, wanted[path].encode())
-    return changed
+def write_page(rows: Sequence[Row]) -> bool:
+    """Writes docs/records.md; whether that changed anything."""
+    text = page(rows)
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+        return False
+    write_atomically(PAGE, text.encode())
+    return True

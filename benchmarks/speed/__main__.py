@@ -1,4 +1,4 @@
-"""python -m benchmarks: chainrule beside its peers, a table of ratios; `--help` for the rest."""
+"""Speed benchmark, `python -m benchmarks.speed`: chainrule beside its peers, a table of ratios; `--help` for the rest."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ from benchmarks.speed.turns import Contenders, take_turns
 from benchmarks.speed.work import WORKS, Data, Work
 from chainrule.cli.console import print_table
 
+FIGURES = Path("benchmarks/results/benchmarks.json")
+PAGE, PICTURE = Path("docs/benchmarks.md"), Path("docs/pictures/speed.png")
 REPEATS = 5
 QUICK_REPEATS, QUICK_IMAGES = 2, 6_400
 SLOW_TO_START = {"torch.compile"}
@@ -77,8 +79,8 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="A look in under 2 minutes.")] = False,
     as_object: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     write: Annotated[
-        Path | None, typer.Option(help="A folder: benchmarks.json, benchmarks.md and speed.png.")
-    ] = None,
+        bool, typer.Option("--write", help="Write docs/benchmarks.md, its picture and the JSON.")
+    ] = False,
 ) -> None:
     """Times chainrule beside its peers: the same work, in turns, on this machine."""
     wanted = {name for name in only.split(",") if name}
@@ -108,7 +110,7 @@ def main(
             growth = [asdict(cost) for cost in costs(folder, quick=quick, say=say)]
     result = as_json(rows, machine=machine(), versions=versions(), growth=growth)
     if write:
-        write_all(write, rows, result)
+        write_all(rows, result)
     if as_object:
         print(json.dumps(result))
         return
@@ -118,13 +120,11 @@ def main(
         print_table(described(result), GROWTH, [growth_cells(point) for point in growth])
 
 
-def write_all(folder: Path, rows: list[Row], result: dict[str, Any]) -> None:
-    """The figures as JSON, as a page and as a picture."""
-    (folder / "benchmarks.json").write_text(json.dumps(result, indent=1) + "\n")
-    (folder / "benchmarks.md").write_text(page(rows, result))
-    pictures = folder / "pictures"
-    pictures.mkdir(exist_ok=True)
-    draw(rows, pictures / "speed.png", caption=described(result))
+def write_all(rows: list[Row], result: dict[str, Any]) -> None:
+    """The figures as JSON, as a page and as a picture, in the repository."""
+    FIGURES.write_text(json.dumps(result, indent=1) + "\n")
+    PAGE.write_text(page(rows, result))
+    draw(rows, PICTURE, caption=described(result))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.goals import COMMITTEE, OF, Goal
-from benchmarks.accuracy.pages import BEGIN, END, in_readme, page
+from benchmarks.accuracy.pages import page
 from benchmarks.accuracy.rows import PLACE, Row, put, read, seconds_until, settings_of, write
 from benchmarks.accuracy.table import cells, interval, outcome, table
 from benchmarks.contention import Moment, now, others_since
@@ -192,23 +192,11 @@ def test_each_row_of_the_page_has_as_many_cells_as_its_heading() -> None:
     assert "| fast | 1.60 | 60.0 | 40.0 |  | 50.0 |" in page(rows)
 
 
-def test_the_readme_gets_the_table_between_its_marks_and_nothing_else_changes() -> None:
-    readme = f"# A\n\n{BEGIN}\nold\n{END}\n\nmore\n"
-    once = in_readme(readme, [row()])
-    assert once == f"# A\n\n{BEGIN}\n\n{table([row()])}\n\n{END}\n\nmore\n"
-    assert in_readme(once, [row()]) == once
-    assert in_readme("# A\n", [row()]) == "# A\n"
-    assert in_readme(f"# A\n{BEGIN}\n", [row()]) == f"# A\n{BEGIN}\n"
-
-
-def test_the_pages_in_the_repository_are_what_docs_records_json_gives() -> None:
+def test_the_page_in_the_repository_is_what_records_json_gives() -> None:
     rows = read(ROOT / PLACE)
     remedy = "write them: python -m benchmarks.accuracy --write"
     assert (ROOT / "docs/records.md").read_text() == page(rows), remedy
-    readme = (ROOT / "README.md").read_text()
-    assert BEGIN in readme
-    assert readme == in_readme(readme, rows), remedy
-    assert table(rows) in readme
+    assert table(rows) in (ROOT / "docs/records.md").read_text()
 
 
 # ---------------------------------------------------------------------- the rows

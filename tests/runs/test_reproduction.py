@@ -20,7 +20,7 @@ from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import load_model
-from chainrule.runs.folder import Origin
+from chainrule.runs.origin import Origin
 from chainrule.runs.reproduction import reproduce
 
 QUICK = Effort(quick=True)
