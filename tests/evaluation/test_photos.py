@@ -71,7 +71,7 @@ def test_it_is_printed_with_its_interval(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_command_measures_photos_too(chainrule, mine, monkeypatch) -> None:
     few = partial(read_photos, photos=5, rows=2)
-    monkeypatch.setattr("chainrule.evaluation.photos.read_photos", few)
+    monkeypatch.setattr("chainrule.runs.evaluation.read_photos", few)
     done = chainrule("evaluate", "mine", "--photos", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)["photos"]

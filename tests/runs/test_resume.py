@@ -207,7 +207,7 @@ def test_without_any_whole_checkpoint_it_begins_again(chainrule, half) -> None:
 def test_no_such_run_is_one_sentence_with_the_choices(chainrule, half) -> None:
     done = chainrule("train", "--resume", "hlaf")
     assert done.code == 2
-    assert "no run 'hlaf' to go on with: there are half, whole" in done.err
+    assert "no run 'hlaf' to go on with: did you mean half? there are half, whole" in done.err
 
 
 def test_a_disk_that_fills_up_is_said_and_after_three_times_the_end(
