@@ -150,6 +150,15 @@ def test_a_misspelt_name_is_told_the_nearest(arguments, sentence, chainrule, tmp
     assert sentence in done.err
 
 
+def test_a_misspelt_data_set_or_article_is_told_the_nearest(chainrule) -> None:
+    done = chainrule("train", "--data", "mnits")
+    assert done.code == 1
+    assert "mnits does not exist: did you mean mnist?" in done.err
+    done = chainrule("reproduce", "relu-54")
+    assert done.code == 2
+    assert "did you mean relu-45?" in done.err
+
+
 def completed(line: str, folder: Path, *, shell: str = "bash") -> list[str]:
     """What the shell would offer for the last word of the line."""
     asking = {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
-from chainrule.core.tables import remedy
+from chainrule.core.tables import nearest, remedy
 from chainrule.data.caches import accept, cache_folder, keep, places, verified
 from chainrule.data.catalog import SOURCES, Source
 from chainrule.data.dataset import Dataset, Found, assemble, hold_out
@@ -169,6 +169,12 @@ def _from_path(
     default: tuple[str, ...],
 ) -> Dataset:
     path = Path(path).expanduser()
+    close = nearest(str(path), SOURCES)
+    if close and not path.exists():
+        raise DataError(
+            f"{path} does not exist: did you mean {close}? Else give the path of a data file or "
+            "folder."
+        )
     found = read(path, classes=len(given or default))
     train, test, source = found.train, found.test, str(path)
     if test_path is not None:
