@@ -66,7 +66,7 @@ def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None
 def test_evaluate_refuses_data_that_changed_since_training(chainrule, few, tmp_path) -> None:
     data = tmp_path / "copy.csv"
     shutil.copy(few, data)
-    chainrule("train", "--data", data, "--run", "on-copy", "--epochs", 1, "-q")
+    chainrule("train", "--data", data, "--run", "on-copy", "--epochs", 1, "--no-pictures", "-q")
     rows = data.read_text().splitlines()
     data.write_text("\n".join([*rows[1:], rows[0]]) + "\n")
     done = chainrule("evaluate", "on-copy")
@@ -269,7 +269,8 @@ def test_letters_are_trained_and_read_by_their_names(chainrule, tmp_path) -> Non
     assert refused.code == 1
     assert "--classes" in refused.err
     names = "a,b,c,d,e,f,g,h,i,j,k,l"
-    done = chainrule("train", "--data", "letters.csv", "--classes", names, "--run", "abc", "-q")
+    options = ("--classes", names, "--run", "abc", "--no-pictures", "-q")
+    done = chainrule("train", "--data", "letters.csv", *options)
     assert done.code == 0, done.err
     found = json.loads(chainrule("evaluate", "abc", "--json").out)
     assert [row["class"] for row in found["per_class"]] == names.split(",")

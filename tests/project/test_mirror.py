@@ -15,7 +15,9 @@ def rooms() -> set[str]:
 
 
 def test_every_room_has_its_folder_of_tests_and_there_is_no_other() -> None:
-    folders = {path.relative_to(ROOT / "tests").parts[0] for path in ROOT.glob("tests/**/test_*.py")}
+    folders = {
+        path.relative_to(ROOT / "tests").parts[0] for path in ROOT.glob("tests/**/test_*.py")
+    }
     assert len(rooms()) > 10
     assert folders - BESIDE == rooms()
 
