@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -182,18 +183,29 @@ def test_the_time_left_is_told_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_reproduce_all_covers_the_five_articles(chainrule) -> None:
+FIVE = ["sigmoid-128-64", "tanh-16-16", "relu-45", "sigmoid-72-36", "relu-50-50-50"]
+
+
+@pytest.mark.long
+def test_reproduce_all_runs_the_five_articles(chainrule) -> None:
     done = chainrule("reproduce", "all", "--quick", "--json", "--quiet")
     assert (done.code, done.err) == (0, "")
     result = json.loads(done.out)
     assert result["ok"]
-    assert [one["recipe"] for one in result["recipes"]] == [
-        "sigmoid-128-64",
-        "tanh-16-16",
-        "relu-45",
-        "sigmoid-72-36",
-        "relu-50-50-50",
-    ]
+    assert [one["recipe"] for one in result["recipes"]] == FIVE
+
+
+def test_reproduce_all_asks_for_the_five_articles(chainrule, monkeypatch) -> None:
+    def done_already(article, *_: object, **__: object) -> SimpleNamespace:
+        found = {"recipe": article.recipe, "ok": article.recipe != "relu-45"}
+        return SimpleNamespace(**found, as_dict=lambda: found)
+
+    monkeypatch.setattr("chainrule.runs.reproduction.reproduce", done_already)
+    done = chainrule("reproduce", "all", "--quick", "--json", "--quiet")
+    assert done.code == 1
+    result = json.loads(done.out)
+    assert not result["ok"]
+    assert [one["recipe"] for one in result["recipes"]] == FIVE
 
 
 def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> None:
