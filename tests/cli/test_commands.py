@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None
 def test_evaluate_refuses_data_that_changed_since_training(chainrule, few, tmp_path) -> None:
     data = tmp_path / "copy.csv"
     shutil.copy(few, data)
-    chainrule("train", "--data", data, "--run", "on-copy", "--epochs", 1, "-q")
+    chainrule("train", "--data", data, "--run", "on-copy", "--epochs", 1, "--no-pictures", "-q")
     rows = data.read_text().splitlines()
     data.write_text("\n".join([*rows[1:], rows[0]]) + "\n")
     done = chainrule("evaluate", "on-copy")
@@ -182,18 +183,29 @@ def test_the_time_left_is_told_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_reproduce_all_covers_the_five_articles(chainrule) -> None:
+FIVE = ["sigmoid-128-64", "tanh-16-16", "relu-45", "sigmoid-72-36", "relu-50-50-50"]
+
+
+@pytest.mark.long
+def test_reproduce_all_runs_the_five_articles(chainrule) -> None:
     done = chainrule("reproduce", "all", "--quick", "--json", "--quiet")
     assert (done.code, done.err) == (0, "")
     result = json.loads(done.out)
     assert result["ok"]
-    assert [one["recipe"] for one in result["recipes"]] == [
-        "sigmoid-128-64",
-        "tanh-16-16",
-        "relu-45",
-        "sigmoid-72-36",
-        "relu-50-50-50",
-    ]
+    assert [one["recipe"] for one in result["recipes"]] == FIVE
+
+
+def test_reproduce_all_asks_for_the_five_articles(chainrule, monkeypatch) -> None:
+    def done_already(article, *_: object, **__: object) -> SimpleNamespace:
+        found = {"recipe": article.recipe, "ok": article.recipe != "relu-45"}
+        return SimpleNamespace(**found, as_dict=lambda: found)
+
+    monkeypatch.setattr("chainrule.runs.reproduction.reproduce", done_already)
+    done = chainrule("reproduce", "all", "--quick", "--json", "--quiet")
+    assert done.code == 1
+    result = json.loads(done.out)
+    assert not result["ok"]
+    assert [one["recipe"] for one in result["recipes"]] == FIVE
 
 
 def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> None:
@@ -269,7 +281,8 @@ def test_letters_are_trained_and_read_by_their_names(chainrule, tmp_path) -> Non
     assert refused.code == 1
     assert "--classes" in refused.err
     names = "a,b,c,d,e,f,g,h,i,j,k,l"
-    done = chainrule("train", "--data", "letters.csv", "--classes", names, "--run", "abc", "-q")
+    options = ("--classes", names, "--run", "abc", "--no-pictures", "-q")
+    done = chainrule("train", "--data", "letters.csv", *options)
     assert done.code == 0, done.err
     found = json.loads(chainrule("evaluate", "abc", "--json").out)
     assert [row["class"] for row in found["per_class"]] == names.split(",")

@@ -111,6 +111,7 @@ def test_held_out_images_that_are_all_right_fit_no_temperature(chainrule, tmp_pa
     rows = [f"{k},{255 * k},{255 - 255 * k}" for k in labels]
     (tmp_path / "easy.csv").write_text("\n".join(rows) + "\n")
     options = ("--classes", "a,b", "--validation", 9, "--epochs", 30, "--layers", "2,2")
+    options += ("--no-pictures",)
     done = chainrule(
         "train", "--data", "easy.csv", *options, "--learning-rate", 0.1, "--run", "easy", "-q"
     )

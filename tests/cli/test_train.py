@@ -70,7 +70,15 @@ def test_a_run_folder_holds_configuration_history_model_report_and_pictures(mine
 
 def test_a_run_repeats_from_its_own_configuration_to_the_same_bits(chainrule, mine, few) -> None:
     done = chainrule(
-        "train", "--config", mine / "config.toml", "--data", few, "--run", "again", "-q"
+        "train",
+        "--config",
+        mine / "config.toml",
+        "--data",
+        few,
+        "--run",
+        "again",
+        "--no-pictures",
+        "-q",
     )
     assert done.code == 0, done.err
     first, second = (Path(f"runs/{name}/model.safetensors") for name in ("mine", "again"))
@@ -83,7 +91,7 @@ def test_the_options_of_the_manual_decide_the_network(chainrule, few) -> None:
     done = chainrule(
         "train", "--layers", "784,12,9,10", "--activation", "tanh,relu", "--optimizer", "adam",
         "--batch-size", 128, "--epochs", 1, "--learning-rate", "1e-3", "--seed", 0, "--data", few,
-        "--run", "small", "--validation", 50, "--patience", 3, "--json",
+        "--run", "small", "--validation", 50, "--patience", 3, "--no-pictures", "--json",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert json.loads(done.out)["parameters"] == 784 * 12 + 12 + 12 * 9 + 9 + 9 * 10 + 10

@@ -1,4 +1,4 @@
-"""The short form of `make fuzz`: thousands of damaged files for each reader, and proof that it finds."""
+"""The short form of `make fuzz`: thousands of damaged files a reader, and proof that it finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tests/ mirrors src/chainrule: a folder for each room, and beside them only helpers and project."""
+"""tests/ mirrors src/chainrule: a folder for each room, beside them only helpers and project."""
 
 from __future__ import annotations
 
