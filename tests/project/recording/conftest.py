@@ -89,6 +89,7 @@ def trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist: Dataset) -> 
     """A folder with docs/ and no runs; processes are only played."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     for name in ("plain", "accurate", "t99", OF):
         monkeypatch.setitem(RECIPES, name, replace(RECIPES["sprint"], validation=5000))
     played = Trainer(mnist)
