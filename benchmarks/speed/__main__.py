@@ -1,4 +1,4 @@
-"""Speed benchmark, `python -m benchmarks.speed`: chainrule beside its peers, a table of ratios; `--help` for the rest."""
+"""Speed benchmark, `python -m benchmarks.speed`: chainrule beside its peers; see `--help`."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from chainrule import articles
 from chainrule.articles import ARTICLES, named
 from chainrule.articles.ablations import worth_of
 from chainrule.articles.running import Effort, Moment, Recorder, StopAskedError
@@ -191,6 +192,19 @@ def test_an_article_answers_to_its_number_and_to_its_name() -> None:
     assert named("all") == list(ARTICLES.values())
     with pytest.raises(ConfigError, match=r"unknown article '6': .* relu-45.* 1, 2, 3, 4, 5.* all"):
         named("6")
+
+
+def test_a_module_with_an_article_is_all_that_an_article_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sixth_article.py").write_text(
+        "from dataclasses import replace\n"
+        "from chainrule.articles.relu_45 import ARTICLE as THIRD\n"
+        "ARTICLE = replace(THIRD, number=6, recipe='relu-6')\n"
+    )
+    monkeypatch.setattr(articles, "__path__", [str(tmp_path), *articles.__path__])
+    assert list(articles.found()) == [*ARTICLES, "relu-6"]
+    monkeypatch.delitem(sys.modules, "chainrule.articles.sixth_article")
 
 
 def test_a_quirk_that_an_article_does_not_have_is_named(mnist: Dataset) -> None:

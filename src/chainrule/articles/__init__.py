@@ -13,15 +13,15 @@ from chainrule.core.errors import ConfigError
 from chainrule.core.tables import Table
 
 
-def _found() -> dict[str, Article]:
+def found() -> dict[str, Article]:
+    """Recipe -> article, by number, of all modules of this package."""
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     values = [getattr(module, "ARTICLE", None) for module in modules]
     articles = [value for value in values if isinstance(value, Article)]
     return {one.recipe: one for one in sorted(articles, key=lambda one: one.number)}
 
 
-ARTICLES: Table[Article] = Table("article", _found())
-"""Recipe -> article, by number."""
+ARTICLES: Table[Article] = Table("article", found())
 
 
 def named(name: str) -> list[Article]:

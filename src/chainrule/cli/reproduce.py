@@ -103,8 +103,8 @@ def reproduce(
     if interrupt():
         last = results[-1]
         note(
-            f"interrupted: {len(last.claims)} claims of {last.article.recipe} were settled before, "
-            f"they are in {last.folder}; begin again: chainrule reproduce {name}"
+            f"interrupted: {last.folder} holds what {last.article.recipe} came to until then, "
+            f"claims settled: {len(last.claims)}; to begin again: chainrule reproduce {name}"
         )
         raise typer.Exit(128 + interrupt.signal)
     raise typer.Exit(0 if ok else 1)
