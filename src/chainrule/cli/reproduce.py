@@ -96,7 +96,7 @@ def reproduce(
                 break
     ok = all(result.ok for result in results)
     if json:
-        every = [result.as_dict() for result in results]
+        every = [result.as_json() for result in results]
         print_json({"recipes": every, "ok": ok} if name == "all" else every[0])
     elif not interrupt():
         print("ok: no claim is outside" if ok else "NOT ok: a claim is outside")

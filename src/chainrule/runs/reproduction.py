@@ -52,7 +52,7 @@ class Reproduction:
         judged = bool(self.claims) and all(one.verdict != OUTSIDE for one in self.claims)
         return judged and self.ending == "finished"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For JSON."""
         result: dict[str, Any] = {
             "recipe": self.article.recipe,
@@ -92,11 +92,11 @@ def reproduce(
     result = Reproduction(article, folder)
     with only_writer(folder):
         write_config(folder, RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
-        write_report(folder, result.as_dict())
+        write_report(folder, result.as_json())
         try:
             for claim in article.claims(data, effort, recorder):
                 result.claims.append(claim)
-                write_report(folder, result.as_dict())
+                write_report(folder, result.as_json())
                 settled(claim)
             if fix:
                 result.worth = worth_of(article, fix, data, effort, recorder)
@@ -117,7 +117,7 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
     """Completes the folder: the longest training's figures and curve, and the page of it all."""
     folder, recipe = result.folder, result.article.recipe
     trained = [training for training in trainings if training.history]
-    report = result.as_dict() | {"trainings": [_in_short(training) for training in trained]}
+    report = result.as_json() | {"trainings": [_in_short(training) for training in trained]}
     shown = max(trained, key=lambda one: _seen(one, data), default=None)
     history = shown.history if shown else []
     if shown:
