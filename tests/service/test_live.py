@@ -44,12 +44,15 @@ class Live:
 
 
 @pytest.fixture
-def live() -> Iterator[Live]:
+def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
     for package in ("uvicorn", "httptools"):
         oracle(package)
+    from chainrule.service import server as serving
     from chainrule.service.live import Audience, live_view
     from chainrule.service.server import Server, listen
 
+    # It is looked at in test_endings.py; here it would be half a second a test.
+    monkeypatch.setattr(serving, "LINGER", 0.02)
     event_log, audience, commands = EventLog(), Audience(), list[Command]()
     listener = listen("127.0.0.1", 0)
     server = Server(
