@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from chainrule.cli import COMMANDS, app
+from chainrule.cli.app import app, commands
 from chainrule.cli.completion import NAMES, filled
 from chainrule.cli.options import option_name
 from chainrule.experiments.recipes import RECIPES, combine
@@ -49,7 +49,7 @@ def pages(command: str) -> dict[int, str]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["", *(command.__name__ for command in COMMANDS)])
+@pytest.mark.parametrize("command", ["", *(command.__name__ for command in commands())])
 def test_help_is_whole_at_60_80_and_120_columns(command: str) -> None:
     program = typer.main.get_command(app)
     shown = program.commands[command] if command else program  # type: ignore[attr-defined]
