@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from chainrule.cli import COMMANDS, app
+from chainrule.cli.app import app, commands
 from chainrule.cli.completion import NAMES, filled
 from chainrule.cli.options import option_name
 from chainrule.experiments.recipes import RECIPES, combine
@@ -32,36 +32,21 @@ ANOTHER = {
 """Settings whose other value is not simply 3; None: a switch."""
 
 
-def words(text: str) -> list[str]:
-    return text.split()
-
-
-def pages(command: str) -> dict[int, str]:
-    """Columns -> the help of a command, as a process prints it."""
-    arguments = [command] if command else []
-    return {
-        columns: subprocess.run(
-            [sys.executable, "-m", "chainrule", *arguments, "--help"],
-            capture_output=True, text=True, check=True,
-            env=os.environ | {"COLUMNS": str(columns)},
-        ).stdout
-        for columns in (60, 80, 120)
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("command", ["", *(command.__name__ for command in COMMANDS)])
-def test_help_is_whole_at_60_80_and_120_columns(command: str) -> None:
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("command", ["", *(command.__name__ for command in commands())])
+def test_help_is_whole_at_every_width(command: str, columns: int, chainrule, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    page = chainrule(*filter(None, [command]), "--help").out
+    assert max(map(len, page.splitlines())) <= columns
+    assert "…" not in page
     program = typer.main.get_command(app)
     shown = program.commands[command] if command else program  # type: ignore[attr-defined]
     context = shown.make_context(command or "chainrule", [], resilient_parsing=True)
+    flat = " ".join(page.split())
     records = [parameter.get_help_record(context) for parameter in shown.get_params(context)]
-    for columns, page in pages(command).items():
-        assert max(map(len, page.splitlines())) <= columns
-        assert "…" not in page
-        flat = " ".join(words(page))
-        for name, text in filter(None, records):
-            assert " ".join(words(f"{name} {filled(text)}")) in flat
-        assert " ".join(words(shown.help)) in flat
+    for name, text in filter(None, records):
+        assert " ".join(f"{name} {filled(text)}".split()) in flat
+    assert " ".join(shown.help.split()) in flat
 
 
 def test_train_has_the_groups_as_headings_in_their_order(chainrule) -> None:
@@ -159,40 +144,52 @@ def test_a_misspelt_data_set_or_article_is_told_the_nearest(chainrule) -> None:
     assert "did you mean relu-45?" in done.err
 
 
-def completed(line: str, folder: Path, *, shell: str = "bash") -> list[str]:
-    """What the shell would offer for the last word of the line."""
-    asking = {
+def asking(line: str, shell: str) -> dict[str, str]:
+    """The variables in which a shell asks for completions of a line's last word."""
+    return {
         "_CHAINRULE_COMPLETE": f"complete_{shell}",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(line.split(" ")) - 1),
         "_TYPER_COMPLETE_ARGS": line,
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "chainrule"],
-        capture_output=True, text=True, check=True, cwd=folder, env=os.environ | asking,
-    )  # fmt: skip
-    assert done.stderr == ""
-    if shell == "zsh":
-        return re.findall(r'"([^"]+)"', done.stdout)
-    return done.stdout.split()
 
 
-def test_the_shell_completes_recipes_choices_runs_data_and_options(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("train --recipe f", ["fast"]),
+        ("train --recipe ", list(RECIPES)),
+        ("train --optimizer ", list(OPTIMIZERS)),
+        ("train --activation relu,ta", ["relu,tanh"]),
+        ("train --data fas", ["fashion-mnist"]),
+        ("train --resume mi", ["mine", "minor"]),
+        ("train --batch-", ["--batch-norm", "--batch-size"]),
+        ("evaluate o", ["other"]),
+        ("committee five --members mine,o", ["mine,other"]),
+        ("distort --recipe acc", ["accurate"]),
+        ("reproduce sigmoid-1", ["sigmoid-128-64"]),
+    ],
+)
+def test_the_shell_completes_names_from_the_tables_and_runs_from_the_disk(
+    line: str, offered: list[str], chainrule, monkeypatch, tmp_path: Path
+) -> None:
     for run in ("mine", "minor", "other"):
         (tmp_path / "runs" / run).mkdir(parents=True)
         (tmp_path / "runs" / run / "config.toml").touch()
-    (tmp_path / "runs" / "empty").mkdir()
-    assert completed("chainrule train --recipe f", tmp_path) == ["fast"]
-    assert completed("chainrule train --recipe ", tmp_path) == list(RECIPES)
-    assert completed("chainrule train --optimizer ", tmp_path) == list(OPTIMIZERS)
-    assert completed("chainrule train --optimizer ada", tmp_path, shell="zsh") == ["adam", "adamw"]
-    assert completed("chainrule train --activation relu,ta", tmp_path) == ["relu,tanh"]
-    assert completed("chainrule train --data fas", tmp_path) == ["fashion-mnist"]
-    assert completed("chainrule train --resume mi", tmp_path) == ["mine", "minor"]
-    assert completed("chainrule train --batch-", tmp_path) == ["--batch-norm", "--batch-size"]
-    assert completed("chainrule evaluate o", tmp_path) == ["other"]
-    assert completed("chainrule distort --recipe acc", tmp_path) == ["accurate"]
-    assert completed("chainrule reproduce sigmoid-1", tmp_path) == ["sigmoid-128-64"]
+    (tmp_path / "runs" / "minus-its-config").mkdir()
+    for name, value in asking(f"chainrule {line}", "bash").items():
+        monkeypatch.setenv(name, value)
+    assert chainrule().out.split() == offered
+
+
+def test_zsh_is_answered_by_a_process_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule"],
+        capture_output=True, text=True, check=True,
+        env=os.environ | asking("chainrule train --optimizer ada", "zsh"),
+    )  # fmt: skip
+    assert re.findall(r'"([^"]+)"', done.stdout) == ["adam", "adamw"]
+    assert done.stderr == ""
 
 
 def test_help_and_completion_of_recipes_load_no_numpy() -> None:
