@@ -147,7 +147,7 @@ def _display(*, quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callabl
 
         console = Console(stderr=True, highlight=False, markup=False)
         with console.status("") as status:
-            yield (lambda moment: status.update(_told(moment))), console.print
+            yield (lambda moment: status.update(_in_one_line(moment))), console.print
     else:
         yield _tenths, note
 
@@ -167,6 +167,11 @@ def _told(moment: Moment) -> str:
         f"  {moment.epoch} of {moment.epochs}, loss {moment.loss:.4f}, "
         f"{duration(moment.seconds_left)} left"
     )
+
+
+def _in_one_line(moment: Moment) -> str:
+    told = _told(moment)
+    return f"{moment.run}: {told.strip()}" if moment.epoch else told
 
 
 def duration(seconds: float) -> str:
