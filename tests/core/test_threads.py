@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chainrule.core.blas
 import chainrule.core.threads
 from chainrule.core.threads import ALONE, Crew
 from helpers.processes import answer
@@ -202,7 +203,7 @@ def test_one_blas_thread_holds_within_the_with_statement_and_no_longer() -> None
     assert answer(LIMIT) == [[2], [1], [1], [1], [2], [2]]
 
 
-CORES = "import numpy; from chainrule.core.threads import cores; print(cores())"
+CORES = "import numpy; from chainrule.core.blas import cores; print(cores())"
 
 WITNESS = """
 import numpy
@@ -224,5 +225,5 @@ def test_without_blas_threads_there_is_one_core(monkeypatch: pytest.MonkeyPatch)
         def info(self) -> list[dict[str, Any]]:
             return []
 
-    monkeypatch.setattr(chainrule.core.threads, "_controller", NoPools)
-    assert chainrule.core.threads.cores.__wrapped__() == 1
+    monkeypatch.setattr(chainrule.core.blas, "_controller", NoPools)
+    assert chainrule.core.blas.cores.__wrapped__() == 1

@@ -89,7 +89,7 @@ def test_a_pause_is_no_time_of_training(chainrule, few, view, monkeypatch) -> No
 
     made.commands.when_waiting = rest
     monkeypatch.setattr(watching, "perf_counter", clock)
-    monkeypatch.setattr("chainrule.training.step.perf_counter", clock)
+    monkeypatch.setattr("chainrule.training.train.perf_counter", clock)
     done = chainrule(*TRAIN, "--data", few, "--run", "rested", "--watch", "--json")
     assert offset == 1000
     assert json.loads(done.out)["train_seconds"] < 100

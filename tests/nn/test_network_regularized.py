@@ -221,7 +221,7 @@ def test_a_gradient_by_the_statistics_of_all_batches_is_refused_in_words() -> No
     network, X, y = example(batch_norm=True)
     w = Workspace(network, len(y))
     _, dlogits = softmax_cross_entropy(network.forward(X, w), y)
-    message = r"layer 2 was normalised by statistics of all batches: .* network\.folded\(\)"
+    message = r"layer 2 was normalised by the running statistics: .* network\.folded\(\)"
     with pytest.raises(ValueError, match=message):
         network.backward(dlogits, w)
 

@@ -1,6 +1,6 @@
 """What version 0.1.0 wrote is loaded, gone on with and trained anew, to the same bits.
 
-stress/corpus/written_by_0_1_0.py wrote the runs, on one machine. Another BLAS, NumPy or processor
+stress/past/make_0_1_0.py wrote the runs, on one machine. Another BLAS, NumPy or processor
 adds in another order: where the arithmetic is not that machine's, what is learned must be close.
 Each run is one process that executes several commands, as most of a command's time is its start.
 """
@@ -24,7 +24,7 @@ from safetensors import safe_open
 import chainrule as cr
 from conftest import oracle
 
-CORPUS = Path(__file__).parents[2] / "stress/corpus/written-by-0.1.0"
+CORPUS = Path(__file__).parents[2] / "stress/past/0.1.0"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text(encoding="utf-8"))
 DATA = ("--data", str(CORPUS / "images.csv"), "--classes", EXPECTED["classes"])
 IMAGES = [word for number in EXPECTED["test_images"] for word in ("--index", str(number))]

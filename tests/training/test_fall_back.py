@@ -49,7 +49,7 @@ def run(progress: Progress, *, cut: int = -1) -> Network:
 def test_a_run_that_diverges_after_a_break_falls_back_on_the_weights_kept_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chainrule.training.step.KEEP_EVERY", KEEP_EVERY)
+    monkeypatch.setattr("chainrule.training.divergence.KEEP_EVERY", KEEP_EVERY)
     whole, progress = run(Progress()), Progress()
     run(progress, cut=BREAK)
     write_snapshot(tmp_path, Snapshot(progress, [], {}, {}, {}))

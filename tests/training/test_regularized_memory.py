@@ -15,7 +15,7 @@ from chainrule.core.arrays import Array
 from chainrule.data.augment import Distortion
 from chainrule.nn.network import Network, Workspace
 from chainrule.optim.ema import Averager
-from chainrule.training.microbatches import Worker
+from chainrule.training.microbatches import GradientWorker
 from chainrule.training.train import train
 from helpers.processes import answer
 from training.test_train_memory import LIMIT, floats
@@ -166,16 +166,16 @@ def test_a_float32_run_with_all_of_it_is_float32_throughout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[Array] = []
-    share = Worker.share
+    microbatch = GradientWorker.microbatch
 
-    def watched(worker: Worker, *given: Any) -> Any:
-        result = share(worker, *given)
+    def watched(worker: GradientWorker, *given: Any) -> Any:
+        result = microbatch(worker, *given)
         w = worker.workspace
         assert w
         seen.extend([*floats(worker), *floats(w), *w.inputs, result[1]])
         return result
 
-    monkeypatch.setattr(Worker, "share", watched)
+    monkeypatch.setattr(GradientWorker, "microbatch", watched)
     network = Network.dense([20, 6, 5, 3], rng=np.random.default_rng(0), **SETTINGS)
     X = np.random.default_rng(1).random((30, 20), np.float32)
     settings: dict[str, Any] = {"average": 0.9, "max_weight_norm": 1.0, "shape": (5, 4)}

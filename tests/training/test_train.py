@@ -170,7 +170,7 @@ def test_the_epochs_count_steps_and_carry_the_rate_of_their_last_step() -> None:
 def test_the_loss_of_an_epoch_is_the_mean_over_its_examples() -> None:
     network, (images, labels) = problem()
     expected, _ = evaluate(network, (images, labels))
-    settings = {"epochs": 1, "learning_rate": 0.0, "batch_size": 8}
+    settings = {"epochs": 1, "learning_rate": Schedule(0.0), "batch_size": 8}
     (epoch,) = train(network, (images, labels), rng=np.random.default_rng(0), **settings)
     assert epoch.loss == pytest.approx(expected, rel=1e-12)
 

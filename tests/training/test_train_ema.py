@@ -12,9 +12,9 @@ from chainrule.core.errors import DivergenceError
 from chainrule.nn.network import Network
 from chainrule.optim.ema import EVERY
 from chainrule.optim.schedules import Schedule
+from chainrule.training.divergence import KEEP_EVERY
 from chainrule.training.evaluate import evaluate
 from chainrule.training.state import Progress
-from chainrule.training.step import KEEP_EVERY
 from chainrule.training.train import Epoch, train
 from training.test_train_regularized import Settings, problem
 

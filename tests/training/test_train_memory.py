@@ -130,8 +130,9 @@ def floats(owner: object) -> list[Array]:
     found = []
     for name, value in vars(owner).items():
         entries = value if isinstance(value, list) else [value]
-        if name == "chain":
-            found += [array for _, memory in entries if memory for array in floats(memory)]
+        if name == "chain":  # a network's of layers, a workspace's of pairs
+            parts = [part for link in entries for part in (link if isinstance(link, tuple) else ())]
+            found += [array for part in parts if not callable(part) for array in floats(part)]
         found += [entry for entry in entries if isinstance(entry, np.ndarray)]
     return [array for array in found if array.dtype != np.intp]
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import chainrule.training.microbatches
-import chainrule.training.step
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DivergenceError
 from chainrule.core.rng import derive
 from chainrule.data.augment import Distortion
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
+from chainrule.optim.schedules import Schedule
 from chainrule.training.train import Epoch, train
 
 Settings = dict[str, Any]
@@ -112,8 +112,7 @@ def test_three_epochs_with_batch_normalisation_have_the_losses_and_statistics_of
     torch: ModuleType, batch_size: int, share_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses, expected = torch_run(torch, share_rows, batch_size=batch_size, epochs=3)
-    for module in (chainrule.training.microbatches, chainrule.training.step):
-        monkeypatch.setattr(module, "DRAWN_ROWS", share_rows)
+    monkeypatch.setattr(chainrule.training.microbatches, "DRAWN_ROWS", share_rows)
     network, epochs = run(
         epochs=3, batch_size=batch_size, batch_norm=True, optimizer="sgd", learning_rate=0.1
     )
@@ -126,7 +125,7 @@ def test_three_epochs_with_batch_normalisation_have_the_losses_and_statistics_of
 @pytest.mark.parametrize("rows", [44, 45, 50])
 def test_the_running_statistics_come_to_those_of_all_examples(rows: int) -> None:
     network, (X, y) = problem(rows=rows, batch_norm=True)
-    settings: Settings = {"learning_rate": 0.0, "batch_size": 11, "epochs": 100}
+    settings: Settings = {"learning_rate": Schedule(0.0), "batch_size": 11, "epochs": 100}
     list(train(network, (X, y), rng=np.random.default_rng(0), **settings))
     U = X @ network.W[0]
     np.testing.assert_allclose(network.mean[0], U.mean(axis=0), atol=0.1)

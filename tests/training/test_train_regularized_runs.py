@@ -12,7 +12,6 @@ import pytest
 
 import chainrule.nn.network
 import chainrule.training.microbatches
-import chainrule.training.step
 from chainrule.core.arrays import Array
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.network import Network, Workspace
@@ -30,8 +29,7 @@ SHARE = 4
 @pytest.fixture(autouse=True)
 def _small_steps_have_several_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainrule.training.microbatches, "WORK_PER_CORE", 1)
-    for module in (chainrule.training.microbatches, chainrule.training.step):
-        monkeypatch.setattr(module, "DRAWN_ROWS", SHARE)
+    monkeypatch.setattr(chainrule.training.microbatches, "DRAWN_ROWS", SHARE)
 
 
 class Run:

@@ -16,6 +16,7 @@ from chainrule.core.errors import DivergenceError
 from chainrule.data.batches import Rows
 from chainrule.nn.losses import LOSSES, Buffers
 from chainrule.nn.network import Network
+from chainrule.optim.schedules import Schedule
 from chainrule.training.microbatches import WORK_PER_CORE, split, team_size
 from chainrule.training.train import Epoch, train
 
@@ -233,7 +234,16 @@ def test_a_later_divergence_puts_good_weights_back_too() -> None:
     network, examples, _ = problem(np.float32)
     before = network.parameters.tobytes()
     with pytest.raises(DivergenceError, match="the weights of step 0 are kept"):
-        list(train(network, examples, rng=None, threads=2, optimizer="sgd", learning_rate=1e38))
+        list(
+            train(
+                network,
+                examples,
+                rng=None,
+                threads=2,
+                optimizer="sgd",
+                learning_rate=Schedule(1e38),
+            )
+        )
     assert network.parameters.tobytes() == before
 
 

@@ -1,4 +1,4 @@
-"""Batch normalization (Ioffe and Szegedy 2015): each unit's sums with mean 0 and variance 1.
+"""Batch normalisation (Ioffe and Szegedy 2015): each unit's sums with mean 0 and variance 1.
 
 Derived in docs/derivation.md, section 10. Forward, over the N rows of a batch, unit by unit:
 
@@ -32,7 +32,7 @@ MOMENTUM = 0.1
 
 @dataclass
 class BatchNormMemory:
-    """The batch's own statistics, its normalized sums, outputs, and gradients."""
+    """The batch's own statistics, its normalised sums, outputs, and gradients."""
 
     mean: Float[Array, " n"]
     variance: Float[Array, " n"]
@@ -103,11 +103,11 @@ class BatchNorm:
         return np.add(m.Z, shift, out=m.Z)
 
     def backward(self, dZ: Float[Array, "N n"], memory: BatchNormMemory) -> Float[Array, "N n"]:
-        """dU (10.8); writes db and dgamma (10.5). ValueError unless the batch was normalized."""
+        """dU (10.8); writes db and dgamma (10.5). ValueError unless the batch was normalised."""
         m, N = memory, len(dZ)
         if m.V is None:
             raise ValueError(
-                f"layer {self.number + 1} was normalized by the running statistics: for a "
+                f"layer {self.number + 1} was normalised by the running statistics: for a "
                 "gradient, go forward with a generator, or use network.folded()"
             )
         np.matmul(m.ones, dZ, out=m.db)

@@ -37,7 +37,7 @@ class Linear:
     def __init__(
         self, number: int, W: Float[Array, "fan_in fan_out"], b: Float[Array, " fan_out"] | None
     ) -> None:
-        """`number` counts from 0; b is None where batch normalization follows and adds it."""
+        """`number` counts from 0; b is None where batch normalisation follows and adds it."""
         self.number = number
         self.W = W
         self.b = b

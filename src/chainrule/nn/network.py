@@ -4,7 +4,7 @@
     for layer, memory in reversed(workspace.chain):  dA = layer.backward(dA, memory)
 
 A dense layer is up to five links of the chain: dropout and noise on its inputs, the linear layer,
-batch normalization, the activation; each has its own file, forward above backward. One example is
+batch normalisation, the activation; each has its own file, forward above backward. One example is
 one row. Every W and b is a view into one flat vector, `network.parameters`; the gradient has the
 same layout. A network holds what it has learned only: whatever forward and backward write goes
 into a Workspace, so threads can share it, and predicting changes nothing.
@@ -173,7 +173,7 @@ class Network:
         """The gradient of the loss by all parameters, one flat vector inside the workspace.
 
         `dlogits` is the loss's gradient by the outputs of the last `forward` with this workspace.
-        Raises ValueError after a forward pass without a generator if a layer is normalized.
+        Raises ValueError after a forward pass without a generator if a layer is normalised.
         """
         dA = dlogits
         for layer, memory in reversed(workspace.chain):
@@ -206,7 +206,7 @@ class Workspace:
         self.gradient = aligned_zeros(layout.learned, dtype)
         self.dW, self.db, self.dgamma = layout.parameters(self.gradient)
         self.statistics = aligned_zeros(layout.measured, dtype)
-        """Of the last batch: the mean and variance of each normalized unit's sums."""
+        """Of the last batch: the mean and variance of each normalised unit's sums."""
         shared = SharedMemory(
             examples, max(network.widths[1:]), dtype, self.dW, self.db, self.dgamma,
             *layout.statistics(self.statistics),

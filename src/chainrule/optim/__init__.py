@@ -1,1 +1,1 @@
-"""Optimization: optimizers, learning-rate schedules, gradient clipping, EMA of the weights."""
+"""Optimisation: optimizers, learning-rate schedules, gradient clipping, EMA of the weights."""

@@ -2,7 +2,7 @@
 
 The loss is a mean, so the gradient of a batch is the mean of its microbatches' gradients, weighted
 by their rows. Where training draws random numbers, each microbatch has a generator of its own;
-where it normalizes, each is a batch of its own ("ghost batches", Hoffer et al. 2017).
+where it normalises, each is a batch of its own ("ghost batches", Hoffer et al. 2017).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MICROBATCH_ROWS = 1024
 """Rows that go through the network at a time; what they need stays in the cache."""
 
 DRAWN_ROWS = 256
-"""Rows of a microbatch where training draws random numbers or normalizes: the same on any machine,
+"""Rows of a microbatch where training draws random numbers or normalises: the same on any machine,
 so that results do not depend on the number of cores."""
 
 WORK_PER_CORE = 10_000_000

@@ -12,9 +12,10 @@ are read and checked by the rules that stand here. 0 means off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from math import inf, isfinite
+from numbers import Real
 from typing import Any
 
 from chainrule.core.errors import ConfigError
@@ -22,6 +23,9 @@ from chainrule.core.tables import remedy
 
 GROUPS = ("data", "network", "optimizer", "regularisation", "distortion", "run")
 """The groups of settings, in the order of a settings file and of `--help`."""
+
+REPLACEABLE = ("loss", "optimizer", "learning_rate")
+"""Options for which `train` also takes a function, an Optimizer or a Schedule."""
 
 Number = int | float
 Choices = Callable[[], Iterable[str]]
@@ -40,11 +44,13 @@ class Rule:
 
     def check(self, name: str, value: Any) -> None:
         """Raises ConfigError for a number out of range, or a word that is none of the choices."""
-        if isinstance(value, str):
-            choices = [*self.choices()] if self.choices else []
+        if self.choices:
+            choices = [*self.choices()]
             if value not in choices:
                 raise ConfigError(f"{name} = {value!r}: {remedy(value, choices)}")
-        elif not (self.low <= float(value) <= self.high and isfinite(value)):
+        elif not (
+            isinstance(value, Real) and self.low <= float(value) <= self.high and isfinite(value)
+        ):
             raise ConfigError(f"{name} = {value}: give a number from {self.low:g} to {self.high:g}")
 
 
@@ -118,12 +124,22 @@ class Options:
         False, "Machine code for Adam's update, or for whole SGD steps; needs numba.", group="run"
     )
 
+    @classmethod
+    def among(cls, keywords: Mapping[str, Any]) -> Options:
+        """The options among the keywords of `train`, but for functions and objects in their place.
+
+        Raises ConfigError for a number out of range.
+        """
+        own = {each.name for each in fields(cls)} - {
+            name for name in REPLACEABLE if not isinstance(keywords[name], (str, Real))
+        }
+        return cls(**{name: value for name, value in keywords.items() if name in own})
+
     def __post_init__(self) -> None:
         """Names are looked up in their tables when they are used; numbers are checked here."""
         for name, rule in rules(type(self)).items():
-            value = getattr(self, name)
-            if isinstance(value, (int, float)):
-                rule.check(name, value)
+            if not rule.choices:
+                rule.check(name, getattr(self, name))
 
 
 def rules(options: type[Options]) -> dict[str, Rule]:

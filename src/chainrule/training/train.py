@@ -98,11 +98,7 @@ def train(
     Raises ValueError if data and network do not fit, DivergenceError when the loss is no longer
     finite: the network then holds the last good weights.
     """
-    options = Options(
-        epochs=epochs, batch_size=batch_size, patience=patience, l2=l2,
-        label_smoothing=label_smoothing, max_norm=max_norm, max_weight_norm=max_weight_norm,
-        average=average, threads=threads, compiled=compiled,
-    )  # fmt: skip
+    options = Options.among(locals())
     _check(network, examples, validation, options, rng, distortion, shape)
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     if isinstance(optimizer, str):
@@ -206,6 +202,6 @@ def _check(
             f"patience {options.patience} needs a validation set to measure: give validation="
         )
     if (network.trains_otherwise or distortion) and rng is None:
-        raise ValueError("dropout, noise, distortion and batch normalization need rng: give one")
+        raise ValueError("dropout, noise, distortion and batch normalisation need rng: give one")
     if distortion and not shape:
         raise ValueError("a distortion needs the shape of the images: give shape=(height, width)")

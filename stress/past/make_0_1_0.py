@@ -1,6 +1,6 @@
 """Writes the corpus of runs that later versions must load, go on with and train anew.
 
-    python written_by_0_1_0.py written-by-0.1.0
+    python stress/past/make_0_1_0.py FOLDER
 
 Run it with chainrule 0.1.0 (commit 1d10e56) and with numba installed. It calls the command line
 alone. Each run of the corpus is a folder as `chainrule train` leaves it, but of its checkpoints
