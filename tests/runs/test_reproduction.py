@@ -63,6 +63,7 @@ def test_the_folder_holds_the_longest_training_with_curve_and_page(few: Dataset)
     with Image.open(result.folder / "curves.png") as picture:
         assert picture.size[0] > 300
     model = load_model(result.folder / "model.safetensors")
+    assert model.summary["recipe"] == "sigmoid-72-36"
     predicted = model.predict_proba(few.test.images).argmax(axis=1)
     assert np.mean(predicted == few.test.labels) == there["test_accuracy"]
     page = (result.folder / "report.html").read_text()

@@ -122,7 +122,7 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
     history = shown.history if shown else []
     if shown:
         write_config(folder, shown.settings, data, recipe=recipe, origin=origin)
-        report |= _figures(shown, data, folder)
+        report |= _figures(shown, recipe, data, folder)
     write_history(folder, history)
     save_figure(curves(history), folder / "curves.png")
     write_report(folder, report)
@@ -148,7 +148,7 @@ def _in_short(training: Training) -> dict[str, Any]:
     }
 
 
-def _figures(training: Training, data: Dataset, folder: Path) -> dict[str, Any]:
+def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> dict[str, Any]:
     """The figures of a run, as `chainrule train` writes them; saves the model beside them."""
     settings, network = training.settings, training.network
     model = Model(
@@ -156,7 +156,7 @@ def _figures(training: Training, data: Dataset, folder: Path) -> dict[str, Any]:
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / settings.pixel_divisor,
-        summary={"recipe": folder.name, "seed": settings.seed, "epochs": len(training.history)},
+        summary={"recipe": recipe, "seed": settings.seed, "epochs": len(training.history)},
     )
     save(model, folder / "model.safetensors")
     with np.errstate(over="ignore", invalid="ignore"):
