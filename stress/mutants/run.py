@@ -183,18 +183,18 @@ def main(words: Sequence[str]) -> int:
     """Prints a row for each bug; 1 if one stays green, or tests are red without any."""
     started = perf_counter()
     # What is edited meanwhile shall not be taken for a bug, or hide one.
-    with copied(ROOT) as repository, ThreadPoolExecutor(AT_ONCE) as crew:
+    with copied(ROOT) as repository, ThreadPoolExecutor(AT_ONCE) as team:
         chosen = [b for b in bugs() if not words or any(w in f"{b.name} {b.file}" for w in words)]
         if wrong := [f"{b.name}: {text}" for b in chosen for text in objections(b, repository)]:
             print("\n".join(wrong))
             return 1
-        red = _red(repository, chosen, crew)
+        red = _red(repository, chosen, team)
         print(f"the tests, without a bug: {perf_counter() - started:.0f} s", flush=True)
         asked = [bug for bug in chosen if not red & {*bug.tests}]
         width = max((len(bug.name) for bug in asked), default=0)
         results = []
         for bug, (result, answer) in zip(
-            asked, crew.map(partial(seek, repository), asked), strict=True
+            asked, team.map(partial(seek, repository), asked), strict=True
         ):
             results.append(result)
             seconds, first = (f"{answer.seconds:5.1f} s", answer.first) if answer else ("", "")
@@ -208,12 +208,12 @@ def main(words: Sequence[str]) -> int:
     return int(missed > 0 or len(red) > 0 or not chosen)
 
 
-def _red(repository: Path, chosen: Sequence[Bug], crew: ThreadPoolExecutor) -> set[str]:
+def _red(repository: Path, chosen: Sequence[Bug], team: ThreadPoolExecutor) -> set[str]:
     """The tests of those files that fail without any bug, after what they say."""
     tests = sorted({test for bug in chosen for test in bug.tests})
     files = [list(group) for _, group in groupby(tests, lambda test: test.split("::")[0])]
     red: set[str] = set()
-    outputs = crew.map(partial(red_without_a_bug, repository), files)
+    outputs = team.map(partial(red_without_a_bug, repository), files)
     for asked, output in zip(files, outputs, strict=True):
         if output:
             red.update(asked)

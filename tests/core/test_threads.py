@@ -1,4 +1,4 @@
-"""A crew shares work out by number, side by side, and survives what goes wrong in it."""
+"""A team shares work out by number, side by side, and survives what goes wrong in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import chainrule.core.blas
 import chainrule.core.threads
-from chainrule.core.threads import ALONE, Crew
+from chainrule.core.threads import SERIAL, ThreadTeam
 from helpers.processes import answer
 
 PATIENCE = 60
@@ -36,8 +36,8 @@ def numbered(worker: int, parts: Sequence[int]) -> tuple[int, list[int]]:
 def test_worker_k_gets_every_nth_part_from_the_kth_on(
     size: int, parts: int, expected: list[tuple[int, list[int]]]
 ) -> None:
-    with Crew(size) as crew:
-        assert crew.share(range(parts), numbered) == expected
+    with ThreadTeam(size) as team:
+        assert team.share(range(parts), numbered) == expected
 
 
 def test_results_come_in_the_order_of_the_workers_not_in_that_of_their_finishing() -> None:
@@ -49,20 +49,20 @@ def test_results_come_in_the_order_of_the_workers_not_in_that_of_their_finishing
         finished[worker].set()
         return worker
 
-    with Crew(4) as crew:
-        assert crew.share(range(4), last_first) == [0, 1, 2, 3]
+    with ThreadTeam(4) as team:
+        assert team.share(range(4), last_first) == [0, 1, 2, 3]
 
 
-def test_a_crew_of_one_calls_straight_away() -> None:
+def test_a_team_of_one_calls_straight_away() -> None:
     before = threading.active_count()
-    with Crew() as crew:
-        assert crew.share([7], lambda *_: threading.current_thread()) == [
+    with ThreadTeam() as team:
+        assert team.share([7], lambda *_: threading.current_thread()) == [
             threading.current_thread()
         ]
         assert threading.active_count() == before
     # Not even a copy of the list.
     parts = [7]
-    assert ALONE.share(parts, lambda _, given: given)[0] is parts
+    assert SERIAL.share(parts, lambda _, given: given)[0] is parts
 
 
 def test_the_workers_are_other_threads_and_work_at_the_same_time() -> None:
@@ -73,9 +73,9 @@ def test_the_workers_are_other_threads_and_work_at_the_same_time() -> None:
         together.wait(PATIENCE)
         return threading.current_thread()
 
-    with Crew(3) as crew:
-        first = crew.share(range(3), meet)
-        assert crew.share(range(3), meet) == first
+    with ThreadTeam(3) as team:
+        first = team.share(range(3), meet)
+        assert team.share(range(3), meet) == first
     assert len(set(first)) == 3
     assert first[0] is threading.current_thread()
     assert all(thread.daemon for thread in first[1:])
@@ -97,13 +97,13 @@ def test_what_a_worker_raises_comes_out_once_all_have_finished(
         sum(range(1_000_000))
         finished.append(worker)
 
-    with Crew(size) as crew:
+    with ThreadTeam(size) as team:
         for _ in range(3):
             finished.clear()
             with pytest.raises(KeyError, match=f"worker {min(failing)}"):
-                crew.share(range(size), fail)
+                team.share(range(size), fail)
             assert {*finished} == {*range(size)} - failing
-            assert crew.share(range(2 * size), numbered) == [
+            assert team.share(range(2 * size), numbered) == [
                 (k, [k, k + size]) for k in range(size)
             ]
 
@@ -114,10 +114,10 @@ def test_not_even_an_exit_in_a_worker_is_lost(error: type[BaseException]) -> Non
         if worker:
             raise error
 
-    with Crew(2) as crew:
+    with ThreadTeam(2) as team:
         with pytest.raises(error):
-            crew.share(range(2), leave)
-        assert crew.share(range(2), numbered) == [(0, [0]), (1, [1])]
+            team.share(range(2), leave)
+        assert team.share(range(2), numbered) == [(0, [0]), (1, [1])]
 
 
 def overflow(worker: int, parts: Sequence[float]) -> float:
@@ -125,21 +125,21 @@ def overflow(worker: int, parts: Sequence[float]) -> float:
 
 
 def test_floating_point_errors_that_the_caller_ignores_are_ignored_by_all() -> None:
-    with Crew(2) as crew, np.errstate(over="ignore"):
+    with ThreadTeam(2) as team, np.errstate(over="ignore"):
         # A warning would be an error here.
-        assert crew.share([1e38, 1e38], overflow) == [np.inf, np.inf]
+        assert team.share([1e38, 1e38], overflow) == [np.inf, np.inf]
 
 
 def test_floating_point_errors_that_the_caller_wants_raised_are_raised_by_all() -> None:
-    with Crew(2) as crew:
+    with ThreadTeam(2) as team:
         # One worker at a time, so that it cannot be the other's.
         for large in (0, 1):
             numbers = [1.0, 1.0]
             numbers[large] = 1e38
             with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
-                crew.share(numbers, overflow)
+                team.share(numbers, overflow)
         with np.errstate(over="ignore"):
-            assert crew.share([1e38, 1e38], overflow) == [np.inf, np.inf]
+            assert team.share([1e38, 1e38], overflow) == [np.inf, np.inf]
 
 
 @pytest.mark.parametrize("ending", ["the end", "an exception"])
@@ -148,9 +148,9 @@ def test_the_threads_end_with_the_with_statement(ending: str) -> None:
     own: set[threading.Thread] = set()
 
     def use() -> None:
-        with Crew(3) as crew:
+        with ThreadTeam(3) as team:
             own.update({*threading.enumerate()} - before)
-            crew.share(range(3), numbered)
+            team.share(range(3), numbered)
             if ending == "an exception":
                 raise KeyError
 
@@ -166,9 +166,9 @@ def test_the_threads_end_with_the_with_statement(ending: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_a_crew_of_nobody_is_refused(size: int) -> None:
-    with pytest.raises(ValueError, match=f"a crew of {size}: it takes at least one worker"):
-        Crew(size)
+def test_a_team_of_nobody_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"a team of {size}: it takes at least one worker"):
+        ThreadTeam(size)
 
 
 LIMIT = """

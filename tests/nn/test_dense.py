@@ -90,10 +90,10 @@ def test_a_network_without_batch_normalisation_measures_nothing() -> None:
 
 
 def test_what_a_step_disturbs_is_known_of_each_layer() -> None:
-    assert not Dense(3, 2).disturbed
-    assert not Dense(3, 2, batch_norm=True).disturbed
-    assert Dense(3, 2, dropout=0.1).disturbed
-    assert Dense(3, 2, noise=0.1).disturbed
+    assert not Dense(3, 2).stochastic
+    assert not Dense(3, 2, batch_norm=True).stochastic
+    assert Dense(3, 2, dropout=0.1).stochastic
+    assert Dense(3, 2, noise=0.1).stochastic
 
 
 def test_hidden_layers_are_normalised_and_disturbances_stand_before_the_layer_they_reach() -> None:

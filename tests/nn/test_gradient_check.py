@@ -241,7 +241,7 @@ def test_the_walk_passes_every_activation_with_every_loss(monkeypatch: pytest.Mo
 
     def note(network: Network, X: Array, y: Array, loss: str, **settings: float) -> GradientCheck:
         asked.append((*(layer.activation for layer in network.layers), loss, *settings.values()))
-        drawn.append(all(layer.disturbed for layer in network.layers))
+        drawn.append(all(layer.stochastic for layer in network.layers))
         assert drawn[-1] == network.layers[0].batch_norm
         return GradientCheck(checked=1, skipped=0, worst=0.0)
 

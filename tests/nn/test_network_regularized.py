@@ -150,7 +150,7 @@ def test_folding_a_network_without_batch_normalisation_copies_it() -> None:
     folded = network.folded()
     assert folded.parameters.tobytes() == network.parameters.tobytes()
     assert not np.shares_memory(folded.parameters, network.parameters)
-    assert not folded.trains_otherwise
+    assert not folded.has_training_mode
     plain, _, _ = example()
     assert plain.folded().layers == plain.layers
 
@@ -212,7 +212,7 @@ def test_the_same_generator_gives_the_same_bits_in_a_workspace_used_before(setti
     gradient(5 * X, used, seed=8)
     network.forward(X, used)
     assert gradient(X, used) == gradient(X, Workspace(network, len(y)))
-    assert (gradient(X, used, seed=4) == gradient(X, used)) == (not network.layers[0].disturbed)
+    assert (gradient(X, used, seed=4) == gradient(X, used)) == (not network.layers[0].stochastic)
     # Neither the network nor what it was given: statistics are for training to remember.
     assert (network.state.tobytes(), X.tobytes()) == (before, given)
 
@@ -259,7 +259,7 @@ def test_a_new_network_has_gammas_and_variances_of_one_and_means_of_zero() -> No
 def test_a_network_knows_whether_it_trains_otherwise_than_it_predicts(
     settings: dict[str, Any], otherwise: bool
 ) -> None:
-    assert example(**settings)[0].trains_otherwise is otherwise
+    assert example(**settings)[0].has_training_mode is otherwise
 
 
 def test_the_gap_between_two_views_never_gets_a_gradient() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule.optim.optimizers as module
-from chainrule.core.threads import Crew
+from chainrule.core.threads import ThreadTeam
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import CHUNK, FLUSH_EVERY, OPTIMIZERS, Adam
 from chainrule.training.train import train
@@ -47,14 +47,14 @@ def test_it_ends_where_torchs_does(
     assert parameters.dtype == dtype
 
 
-def test_a_crew_comes_to_the_same_bits_as_one_worker() -> None:
+def test_a_team_comes_to_the_same_bits_as_one_worker() -> None:
     size, ends = 2 * CHUNK + 1001, []
     for workers in (1, 2, 3):
         parameters, gradients = start(size, np.float32)
         optimizer = compiled("adam", size, np.float32)
-        with Crew(workers) as crew:
+        with ThreadTeam(workers) as team:
             for gradient in gradients:
-                optimizer.step(parameters, gradient, 0.01, crew)
+                optimizer.step(parameters, gradient, 0.01, team)
         ends.append(parameters.tobytes())
     assert ends[0] == ends[1] == ends[2]
 

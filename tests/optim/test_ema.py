@@ -10,25 +10,25 @@ import numpy as np
 import pytest
 
 from chainrule.core.arrays import Array
-from chainrule.core.threads import ALONE, Crew
-from chainrule.optim.ema import EVERY, Averager
+from chainrule.core.threads import SERIAL, ThreadTeam
+from chainrule.optim.ema import EMA, EVERY
 from chainrule.optim.optimizers import CHUNK
 
 SIZES = {"a few": 7, "chunks and a rest": 2 * CHUNK + 1001}
 
 
 def walk(
-    decay: float, steps: int, *, size: int = 7, dtype: Any = np.float64, crew: Crew = ALONE
+    decay: float, steps: int, *, size: int = 7, dtype: Any = np.float64, team: ThreadTeam = SERIAL
 ) -> tuple[list[Array], list[Array]]:
     """(the weights, the average) before the first step and after each of them."""
     rng = np.random.default_rng(3)
     weights = rng.normal(size=size).astype(dtype)
     average = weights.copy()
-    averager = Averager(average, weights, decay)
+    averager = EMA(average, weights, decay)
     walked = [(weights.copy(), average.copy())]
     for step in range(1, steps + 1):
         weights += rng.normal(0, 0.1, size).astype(dtype)
-        averager.update(step, crew)
+        averager.update(step, team)
         walked.append((weights.copy(), average.copy()))
     weights_then, averages = zip(*walked, strict=True)
     return [*weights_then], [*averages]
@@ -86,7 +86,7 @@ def test_between_two_updates_nothing_moves(decay: float) -> None:
 def test_at_the_beginning_the_average_forgets_sooner(decay: float, kept: list[float]) -> None:
     assert 4 / 13 < 0.87**8 < 5 / 14
     weights, average = np.zeros(3), np.ones(3)
-    averager = Averager(average, weights, decay)
+    averager = EMA(average, weights, decay)
     for step in range(1, 5 * EVERY + 1):
         averager.update(step)
     np.testing.assert_allclose(average, np.prod(kept), rtol=1e-13)
@@ -96,7 +96,7 @@ def test_at_the_beginning_the_average_forgets_sooner(decay: float, kept: list[fl
 def test_the_early_rule_has_its_say_for_a_thousand_updates(updates: int, kept: float) -> None:
     # (1 + t) / (10 + t) passes 0.999^8 at t = 1119.
     weights, average = np.zeros(3), np.ones(3)
-    Averager(average, weights, 0.999).update(updates * EVERY)
+    EMA(average, weights, 0.999).update(updates * EVERY)
     np.testing.assert_allclose(average, kept, rtol=1e-13)
 
 
@@ -108,7 +108,7 @@ def test_without_decay_the_average_is_the_last_weights() -> None:
 def test_weights_that_rest_are_their_own_average() -> None:
     weights = np.random.default_rng(0).normal(size=5).astype(np.float32)
     average = weights.copy()
-    averager = Averager(average, weights, 0.999)
+    averager = EMA(average, weights, 0.999)
     for step in range(1, 100):
         averager.update(step)
     assert average.tobytes() == weights.tobytes()
@@ -116,24 +116,24 @@ def test_weights_that_rest_are_their_own_average() -> None:
 
 def test_the_weights_themselves_are_left_alone() -> None:
     weights, average = np.ones(5), np.zeros(5)
-    Averager(average, weights, 0.9).update(EVERY)
+    EMA(average, weights, 0.9).update(EVERY)
     assert average.all()
     assert weights.tolist() == [1.0] * 5
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_crew_comes_to_the_same_bits_as_one_worker(size: str) -> None:
+def test_a_team_comes_to_the_same_bits_as_one_worker(size: str) -> None:
     alone = walk(0.99, 2 * EVERY, size=SIZES[size], dtype=np.float32)[1][-1]
     for workers in (2, 3):
-        with Crew(workers) as crew:
-            shared = walk(0.99, 2 * EVERY, size=SIZES[size], dtype=np.float32, crew=crew)[1][-1]
+        with ThreadTeam(workers) as team:
+            shared = walk(0.99, 2 * EVERY, size=SIZES[size], dtype=np.float32, team=team)[1][-1]
         assert shared.tobytes() == alone.tobytes()
 
 
 def test_the_average_of_a_walk_around_a_place_is_nearer_to_it_than_the_walk() -> None:
     rng = np.random.default_rng(0)
     weights, average = np.zeros(1000), np.zeros(1000)
-    averager = Averager(average, weights, 0.99)
+    averager = EMA(average, weights, 0.99)
     for step in range(1, 3001):
         weights[...] = rng.normal(size=1000)
         averager.update(step)

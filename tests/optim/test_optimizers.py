@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chainrule.core.arrays import Array
-from chainrule.core.threads import Crew
+from chainrule.core.threads import ThreadTeam
 from chainrule.optim.clipping import clip
 from chainrule.optim.optimizers import (
     CHUNK,
@@ -277,16 +277,16 @@ def test_flushing_touches_nothing_but_what_is_nearly_zero() -> None:
 
 @pytest.mark.parametrize("size", [7, 2 * CHUNK + 1001])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_crew_comes_to_the_same_bits_as_one_worker(name: str, size: int) -> None:
+def test_a_team_comes_to_the_same_bits_as_one_worker(name: str, size: int) -> None:
     settings = {"weight_decay": 0.1, "decayed": size - 5}
     alone = OPTIMIZERS[name](size, np.float32, **settings)
     expected = walk(alone, size, np.float32).tobytes()
     for workers in (2, 3):
         shared = OPTIMIZERS[name](size, np.float32, **settings)
         parameters, gradients = start(size, np.float32)
-        with Crew(workers) as crew:
+        with ThreadTeam(workers) as team:
             for gradient in gradients:
-                shared.step(parameters, gradient, RATE, crew)
+                shared.step(parameters, gradient, RATE, team)
         assert parameters.tobytes() == expected
         for slot, state in alone.state.items():
             assert shared.state[slot].tobytes() == state.tobytes()

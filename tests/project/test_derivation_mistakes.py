@@ -21,7 +21,7 @@ from chainrule.nn.linear import Linear
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
 from chainrule.optim import clipping
-from chainrule.optim.ema import EVERY, Averager
+from chainrule.optim.ema import EMA, EVERY
 from chainrule.optim.optimizers import Adam
 from helpers.derivation import DOCUMENT, body, run
 
@@ -176,11 +176,11 @@ def shortened_rows(patch: pytest.MonkeyPatch) -> None:
 
 
 def full_decay_at_once(patch: pytest.MonkeyPatch) -> None:
-    def update(self: Averager, step: int) -> None:
+    def update(self: EMA, step: int) -> None:
         if step % EVERY == 0:
             self.average += (1 - self.decay) * (self.weights - self.average)
 
-    patch.setattr(Averager, "update", update)
+    patch.setattr(EMA, "update", update)
 
 
 def turned_about_the_corner(patch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DivergenceError
-from chainrule.core.rng import derive
+from chainrule.core.rng import fold_in
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Schedule
 from chainrule.training.divergence import KEEP_EVERY
@@ -222,4 +222,4 @@ def test_a_generator_without_a_seed_sequence_is_refused() -> None:
     bits = np.random.MT19937()
     bits._legacy_seeding(1)  # what numpy.random.seed(1) makes
     with pytest.raises(ValueError, match="made without a seed sequence: use "):
-        derive(np.random.Generator(bits), 1)
+        fold_in(np.random.Generator(bits), 1)

@@ -135,7 +135,7 @@ def one_run(optimizer: str, compiled: bool) -> str:
     return hashlib.sha256(network.parameters.tobytes()).hexdigest()
 
 
-ALONE = f"""
+SERIAL = f"""
 from __future__ import annotations
 import hashlib, json
 from typing import Any
@@ -162,7 +162,7 @@ def test_twenty_runs_with_one_seed_have_one_hash_here_and_in_other_processes(
     hashes = [one_run(optimizer, compiled) for _ in range(17)]
     # Each process has its own addresses, and its own order of sets.
     blas = {k: v for k, v in os.environ.items() if k.startswith(("OPENBLAS", "OMP"))}
-    code = f"{ALONE}\nprint(json.dumps(one_run({optimizer!r}, {compiled})))"
+    code = f"{SERIAL}\nprint(json.dumps(one_run({optimizer!r}, {compiled})))"
     hashes += [answer(code, PYTHONHASHSEED=str(seed), **blas) for seed in range(3)]
     assert len(hashes) == 20
     assert len({*hashes}) == 1

@@ -14,7 +14,7 @@ import pytest
 from chainrule.core.arrays import Array
 from chainrule.data.augment import Distortion
 from chainrule.nn.network import Network, Workspace
-from chainrule.optim.ema import Averager
+from chainrule.optim.ema import EMA
 from chainrule.training.microbatches import GradientWorker
 from chainrule.training.train import train
 from helpers.processes import answer
@@ -30,12 +30,12 @@ chainrule.training.microbatches.DRAWN_ROWS = 65_536  # 256 rows would hide what 
 
 from chainrule.nn.batch_norm import BatchNorm
 from chainrule.nn.dropout import Dropout
-from chainrule.optim.ema import Averager
+from chainrule.optim.ema import EMA
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
-from chainrule.core.threads import Crew
+from chainrule.core.threads import ThreadTeam
 from chainrule.training.state import Progress
 from chainrule.optim.schedules import Schedule
 from chainrule.training.microbatches import Microbatches
@@ -46,7 +46,7 @@ from chainrule.training.train import never, run_epoch
 DRAWN = {"dropout": 0.3, "input_dropout": 0.2, "noise": 0.1, "input_noise": 0.1}
 ELASTIC = Distortion(rotation=10, scaling=0.1, shear=5, shift=1, elastic=20, elastic_sigma=5)
 
-def peak(examples, widths, *, average=0.0, max_weight_norm=0.0, distortion=None, crew=1, **layers):
+def peak(examples, widths, *, average=0.0, max_weight_norm=0.0, distortion=None, team=1, **layers):
     rng = np.random.default_rng(0)
     network = Network.dense(widths, "gelu", rng=rng, **layers)
     X = rng.random((examples, widths[0]), dtype=np.float32)
@@ -56,7 +56,7 @@ def peak(examples, widths, *, average=0.0, max_weight_norm=0.0, distortion=None,
     step = Step(
         network,
         Microbatches(
-            network, (X, y), Crew(crew), rng=rng,
+            network, (X, y), ThreadTeam(team), rng=rng,
             distorter=partial(Distorter, shape, distortion) if distortion else None,
         ),
         loss=partial(LOSSES["softmax-cross-entropy"].function, label_smoothing=0.1),
@@ -64,7 +64,7 @@ def peak(examples, widths, *, average=0.0, max_weight_norm=0.0, distortion=None,
         schedule=Schedule(1e-3),
         progress=Progress(),
         options=Options(l2=1e-4, max_norm=0.01, max_weight_norm=max_weight_norm),
-        ema=Averager(learner.state, network.state, average) if average else None,
+        ema=EMA(learner.state, network.state, average) if average else None,
     )
     rows = slice(0, examples)
     run_epoch(step, iter([rows] * 8), never)
@@ -84,11 +84,11 @@ found = {
     "dropout": peak(*MANY_ROWS, dropout=0.3, input_dropout=0.2),
     "noise": peak(*MANY_ROWS, noise=0.3, input_noise=0.2),
     "all layers": peak(*MANY_ROWS, **ALL),
-    "all layers, a crew of two": peak(*MANY_ROWS, **ALL, crew=2),
+    "all layers, a team of two": peak(*MANY_ROWS, **ALL, team=2),
     "average": peak(*MANY_WEIGHTS, average=0.999),
     "max-norm": peak(*MANY_WEIGHTS, max_weight_norm=0.1),
     "all on many weights": peak(*MANY_WEIGHTS, **ALL, **STEP),
-    "all on many weights, a crew of two": peak(*MANY_WEIGHTS, **ALL, **STEP, crew=2),
+    "all on many weights, a team of two": peak(*MANY_WEIGHTS, **ALL, **STEP, team=2),
     # What 32 images need, whose 30 coefficients an axis are drawn anew, is no matter of the batch.
     "distortion of 128": peak(128, [784, 20, 3], distortion=ELASTIC),
     "distortion of 1024": peak(1024, [784, 20, 3], distortion=ELASTIC),
@@ -109,7 +109,7 @@ BatchNorm.forward = centred
 found["planted: a variance that keeps no scratch"] = peak(*MANY_ROWS, batch_norm=True)
 BatchNorm.forward = normalize
 
-Averager.update = lambda self, step, crew: np.copyto(self.average, 0.5 * self.weights)
+EMA.update = lambda self, step, team: np.copyto(self.average, 0.5 * self.weights)
 found["planted: a copy of the weights"] = peak(*MANY_WEIGHTS, average=0.999)
 assert "jaxtyping" not in sys.modules
 print(json.dumps(found))
@@ -157,7 +157,7 @@ def test_all_that_a_step_writes_into_is_float32() -> None:
     network = Network.dense([4, 6, 5, 3], rng=rng, **SETTINGS)
     workspace = Workspace(network, 5)
     arrays = floats(network) + floats(workspace)
-    arrays += floats(Averager(network.state, network.state, 0.9))
+    arrays += floats(EMA(network.state, network.state, 0.9))
     assert len(arrays) > 50
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 

@@ -71,7 +71,7 @@ for name, make in plain.items():
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, SGD
-from chainrule.core.threads import Crew
+from chainrule.core.threads import ThreadTeam
 from chainrule.training.state import Progress
 from chainrule.optim.schedules import Schedule
 from chainrule.training.microbatches import Microbatches
@@ -90,7 +90,7 @@ def cost(widths, activation, loss, optimizer, batch):
     )
     step = Step(
         network,
-        Microbatches(network, examples, Crew(1)),
+        Microbatches(network, examples, ThreadTeam(1)),
         loss=LOSSES[loss].function,
         optimizer=OPTIMIZERS[optimizer](network.parameters.size),
         schedule=Schedule(1e-3),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chainrule.core.arrays import Array
-from chainrule.core.rng import derive
+from chainrule.core.rng import fold_in
 from chainrule.data.dataset import Dataset
 from chainrule.nn.losses import LOSSES, Buffers
 from chainrule.nn.network import Network
@@ -134,7 +134,7 @@ def test_the_order_of_an_epoch_depends_on_the_seed_and_its_number_alone() -> Non
     assert orders(np.random.default_rng(10), 1) != fresh[:1]
     assert len({tuple(order) for order in fresh}) == 3
     assert all(sorted(order) == list(range(30)) for order in fresh)
-    assert fresh[1] == derive(np.random.default_rng(9), 2).permutation(30).tolist()
+    assert fresh[1] == fold_in(np.random.default_rng(9), 2).permutation(30).tolist()
 
 
 def test_without_a_generator_each_epoch_has_the_order_of_the_file() -> None:

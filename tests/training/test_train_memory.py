@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule.core.arrays import Array
-from chainrule.core.threads import ALONE, Crew
+from chainrule.core.threads import SERIAL, ThreadTeam
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.losses import LOSSES, Buffers
 from chainrule.nn.network import Network, Workspace
@@ -31,7 +31,7 @@ from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
 import chainrule.training.microbatches
-from chainrule.core.threads import Crew
+from chainrule.core.threads import ThreadTeam
 from chainrule.training.state import Progress
 from chainrule.optim.schedules import Schedule
 from chainrule.training.microbatches import Microbatches
@@ -42,7 +42,7 @@ from chainrule.training.train import never, run_epoch
 chainrule.training.microbatches.MICROBATCH_ROWS = 65_536  # 1,024 rows would hide what grows
 
 def peak(
-    examples, widths, activation="relu", loss="softmax-cross-entropy", optimizer="adam", crew=1
+    examples, widths, activation="relu", loss="softmax-cross-entropy", optimizer="adam", team=1
 ):
     rng = np.random.default_rng(0)
     network = Network.dense(widths, activation, rng=rng)
@@ -50,7 +50,7 @@ def peak(
     y = rng.integers(0, widths[-1], examples)
     step = Step(
         network,
-        Microbatches(network, (X, y), Crew(crew)),
+        Microbatches(network, (X, y), ThreadTeam(team)),
         loss=partial(LOSSES[loss].function, label_smoothing=0.1),
         optimizer=OPTIMIZERS[optimizer](
             network.parameters.size, weight_decay=0.01, decayed=network.layout.weights_end
@@ -78,8 +78,8 @@ for name in LOSSES:
     found[f"loss {name}"] = peak(*MANY_ROWS, loss=name)
 for name in OPTIMIZERS:
     found[f"optimizer {name}"] = peak(*MANY_WEIGHTS, optimizer=name)
-found["a crew of two, many rows"] = peak(*MANY_ROWS, crew=2)
-found["a crew of two, many weights"] = peak(*MANY_WEIGHTS, crew=2)
+found["a team of two, many rows"] = peak(*MANY_ROWS, team=2)
+found["a team of two, many weights"] = peak(*MANY_WEIGHTS, team=2)
 
 row, loss = ACTIVATIONS["relu"], LOSSES["softmax-cross-entropy"]
 ACTIVATIONS["relu"] = replace(row, forward=lambda Z, out: row.forward(Z * 1, out))
@@ -95,8 +95,8 @@ found["planted: a byte a row"] = peak(*MANY_ROWS)
 LOSSES["softmax-cross-entropy"] = loss
 
 class Wasteful(OPTIMIZERS["sgd"]):
-    def step(self, parameters, gradient, learning_rate, crew):
-        super().step(parameters, 1 * gradient, learning_rate, crew)
+    def step(self, parameters, gradient, learning_rate, team):
+        super().step(parameters, 1 * gradient, learning_rate, team)
 
 OPTIMIZERS["sgd"] = Wasteful
 found["planted: a copy of the gradient"] = peak(*MANY_WEIGHTS, optimizer="sgd")
@@ -147,9 +147,13 @@ def test_a_float32_run_is_float32_throughout(activation: str, loss: str, optimiz
 
     class Watched(type(OPTIMIZERS[optimizer](1))):  # type: ignore[misc]
         def step(
-            self, parameters: Array, gradient: Array, learning_rate: float, crew: Crew = ALONE
+            self,
+            parameters: Array,
+            gradient: Array,
+            learning_rate: float,
+            team: ThreadTeam = SERIAL,
         ) -> None:
-            super().step(parameters, gradient, learning_rate, crew)
+            super().step(parameters, gradient, learning_rate, team)
             seen.extend([parameters, gradient, self._scratch, *self.state.values()])
 
     def watched_loss(z: Array, y: Array, buffers: Buffers, *, label_smoothing: float) -> object:

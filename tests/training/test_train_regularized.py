@@ -11,7 +11,7 @@ import pytest
 import chainrule.training.microbatches
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DivergenceError
-from chainrule.core.rng import derive
+from chainrule.core.rng import fold_in
 from chainrule.data.augment import Distortion
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
@@ -72,7 +72,7 @@ def torch_run(
     optimizer, losses = torch.optim.SGD([*W, *b, *gamma[:2]], 0.1), []
     for epoch in range(1, epochs + 1):
         total = 0.0
-        order = derive(np.random.default_rng(1), epoch).permutation(len(labels))
+        order = fold_in(np.random.default_rng(1), epoch).permutation(len(labels))
         for rows in np.split(order, range(batch_size, len(order), batch_size)):
             optimizer.zero_grad()
             seen: list[list[Any]] = [[], []]

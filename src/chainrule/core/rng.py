@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def derive(rng: np.random.Generator, *numbers: int) -> np.random.Generator:
+def fold_in(rng: np.random.Generator, *numbers: int) -> np.random.Generator:
     """The generator that belongs to these numbers, from the seed of `rng` and nothing else.
 
     Raises ValueError if `rng` was made without a seed sequence.

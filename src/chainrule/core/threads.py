@@ -1,4 +1,4 @@
-"""More than one core: who they are, how many of them BLAS takes, and a crew that shares work.
+"""More than one core: who they are, how many of them BLAS takes, and a team that shares work.
 
 Matrix products and element-wise functions of NumPy let other Python threads run meanwhile. So a
 step of training is shared out by rows among a few threads, each with BLAS to itself, and products
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 Job: TypeAlias = Callable[[], Any]
 
 
-class Crew:
+class ThreadTeam:
     """A few workers that do the same thing side by side; worker 0 is whoever asks.
 
     Use it in a `with` statement: at its end the workers' threads end too.
@@ -29,7 +29,7 @@ class Crew:
 
     def __init__(self, size: int = 1) -> None:
         if size < 1:
-            raise ValueError(f"a crew of {size}: it takes at least one worker")
+            raise ValueError(f"a team of {size}: it takes at least one worker")
         self.size = size
         self._jobs: list[SimpleQueue[Job | None]] = [SimpleQueue() for _ in range(size - 1)]
         self._done: SimpleQueue[tuple[int, tuple[Any, BaseException | None]]] = SimpleQueue()
@@ -72,7 +72,7 @@ class Crew:
             except BaseException as error:
                 self._done.put((number, (None, error)))
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> ThreadTeam:
         return self
 
     def __exit__(
@@ -85,5 +85,5 @@ class Crew:
             jobs.put(None)
 
 
-ALONE = Crew(1)
+SERIAL = ThreadTeam(1)
 """Nobody to share with: whatever is asked for is simply done."""

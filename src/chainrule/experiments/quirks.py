@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
 from chainrule.core.tables import Table
-from chainrule.core.threads import ALONE, Crew
+from chainrule.core.threads import SERIAL, ThreadTeam
 from chainrule.nn.losses import LossFunction, one_hot
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import Optimizer
@@ -87,12 +87,12 @@ class ScalarBiasGradient:
         self.optimizer.steps = steps
 
     def step(
-        self, parameters: Array, gradient: Array, learning_rate: float, crew: Crew = ALONE
+        self, parameters: Array, gradient: Array, learning_rate: float, team: ThreadTeam = SERIAL
     ) -> None:
         """Spoils the bias gradients, then steps."""
         for db in self.network.layout.parameters(gradient)[1]:
             db[...] = db.sum()
-        self.optimizer.step(parameters, gradient, learning_rate, crew)
+        self.optimizer.step(parameters, gradient, learning_rate, team)
 
 
 def global_maximum_softmax(

@@ -38,7 +38,7 @@ class Dense:
         return f"{self.fan_in} -> {self.fan_out} {self.activation}"
 
     @property
-    def disturbed(self) -> bool:
+    def stochastic(self) -> bool:
         """Whether a training step changes its inputs at random."""
         return bool(self.dropout or self.noise)
 

@@ -92,7 +92,7 @@ def gradcheck(
     scratch = np.zeros(network.layout.weights_end)
 
     def forward() -> Array:
-        rng = np.random.Generator(np.random.PCG64(seed)) if network.trains_otherwise else None
+        rng = np.random.Generator(np.random.PCG64(seed)) if network.has_training_mode else None
         return network.forward(X, workspace, rng)
 
     def value() -> float:

@@ -116,9 +116,9 @@ class Network:
         return sum(view.size for view in self.W + self.b + self.gamma)
 
     @property
-    def trains_otherwise(self) -> bool:
+    def has_training_mode(self) -> bool:
         """Whether training's forward pass differs from predicting's, and needs a generator."""
-        return any(layer.batch_norm or layer.disturbed for layer in self.layers)
+        return any(layer.batch_norm or layer.stochastic for layer in self.layers)
 
     def copy(self, dtype: Any = None) -> Network:
         """The same network in memory of its own, in another precision if asked for."""

@@ -14,14 +14,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
-from chainrule.core.threads import ALONE, Crew
+from chainrule.core.threads import SERIAL, ThreadTeam
 from chainrule.optim.optimizers import chunks
 
 EVERY = 8
 """Steps between two updates, each with decay ** EVERY: an eighth of the passes over the weights."""
 
 
-class Averager:
+class EMA:
     """Moves `average` after `weights`, flat vectors, in place."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Averager:
         self.decay = decay**EVERY
         self._scratch = np.empty_like(average)
 
-    def update(self, step: int, crew: Crew = ALONE) -> None:
+    def update(self, step: int, team: ThreadTeam = SERIAL) -> None:
         """To be called after each step, 1, 2, 3, ...; only every EVERY-th does something."""
         if step % EVERY:
             return
@@ -46,4 +46,4 @@ class Averager:
                 np.multiply(scratch, share, out=scratch)
                 np.add(average, scratch, out=average)
 
-        crew.share(chunks(self.average.size), move)
+        team.share(chunks(self.average.size), move)

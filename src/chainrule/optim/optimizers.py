@@ -19,7 +19,7 @@ import numpy as np
 from chainrule.core.arrays import Array, Float
 from chainrule.core.jit import machine_code
 from chainrule.core.tables import Table
-from chainrule.core.threads import ALONE, Crew
+from chainrule.core.threads import SERIAL, ThreadTeam
 
 CHUNK = 65_536
 """Elements a pass: four float32 vectors of this length fit into 1 MiB of L2 cache."""
@@ -41,9 +41,9 @@ class Optimizer(Protocol):
     steps: int
 
     def step(
-        self, parameters: Vector, gradient: Vector, learning_rate: float, crew: Crew = ALONE
+        self, parameters: Vector, gradient: Vector, learning_rate: float, team: ThreadTeam = SERIAL
     ) -> None:
-        """Moves `parameters` downhill, in place, with the help of the crew."""
+        """Moves `parameters` downhill, in place, with the help of the team."""
         ...
 
 
@@ -64,12 +64,12 @@ class _Stepper:
         self._scratch = np.zeros((1, min(size, CHUNK)), dtype)
 
     def step(
-        self, parameters: Vector, gradient: Vector, learning_rate: float, crew: Crew = ALONE
+        self, parameters: Vector, gradient: Vector, learning_rate: float, team: ThreadTeam = SERIAL
     ) -> None:
-        """Moves `parameters` downhill, in place; the same bits whatever the crew."""
+        """Moves `parameters` downhill, in place; the same bits whatever the team."""
         self.steps += 1
-        if len(self._scratch) < crew.size:
-            self._scratch = np.zeros((crew.size, self._scratch.shape[1]), parameters.dtype)
+        if len(self._scratch) < team.size:
+            self._scratch = np.zeros((team.size, self._scratch.shape[1]), parameters.dtype)
 
         def update(worker: int, parts: Sequence[slice]) -> None:
             for part in parts:
@@ -82,7 +82,7 @@ class _Stepper:
                     for state in self.state.values():
                         flush(state[part], scratch[: theta.size])
 
-        crew.share(chunks(parameters.size), update)
+        team.share(chunks(parameters.size), update)
 
     def _update(
         self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector

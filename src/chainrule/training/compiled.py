@@ -208,7 +208,7 @@ def objection(network: Network, loss: object, optimizer: Optimizer, *, more: boo
     *hidden, output = (layer.activation for layer in network.layers)
     plain = type(optimizer) is SGD and not (optimizer.momentum or optimizer.weight_decay)
     known = loss in CROSS_ENTROPIES and output == KINDS[0] and {*hidden} <= {*KINDS[1:]}
-    if type(optimizer) is Adam or (plain and known and not more and not network.trains_otherwise):
+    if type(optimizer) is Adam or (plain and known and not more and not network.has_training_mode):
         return ""
     return (
         "machine code knows adam's update, and whole steps of plain sgd: without momentum, norms, "

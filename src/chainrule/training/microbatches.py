@@ -15,8 +15,8 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int, aligned_zeros
 from chainrule.core.blas import cores
-from chainrule.core.rng import derive
-from chainrule.core.threads import Crew
+from chainrule.core.rng import fold_in
+from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter
 from chainrule.data.batches import Gather, Rows, count, parts_of
 from chainrule.nn.network import Network, Workspace, Workspaces
@@ -90,7 +90,7 @@ class GradientWorker:
     ) -> tuple[float, Float[Array, " P"]]:
         """(loss, gradient) of one microbatch, weighted by its share of the batch."""
         X, y = self.gather(rows)
-        rng = self.rng and derive(self.rng, 0, step, number)  # epochs are numbered from 1
+        rng = self.rng and fold_in(self.rng, 0, step, number)  # epochs are numbered from 1
         if rng and self.distorter:
             X = self.distorter(X, rng, self.distorted[: len(y)])
         self.workspace = workspace = self.workspaces[len(y)]
@@ -108,7 +108,7 @@ class Microbatches:
         self,
         network: Network,
         examples: tuple[Float[Array, "N n"], Int[Array, " N"]],
-        team: Crew,
+        team: ThreadTeam,
         *,
         rng: np.random.Generator | None = None,
         distorter: Callable[[], Distorter] | None = None,

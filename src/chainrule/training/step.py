@@ -20,7 +20,7 @@ from chainrule.nn.batch_norm import update_running
 from chainrule.nn.losses import LossFunction, l2_penalty
 from chainrule.nn.network import Network, Workspace
 from chainrule.optim.clipping import clip, shorten_columns
-from chainrule.optim.ema import Averager
+from chainrule.optim.ema import EMA
 from chainrule.optim.optimizers import Optimizer
 from chainrule.optim.schedules import Schedule
 from chainrule.training.divergence import Guard
@@ -42,7 +42,7 @@ class Step:
         schedule: Schedule,
         progress: Progress,
         options: Options,
-        ema: Averager | None = None,
+        ema: EMA | None = None,
     ) -> None:
         """Of the options, `l2`, `max_norm` and `max_weight_norm` concern a step."""
         self.network = network

@@ -18,8 +18,8 @@ import numpy as np
 
 from chainrule.core.blas import one_blas_thread
 from chainrule.core.errors import DivergenceError
-from chainrule.core.rng import derive
-from chainrule.core.threads import Crew
+from chainrule.core.rng import fold_in
+from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import Rows, batch_rows, count
 from chainrule.nn.losses import LOSSES, LossFunction
@@ -110,10 +110,10 @@ def train(
     whole = compiled and not compile_optimizer(network, loss, optimizer, more=more)
     progress = Progress() if progress is None else progress
     weights = FinalWeights(network, options)
-    with Crew(team_size(network, rows, threads, whole=whole)) as team:
+    with ThreadTeam(team_size(network, rows, threads, whole=whole)) as team:
         microbatches = Microbatches(
             network, examples, team,
-            rng=rng if network.trains_otherwise or distortion else None,
+            rng=rng if network.has_training_mode or distortion else None,
             distorter=partial(Distorter, shape, distortion, network.dtype)
             if distortion and shape
             else None,
@@ -131,7 +131,7 @@ def train(
         progress.attach(arrays | memory | weights.arrays(), optimizer, schedule)
         try:
             while progress.epoch < epochs and not progress.waited > patience > 0:
-                order = rng and derive(rng, progress.epoch + 1)
+                order = rng and fold_in(rng, progress.epoch + 1)
                 batches = batch_rows(len(examples[1]), rows, order)
                 mean = run_epoch(step, islice(batches, progress.batches, None), stop)
                 if mean is None:
@@ -201,7 +201,7 @@ def _check(
         raise ValueError(
             f"patience {options.patience} needs a validation set to measure: give validation="
         )
-    if (network.trains_otherwise or distortion) and rng is None:
+    if (network.has_training_mode or distortion) and rng is None:
         raise ValueError("dropout, noise, distortion and batch normalisation need rng: give one")
     if distortion and not shape:
         raise ValueError("a distortion needs the shape of the images: give shape=(height, width)")

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.nn.network import Network
-from chainrule.optim.ema import EVERY, Averager
+from chainrule.optim.ema import EMA, EVERY
 from chainrule.training.options import Options
 from chainrule.training.state import Progress
 
@@ -18,9 +18,9 @@ class FinalWeights:
         self.network = network
         self.measured = network.copy() if options.average else network
         """The network to measure after each epoch: the average, if one is kept."""
-        self.ema: Averager | None = None
+        self.ema: EMA | None = None
         if options.average:
-            self.ema = Averager(self.measured.state, network.state, options.average)
+            self.ema = EMA(self.measured.state, network.state, options.average)
         self.best = network.state[:0]
         if options.patience:
             self.best = network.state.copy()
