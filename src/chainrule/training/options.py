@@ -138,7 +138,7 @@ class Options:
     def __post_init__(self) -> None:
         """Names are looked up in their tables when they are used; numbers are checked here."""
         for name, rule in rules(type(self)).items():
-            if not rule.choices:
+            if not (rule.choices or isinstance(getattr(self, name), tuple)):
                 rule.check(name, getattr(self, name))
 
 
