@@ -78,5 +78,5 @@ def test_a_file_of_the_order_before_the_groups_reads_the_same(tmp_path: Path) ->
 
 
 def test_a_rule_without_choices_takes_no_word() -> None:
-    with pytest.raises(ConfigError, match=r"^size = 'big'"):
+    with pytest.raises(ConfigError, match=r"^size = 'big': give a number from 0 to inf"):
         Rule("Size.", "data").check("size", "big")

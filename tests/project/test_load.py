@@ -10,7 +10,7 @@ import pytest
 from benchmarks.service.__main__ import main
 from benchmarks.service.clients import Client, Load, crowd, post, run
 from benchmarks.service.parts import PARTS
-from service.conftest import Asker
+from service.conftest import Asker, ask, model  # noqa: F401
 
 
 def test_four_sigterms_under_load_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +27,7 @@ def test_what_is_not_measured_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     assert len(PARTS) == 5
 
 
-def test_clients_count_answers_of_each_kind(ask: Asker) -> None:
+def test_clients_count_answers_of_each_kind(ask: Asker) -> None:  # noqa: F811
     right, wrong = post(bytes(784)), post(bytes(783))
     loads = run(lambda: crowd(ask.port, {right: 2, wrong: 1}, 0.5))
     assert set(loads[0].statuses) == {200}

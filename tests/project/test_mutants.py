@@ -95,10 +95,10 @@ def test_what_cannot_be_planted_is_told() -> None:
     cases = {
         "is not there": replace(bug, file="nowhere.py"),
         "occurs 0 times": replace(bug, old="no such text"),
-        "times in sealed.py": replace(bug, old="import"),
+        "times in core/tensor_file.py": replace(bug, old="import"),
         "changes nothing": replace(bug, new=bug.old),
         "test_nothing.py is not there": replace(bug, tests=("test_nothing.py",)),
-        "::test_none is not there": replace(bug, tests=("test_snapshots.py::test_none",)),
+        "::test_none is not there": replace(bug, tests=("training/test_checkpoint.py::test_none",)),
     }
     for words, case in cases.items():
         assert len(objections(case)) == 1

@@ -15,6 +15,7 @@ from chainrule.core.arrays import Array
 from chainrule.core.errors import DivergenceError
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
+from chainrule.optim.schedules import Schedule
 from chainrule.training.compiled import KINDS
 from chainrule.training.evaluate import evaluate
 from chainrule.training.train import train
@@ -56,7 +57,7 @@ def wild(
     try:
         for epoch in train(
             network, examples, rng=None, epochs=5, batch_size=20, optimizer=memory,
-            learning_rate=times * GOOD_RATES[optimizer], stop=watch, compiled=compiled,
+            learning_rate=Schedule(times * GOOD_RATES[optimizer]), stop=watch, compiled=compiled,
         ):  # fmt: skip
             losses.append(epoch.loss)
     except DivergenceError as caught:

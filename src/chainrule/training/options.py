@@ -51,7 +51,8 @@ class Rule:
         elif not (
             isinstance(value, Real) and self.low <= float(value) <= self.high and isfinite(value)
         ):
-            raise ConfigError(f"{name} = {value}: give a number from {self.low:g} to {self.high:g}")
+            shown = value if isinstance(value, Real) else repr(value)
+            raise ConfigError(f"{name} = {shown}: give a number from {self.low:g} to {self.high:g}")
 
 
 def setting(
