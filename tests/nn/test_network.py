@@ -64,7 +64,7 @@ def example(
         ([5, 3], []),
         ([4, 7, 3], ["tanh"]),
         ([6, 5, 5, 4, 2], ["relu", "sigmoid", "elu"]),
-        ([7, *range(4, 12), 3], HIDDEN),
+        ([7, *range(4, 4 + len(HIDDEN)), 3], HIDDEN),
         ([3, 1, 1, 2], ["silu", "gelu"]),
     ],
     ids=["no hidden layer", "one", "three", "all activations", "one unit wide"],
