@@ -20,7 +20,7 @@ from chainrule.data.readers.tabular import read_arff, read_csv
 from chainrule.digits.preprocess import read_image
 from chainrule.experiments.recipes import combine
 from chainrule.nn.model_file import load_model
-from chainrule.training.checkpoint import read_snapshot
+from chainrule.training.checkpoint import read_checkpoint
 from stress.fuzz import pickled, pictured, sealed_files, seeds, tables
 from stress.fuzz.dice import Dice, spliced
 
@@ -107,7 +107,7 @@ def _model(data: bytes, path: Path) -> None:
 
 def _snapshot(data: bytes, path: Path) -> None:
     path.write_bytes(data)
-    assert isinstance(read_snapshot(path).settings, dict)
+    assert isinstance(read_checkpoint(path).settings, dict)
 
 
 def _config(data: bytes, path: Path) -> None:

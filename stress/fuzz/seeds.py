@@ -19,7 +19,7 @@ from chainrule.nn.model_file import Model, save
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import Adam
 from chainrule.optim.schedules import Schedule
-from chainrule.training.checkpoint import Snapshot, write_snapshot
+from chainrule.training.checkpoint import Checkpoint, write_checkpoint
 from chainrule.training.state import Progress
 
 MEMBERS = ("x_train", "y_train", "x_test", "y_test")
@@ -131,9 +131,9 @@ def snapshots() -> tuple[bytes, ...]:
     progress = Progress(epoch=1, step=5, best_step=5, best_loss=0.5)
     progress.attach({"parameters": network.parameters}, optimizer, schedule)
     history = [{"epoch": 1, "loss": 0.5}]
-    snapshot = Snapshot(progress, history, {"seed": 0}, {"train": "0"}, {"cpu": "x"})
+    checkpoint = Checkpoint(progress, history, {"seed": 0}, {"train": "0"}, {"cpu": "x"})
     with tempfile.TemporaryDirectory() as folder:
-        return (write_snapshot(Path(folder), snapshot).read_bytes(),)
+        return (write_checkpoint(Path(folder), checkpoint).read_bytes(),)
 
 
 @cache

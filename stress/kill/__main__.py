@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.core.errors import ModelFileError
-from chainrule.training.checkpoint import read_snapshot
+from chainrule.training.checkpoint import read_checkpoint
 
 OPTIONS = (
     "--layers", "64,24,10", "--epochs", "100", "--batch-size", "20", "--validation", "60",
@@ -83,7 +83,7 @@ def steps(run: Path, figures: Figures) -> int:
     found = [0]
     for path in (run / "checkpoints").glob("step-*.safetensors"):
         try:
-            found.append(read_snapshot(path).progress.step)
+            found.append(read_checkpoint(path).progress.step)
         except ModelFileError as error:
             figures.checkpoints_corrupt += 1
             print(f"corrupt: {error}", file=sys.stderr)

@@ -13,9 +13,9 @@ import pytest
 
 from chainrule.core import files
 from chainrule.core.files import TEMPORARY, remove_temporaries
-from chainrule.training.checkpoint import newest, read_snapshot, write_snapshot
+from chainrule.training.checkpoint import latest, read_checkpoint, write_checkpoint
 from helpers.disk import FailingDisk, installed
-from training.test_checkpoint import snapshot
+from training.test_checkpoint import checkpoint
 
 ERRORS = ("ENOSPC", "EIO", "EACCES", "EROFS", "EDQUOT", "EINTR", "short write")
 
@@ -23,9 +23,9 @@ ERRORS = ("ENOSPC", "EIO", "EACCES", "EROFS", "EDQUOT", "EINTR", "short write")
 def operations(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
     """How many operations the fifth save, which also removes an old one, takes."""
     for step in range(1, 5):
-        write_snapshot(folder, snapshot(step))
+        write_checkpoint(folder, checkpoint(step))
     disk = installed(monkeypatch, FailingDisk())
-    write_snapshot(folder, snapshot(5))
+    write_checkpoint(folder, checkpoint(5))
     monkeypatch.setattr(files, "os", os)
     return int(disk.calls)
 
@@ -46,11 +46,11 @@ def test_a_failed_operation_is_told_and_loses_nothing(
     for fails_at in range(1, total + 1):
         folder = tmp_path / f"run-{fails_at}"
         for step in range(1, 5):
-            write_snapshot(folder, snapshot(step))
+            write_checkpoint(folder, checkpoint(step))
         disk = installed(monkeypatch, FailingDisk(fails_at, number, for_ever))
         told = None
         try:
-            write_snapshot(folder, snapshot(5))
+            write_checkpoint(folder, checkpoint(5))
         except OSError as failure:
             told = failure.errno
         monkeypatch.setattr(files, "os", os)
@@ -58,16 +58,16 @@ def test_a_failed_operation_is_told_and_loses_nothing(
             assert told == number, disk.failed
         elif not for_ever:
             assert told is None, "the rest is written in another go"
-        found = newest(folder, report=pytest.fail)
+        found = latest(folder, report=pytest.fail)
         assert found
         assert found.progress.step in ({4, 5} if told else {5})
         for step in range(3, 5):
-            read_snapshot(folder / f"step-{step:09d}.safetensors")
+            read_checkpoint(folder / f"step-{step:09d}.safetensors")
         if not for_ever:
             assert not [path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
         remove_temporaries(folder)
-        write_snapshot(folder, snapshot(6))
-        found = newest(folder, report=pytest.fail)
+        write_checkpoint(folder, checkpoint(6))
+        found = latest(folder, report=pytest.fail)
         assert found
         assert found.progress.step == 6
 
@@ -75,11 +75,11 @@ def test_a_failed_operation_is_told_and_loses_nothing(
 def test_bytes_that_come_back_changed_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_snapshot(tmp_path, snapshot(1))
+    write_checkpoint(tmp_path, checkpoint(1))
     real = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: real(path)[:-1] + b"?")
     with pytest.raises(OSError, match="gives back other bytes"):
-        write_snapshot(tmp_path, snapshot(2))
+        write_checkpoint(tmp_path, checkpoint(2))
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.safetensors"]
 

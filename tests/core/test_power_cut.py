@@ -13,9 +13,9 @@ import pytest
 
 from chainrule.core import files
 from chainrule.core.files import write_atomically
-from chainrule.training.checkpoint import newest, write_snapshot
+from chainrule.training.checkpoint import latest, write_checkpoint
 from helpers.disk import RecordingDisk, after_power_cuts, installed, laid_out
-from training.test_checkpoint import snapshot
+from training.test_checkpoint import checkpoint
 
 
 def recorded(
@@ -44,7 +44,7 @@ def states_found(
 
 
 def step_found(folder: Path) -> int | None:
-    saved = newest(folder / "checkpoints", report=lambda text: None)
+    saved = latest(folder / "checkpoints", report=lambda text: None)
     return saved and saved.progress.step
 
 
@@ -53,7 +53,7 @@ def saves(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[set[int | Non
     root.mkdir()
     for step in range(1, 7):
         before, diary = recorded(
-            monkeypatch, root, partial(write_snapshot, root / "checkpoints", snapshot(step, 1))
+            monkeypatch, root, partial(write_checkpoint, root / "checkpoints", checkpoint(step, 1))
         )
         within: set[int | None] = set()
         for done in range(len(diary)):

@@ -33,14 +33,14 @@ from chainrule.data.readers.images import grey, read_picture
 from chainrule.core.errors import ModelFileError
 from chainrule.experiments.settings import read_toml
 from chainrule.core.errors import ConfigError
-from chainrule.training.checkpoint import read_snapshot
+from chainrule.training.checkpoint import read_checkpoint
 from stress.fuzz import readers, runs
 from stress.fuzz.readers import READERS
 
 OPEN = {
     "idx": read_idx_file, "gzip": read, "npz": read, "pickle": read, "csv": read,
     "picture": lambda path: grey(read_picture(path)),
-    "model": load_model, "snapshot": read_snapshot, "config": read_toml,
+    "model": load_model, "snapshot": read_checkpoint, "config": read_toml,
 }
 corpus, names, work = Path(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 

@@ -15,7 +15,7 @@ import pytest
 
 from chainrule.core.errors import ConfigError
 from chainrule.runs import run as execute
-from chainrule.training.checkpoint import newest
+from chainrule.training.checkpoint import latest
 from chainrule.training.checkpointer import Every, every
 
 SMALL = ("--layers", "784,20,10", "--batch-size", 50, "--epochs", 3, "--validation", 100)
@@ -28,7 +28,7 @@ def weights(name: str) -> bytes:
 
 
 def step_of(name: str) -> int:
-    found = newest(Path(f"runs/{name}/checkpoints"), report=pytest.fail)
+    found = latest(Path(f"runs/{name}/checkpoints"), report=pytest.fail)
     assert found
     return found.progress.step
 
@@ -213,12 +213,12 @@ def test_no_such_run_is_one_sentence_with_the_choices(chainrule, half) -> None:
 def test_a_disk_that_fills_up_is_said_and_after_three_times_the_end(
     chainrule, few, monkeypatch
 ) -> None:
-    def full(folder: Path, snapshot: object) -> None:
+    def full(folder: Path, checkpoint: object) -> None:
         raise OSError(28, "No space left on device")
 
     options = (*SMALL, *PLAIN, "--checkpoint-every", 5, "--run", "full")
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.training.checkpointer.write_snapshot", full)
+        patch.setattr("chainrule.training.checkpointer.write_checkpoint", full)
         done = chainrule("train", "--data", few, *options)
     assert done.code == 74
     assert "warning: step 5 not saved: [Errno 28] No space left on device" in done.err
@@ -229,15 +229,15 @@ def test_a_disk_that_fills_up_is_said_and_after_three_times_the_end(
 def test_two_failures_are_forgiven(chainrule, few, monkeypatch) -> None:
     from chainrule.training import checkpointer as keeping
 
-    real, calls = keeping.write_snapshot, []
+    real, calls = keeping.write_checkpoint, []
 
-    def now_and_then(folder, snapshot):
-        calls.append(snapshot.progress.step)
+    def now_and_then(folder, checkpoint):
+        calls.append(checkpoint.progress.step)
         if len(calls) <= 2 or 4 <= len(calls) <= 5:
             raise OSError(28, "No space left on device")
-        return real(folder, snapshot)
+        return real(folder, checkpoint)
 
-    monkeypatch.setattr(keeping, "write_snapshot", now_and_then)
+    monkeypatch.setattr(keeping, "write_checkpoint", now_and_then)
     options = (*SMALL, *PLAIN, "--checkpoint-every", 5, "--run", "tight")
     assert chainrule("train", "--data", few, *options).code == 0
     assert len(calls) > 5

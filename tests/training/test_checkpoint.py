@@ -1,4 +1,4 @@
-"""Snapshots of a run: the newest whole one wins, the last three and the best stay."""
+"""Checkpoints of a run: the latest whole one wins, the last three and the best stay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import pytest
 
 from chainrule.core.errors import ModelFileError
 from chainrule.core.tensor_file import read_sealed, write_sealed
-from chainrule.training.checkpoint import FORMAT, Snapshot, newest, read_snapshot, write_snapshot
+from chainrule.training.checkpoint import (
+    FORMAT,
+    Checkpoint,
+    latest,
+    read_checkpoint,
+    write_checkpoint,
+)
 from chainrule.training.state import Progress
 
 
@@ -22,10 +28,10 @@ class Following(Progress):
         return {name: value for name, value in vars(self).items() if name != "arrays"}
 
 
-def snapshot(step: int, best_step: int = 0) -> Snapshot:
+def checkpoint(step: int, best_step: int = 0) -> Checkpoint:
     progress = Following(step=step, best_step=best_step, best_loss=0.5)
     progress.arrays = {"parameters": np.full(40, step, np.float32)}
-    return Snapshot(progress, [{"epoch": 1}], {"seed": step}, {"train": "abc"}, {"numpy": "2"})
+    return Checkpoint(progress, [{"epoch": 1}], {"seed": step}, {"train": "abc"}, {"numpy": "2"})
 
 
 def names(folder: Path) -> list[str]:
@@ -33,8 +39,8 @@ def names(folder: Path) -> list[str]:
 
 
 def test_what_was_saved_is_found_again(tmp_path: Path) -> None:
-    write_snapshot(tmp_path / "new", snapshot(12))
-    found = newest(tmp_path / "new", report=pytest.fail)
+    write_checkpoint(tmp_path / "new", checkpoint(12))
+    found = latest(tmp_path / "new", report=pytest.fail)
     assert found
     assert (found.progress.step, found.progress.best_loss) == (12, 0.5)
     np.testing.assert_array_equal(found.progress.arrays["parameters"], np.full(40, 12))
@@ -44,28 +50,28 @@ def test_what_was_saved_is_found_again(tmp_path: Path) -> None:
 
 def test_the_last_three_and_the_best_stay(tmp_path: Path) -> None:
     for step in range(10, 90, 10):
-        write_snapshot(tmp_path, snapshot(step, best_step=20 if step >= 20 else 0))
+        write_checkpoint(tmp_path, checkpoint(step, best_step=20 if step >= 20 else 0))
     assert names(tmp_path) == [f"step-{step:09d}.safetensors" for step in (20, 60, 70, 80)]
 
 
 def test_the_newest_is_the_one_with_most_steps_whatever_the_clock_says(tmp_path: Path) -> None:
     for step in (5, 999_999_999, 1_000_000_000, 7):
-        write_snapshot(tmp_path, snapshot(step))
-    found = newest(tmp_path, report=pytest.fail)
+        write_checkpoint(tmp_path, checkpoint(step))
+    found = latest(tmp_path, report=pytest.fail)
     assert found
     assert found.progress.step == 1_000_000_000
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "pickle"])
 def test_a_damaged_one_is_named_and_skipped(tmp_path: Path, damage: str) -> None:
-    write_snapshot(tmp_path, snapshot(1))
-    path = write_snapshot(tmp_path, snapshot(2))
+    write_checkpoint(tmp_path, checkpoint(1))
+    path = write_checkpoint(tmp_path, checkpoint(2))
     content = bytearray(path.read_bytes())
     content[-3] ^= 16 if damage == "flip" else 0
     end = {"cut": -1, "empty": 0}.get(damage, len(content))
     path.write_bytes(b"\x80\x04N." if damage == "pickle" else bytes(content[:end]))
     said: list[str] = []
-    found = newest(tmp_path, report=said.append)
+    found = latest(tmp_path, report=said.append)
     assert found
     assert found.progress.step == 1
     assert len(said) == 1
@@ -74,52 +80,52 @@ def test_a_damaged_one_is_named_and_skipped(tmp_path: Path, damage: str) -> None
 
 
 def test_every_single_bit_counts(tmp_path: Path) -> None:
-    path = write_snapshot(tmp_path, snapshot(3))
+    path = write_checkpoint(tmp_path, checkpoint(3))
     content = bytearray(path.read_bytes())
     accepted = []
     for place in range(8 * len(content)):
         content[place // 8] ^= 1 << place % 8
         path.write_bytes(content)
         try:
-            read_snapshot(path)
+            read_checkpoint(path)
             accepted.append(place)
         except ModelFileError:
             pass
         content[place // 8] ^= 1 << place % 8
     assert not accepted
     path.write_bytes(content)
-    read_snapshot(path)
+    read_checkpoint(path)
 
 
 def test_every_cut_is_refused(tmp_path: Path) -> None:
-    path = write_snapshot(tmp_path, snapshot(3))
+    path = write_checkpoint(tmp_path, checkpoint(3))
     content = path.read_bytes()
     for length in range(len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(ModelFileError):
-            read_snapshot(path)
+            read_checkpoint(path)
 
 
-def test_a_model_file_is_no_snapshot(tmp_path: Path) -> None:
+def test_a_model_file_is_no_checkpoint(tmp_path: Path) -> None:
     from chainrule.nn.model_file import save
     from chainrule.nn.network import Network
 
     path = save(Network.dense([3, 2], rng=np.random.default_rng(0)), tmp_path / "model.safetensors")
     with pytest.raises(ModelFileError, match="this program reads 'chainrule-run-1'"):
-        read_snapshot(path)
+        read_checkpoint(path)
 
 
 def test_a_header_that_claims_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "step-000000001.safetensors"
     path.write_bytes(struct.pack("<Q", 1 << 40) + b"{}" + bytes(64))
     with pytest.raises(ModelFileError, match="header length is 1,099,511,627,776"):
-        read_snapshot(path)
+        read_checkpoint(path)
 
 
-def test_no_folder_and_an_empty_one_have_no_snapshot(tmp_path: Path) -> None:
-    assert newest(tmp_path / "none", report=pytest.fail) is None
+def test_no_folder_and_an_empty_one_have_no_checkpoint(tmp_path: Path) -> None:
+    assert latest(tmp_path / "none", report=pytest.fail) is None
     (tmp_path / "step-1.safetensors").write_bytes(b"not named as we name them")
-    assert newest(tmp_path, report=pytest.fail) is None
+    assert latest(tmp_path, report=pytest.fail) is None
 
 
 @pytest.mark.parametrize(
@@ -135,9 +141,9 @@ def test_no_folder_and_an_empty_one_have_no_snapshot(tmp_path: Path) -> None:
 def test_a_forged_one_with_words_of_another_kind_is_refused(
     tmp_path: Path, name: str, words: object
 ) -> None:
-    path = write_snapshot(tmp_path, snapshot(3))
+    path = write_checkpoint(tmp_path, checkpoint(3))
     arrays, good = read_sealed(path, format=FORMAT)
     changed = json.loads(good[name]) | words if name == "progress" else words
     write_sealed(path, arrays, good | {name: json.dumps(changed)})
     with pytest.raises(ModelFileError, match="what it tells about the run fails"):
-        read_snapshot(path)
+        read_checkpoint(path)

@@ -10,7 +10,7 @@ import pytest
 from chainrule.core.errors import DivergenceError
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Schedule
-from chainrule.training.checkpoint import Snapshot, newest, write_snapshot
+from chainrule.training.checkpoint import Checkpoint, latest, write_checkpoint
 from chainrule.training.state import Progress
 from chainrule.training.train import train
 
@@ -52,8 +52,8 @@ def test_a_run_that_diverges_after_a_break_falls_back_on_the_weights_kept_before
     monkeypatch.setattr("chainrule.training.divergence.KEEP_EVERY", KEEP_EVERY)
     whole, progress = run(Progress()), Progress()
     run(progress, cut=BREAK)
-    write_snapshot(tmp_path, Snapshot(progress, [], {}, {}, {}))
-    saved = newest(tmp_path, report=pytest.fail)
+    write_checkpoint(tmp_path, Checkpoint(progress, [], {}, {}, {}))
+    saved = latest(tmp_path, report=pytest.fail)
     assert saved
     assert saved.progress.step == BREAK
     assert run(saved.progress).parameters.tobytes() == whole.parameters.tobytes()

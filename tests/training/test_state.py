@@ -15,7 +15,7 @@ from chainrule.experiments.quirks import ScalarBiasGradient
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
-from chainrule.training.checkpoint import Snapshot, newest, write_snapshot
+from chainrule.training.checkpoint import Checkpoint, latest, write_checkpoint
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
 from conftest import oracle
@@ -75,11 +75,11 @@ class Run:
 
 
 def through_a_file(folder: Path, run: Run) -> None:
-    write_snapshot(folder, Snapshot(run.progress, [asdict(e) for e in run.epochs], {}, {}, {}))
+    write_checkpoint(folder, Checkpoint(run.progress, [asdict(e) for e in run.epochs], {}, {}, {}))
 
 
-def loaded(folder: Path) -> Snapshot:
-    found = newest(folder, report=pytest.fail)
+def loaded(folder: Path) -> Checkpoint:
+    found = latest(folder, report=pytest.fail)
     assert found
     return found
 

@@ -15,7 +15,7 @@ import chainrule.training.microbatches
 from chainrule.core.arrays import Array
 from chainrule.nn.dropout import Dropout
 from chainrule.nn.network import Network, Workspace
-from chainrule.training.checkpoint import Snapshot, newest, write_snapshot
+from chainrule.training.checkpoint import Checkpoint, latest, write_checkpoint
 from chainrule.training.microbatches import split
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
@@ -53,7 +53,7 @@ class Run:
         def stop() -> bool:
             if self.progress.step == cut and folder:
                 history = [asdict(epoch) for epoch in self.epochs]
-                write_snapshot(folder, Snapshot(self.progress, history, {}, {}, {}))
+                write_checkpoint(folder, Checkpoint(self.progress, history, {}, {}, {}))
             return self.progress.step == cut
 
         before = {*threading.enumerate()}
@@ -195,7 +195,7 @@ def test_images_are_distorted_anew_each_time_and_never_to_be_measured(
 
 
 def loaded(folder: Path) -> Progress:
-    found = newest(folder, report=pytest.fail)
+    found = latest(folder, report=pytest.fail)
     assert found
     return found.progress
 

@@ -11,7 +11,7 @@ from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
 from chainrule.experiments.settings import Settings
-from chainrule.training.checkpoint import Snapshot, newest
+from chainrule.training.checkpoint import Checkpoint, latest
 from chainrule.training.state import Progress
 
 
@@ -23,8 +23,8 @@ def saved_run(
     *,
     say: Callable[[str], None],
     exact: bool,
-) -> Snapshot | None:
-    """The newest whole snapshot of a run; None if there is none yet.
+) -> Checkpoint | None:
+    """The newest whole checkpoint of a run; None if there is none yet.
 
     Raises ConfigError for other settings than it was begun with, DataError for other data. Another
     arithmetic is told, and refused if it must be `exact`.
@@ -33,12 +33,12 @@ def saved_run(
     for place in (folder, checkpoints):
         for path in remove_temporaries(place) if place.is_dir() else ():
             say(f"removed: {path}, which was never finished")
-    snapshot = newest(checkpoints, report=say)
-    if not snapshot:
+    checkpoint = latest(checkpoints, report=say)
+    if not checkpoint:
         say(f"{folder}: no whole checkpoint, so it starts from the beginning")
         return None
-    _check_same(folder, snapshot, settings, checksums)
-    changed = differences(snapshot.numerics, numerics)
+    _check_same(folder, checkpoint, settings, checksums)
+    changed = differences(checkpoint.numerics, numerics)
     if changed and exact:
         raise ConfigError(
             f"--require-exact: the last bits would be others: {'; '.join(changed)}; make this as "
@@ -46,23 +46,23 @@ def saved_run(
         )
     if changed:
         say(f"warning: resuming may not be bit-identical: {'; '.join(changed)}")
-    return snapshot
+    return checkpoint
 
 
 def _check_same(
-    folder: Path, snapshot: Snapshot, settings: Settings, checksums: dict[str, str]
+    folder: Path, checkpoint: Checkpoint, settings: Settings, checksums: dict[str, str]
 ) -> None:
-    """Raises ConfigError for other settings than the snapshot's, DataError for other data."""
+    """Raises ConfigError for other settings than the checkpoint's, DataError for other data."""
     here = json.loads(json.dumps(asdict(settings)))
-    odd = [name for name in here if here[name] != snapshot.settings.get(name)]
+    odd = [name for name in here if here[name] != checkpoint.settings.get(name)]
     if odd:
         differing = ", ".join(
-            f"{name} {here[name]!r} now, {snapshot.settings.get(name)!r} then" for name in odd
+            f"{name} {here[name]!r} now, {checkpoint.settings.get(name)!r} then" for name in odd
         )
         raise ConfigError(
             f"{folder} was begun with other settings: {differing}; start a new run for these"
         )
-    if snapshot.checksums != checksums:
+    if checkpoint.checksums != checksums:
         raise DataError(
             f"{folder} was begun with other data, the checksums differ; put them back, or start "
             "a new run"

@@ -139,16 +139,16 @@ def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]
     """(fingerprint, progress, history) that training starts from; a resumed run's are its last."""
     request, settings, folder = setup.request, setup.job.settings, setup.folder
     numerics = fingerprint(_workers(setup.job), compiled=settings.compiled)
-    snapshot = None
+    checkpoint = None
     if request.resume:
-        snapshot = saved_run(
+        checkpoint = saved_run(
             folder, settings, setup.data.checksums, numerics,
             say=setup.say, exact=request.require_exact,
         )  # fmt: skip
-    if not snapshot:
+    if not checkpoint:
         return numerics, Progress(), []
-    setup.say(f"going on with {folder} after {so_far(snapshot.progress)}")
-    return numerics, snapshot.progress, snapshot.history
+    setup.say(f"going on with {folder} after {so_far(checkpoint.progress)}")
+    return numerics, checkpoint.progress, checkpoint.history
 
 
 def _workers(job: Job) -> int:

@@ -1,6 +1,6 @@
 """A run of training on disk: saved between two steps, found again, believed only if it is whole.
 
-A snapshot is everything that the next steps depend on, and what else must be as it was: settings,
+A checkpoint is everything that the next steps depend on, and what else must be as it was: settings,
 data, the arithmetic of the machine. Each is a file of its own; none is ever written over.
 """
 
@@ -26,7 +26,7 @@ KEPT = 3
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Checkpoint:
     """A run between two steps."""
 
     progress: Progress
@@ -39,20 +39,20 @@ class Snapshot:
     """See `numerics.fingerprint`."""
 
 
-def write_snapshot(folder: Path, snapshot: Snapshot) -> Path:
-    """Saves the snapshot in the folder, then removes those that are no longer kept.
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Saves the checkpoint in the folder, then removes those that are no longer kept.
 
     Raises OSError if it cannot be written; every older one is still there then.
     """
     make_folder(folder)
-    progress = snapshot.progress
+    progress = checkpoint.progress
     words = {
         "format": FORMAT,
         "progress": json.dumps(progress.numbers()),
-        "history": json.dumps(snapshot.history),
-        "settings": json.dumps(snapshot.settings),
-        "checksums": json.dumps(snapshot.checksums),
-        "numerics": json.dumps(snapshot.numerics),
+        "history": json.dumps(checkpoint.history),
+        "settings": json.dumps(checkpoint.settings),
+        "checksums": json.dumps(checkpoint.checksums),
+        "numerics": json.dumps(checkpoint.numerics),
     }
     path = folder / f"step-{progress.step:09d}.safetensors"
     write_sealed(path, progress.arrays, words)
@@ -63,8 +63,8 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> Path:
     return path
 
 
-def read_snapshot(path: Path) -> Snapshot:
-    """The snapshot in a file; ModelFileError where anything in it does not hold."""
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a file; ModelFileError where anything in it does not hold."""
     arrays, words = read_sealed(path, format=FORMAT)
     try:
         numbers, history, settings, checksums, numerics = (
@@ -79,7 +79,7 @@ def read_snapshot(path: Path) -> Snapshot:
         if not all(isinstance(epoch, dict) for epoch in history):
             raise ValueError("an epoch of its history is no table")
         progress = Progress(**numbers, arrays=arrays)
-        return Snapshot(progress, history, dict(settings), dict(checksums), dict(numerics))
+        return Checkpoint(progress, history, dict(settings), dict(checksums), dict(numerics))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: what it tells about the run fails: {error}") from None
 
@@ -88,11 +88,11 @@ def _is(value: object, kind: Any) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def newest(folder: Path, *, report: Callable[[str], None]) -> Snapshot | None:
-    """The newest snapshot in the folder that is whole; the damaged ones before it are named."""
+def latest(folder: Path, *, report: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint in the folder that is whole; the damaged ones before it are named."""
     for path in _newest_first(folder):
         try:
-            return read_snapshot(path)
+            return read_checkpoint(path)
         except (ModelFileError, OSError) as error:
             report(f"skipped: {error}")
     return None

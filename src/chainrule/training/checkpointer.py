@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ConfigError, SaveError
-from chainrule.training.checkpoint import Snapshot, write_snapshot
+from chainrule.training.checkpoint import Checkpoint, write_checkpoint
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
 
@@ -83,12 +83,12 @@ class Checkpointer:
         """
         if not np.isfinite(self.progress.arrays["parameters"]).all():
             return
-        snapshot = Snapshot(
+        checkpoint = Checkpoint(
             self.progress, self.history, self.settings, self.checksums, self.numerics
         )
         self.saved_at = monotonic()
         try:
-            write_snapshot(self.folder, snapshot)
+            write_checkpoint(self.folder, checkpoint)
         except OSError as error:
             self.failures += 1
             kept = f"the checkpoint of step {self.saved_step} is as it was"
