@@ -1,8 +1,8 @@
-"""Arrays with their shapes in the signature, and arrays that start where the processor likes it.
+"""Array types with shapes in the signature, and arrays aligned to cache lines.
 
-`Float[Array, "N K"]` reads "floats, N rows, K columns". The shapes are checked while testing:
-there jaxtyping is loaded before this module, and takes over. A user's process never loads it
-(it would cost 0.1 s at each start), and there the annotation means nothing more than "an array".
+`Float[Array, "N K"]` reads "floats, N rows, K columns". The tests check the shapes: they load
+jaxtyping before this module. A user's process never loads it (it would add 0.1 s to every start);
+there the annotation only means "an array".
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ else:
             return np.ndarray
 
     class Float(_Shaped):
-        """Floats of any width, stands in for jaxtyping.Float."""
+        """Floats of any width; stands in for jaxtyping.Float."""
 
     class Int(_Shaped):
-        """Integers of any width, stands in for jaxtyping.Int."""
+        """Integers of any width; stands in for jaxtyping.Int."""
 
     class UInt8(_Shaped):
-        """Bytes, stands in for jaxtyping.UInt8."""
+        """Bytes; stands in for jaxtyping.UInt8."""
 
 
 Views: TypeAlias = list[Float[Array, "..."]]
-"""Parts of one flat vector, each in a shape of its own."""
+"""Views into one flat vector, each with its own shape."""
 
 ALIGNMENT = 64
 """Bytes: one cache line, one AVX-512 register."""
@@ -56,7 +56,7 @@ def aligned_zeros(size: int, dtype: Any) -> Float[Array, " size"]:
 
 
 def aligned_size(size: int, dtype: Any) -> int:
-    """`size` rounded up, so that whatever follows starts on a 64-byte boundary again."""
+    """`size` rounded up so that the next view starts on a 64-byte boundary."""
     step: int = ALIGNMENT // np.dtype(dtype).itemsize
     return -(-size // step) * step
 

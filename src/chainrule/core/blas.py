@@ -1,7 +1,8 @@
-"""The right OpenBLAS kernel, chosen before NumPy is loaded: by the command line, never on import.
+"""BLAS: the right OpenBLAS kernel, its threads, and its description.
 
-OpenBLAS up to 0.3.31 takes AMD's family 26 (Zen 5) for Haswell and leaves half of its speed unused
-(98 instead of 196 GFLOP/s on one core; OpenBLAS pull request 6033 mends it).
+OpenBLAS up to 0.3.31 mistakes AMD's family 26 (Zen 5) for Haswell and wastes half of its speed
+(98 instead of 196 GFLOP/s on one core; fixed by OpenBLAS pull request 6033). The command line
+picks the kernel before NumPy is loaded; importing the library never does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ VARIABLE = "OPENBLAS_CORETYPE"
 
 
 def choose_kernel(environment: MutableMapping[str, str], cpuinfo: str) -> bool:
-    """Sets VARIABLE to SkylakeX on AMD family 26 with AVX-512, unless it is set; says if it did."""
+    """Sets VARIABLE to SkylakeX on AMD family 26 with AVX-512, unless set; True if it did."""
     if VARIABLE in environment or not misjudged(cpuinfo):
         return False
     environment[VARIABLE] = "SkylakeX"
@@ -27,14 +28,14 @@ def choose_kernel(environment: MutableMapping[str, str], cpuinfo: str) -> bool:
 
 
 def misjudged(cpuinfo: str) -> bool:
-    """Is the first processor of this /proc/cpuinfo one that OpenBLAS takes for an older one?"""
+    """True if OpenBLAS mistakes the first processor of this /proc/cpuinfo for an older one."""
     first = dict(_fields(cpuinfo.partition("\n\n")[0]))
     is_zen_5 = first.get("vendor_id") == "AuthenticAMD" and first.get("cpu family") == "26"
     return is_zen_5 and "avx512f" in first.get("flags", "").split()
 
 
 def read_cpuinfo() -> str:
-    """What Linux says of the processors; empty elsewhere."""
+    """The text of /proc/cpuinfo; empty where there is none."""
     path = Path("/proc/cpuinfo")
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
@@ -46,25 +47,25 @@ def _fields(block: str) -> list[tuple[str, str]]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    import_module("numpy")  # and BLAS with it, so that there is something to control
+    import_module("numpy")  # loads BLAS: before that there is nothing to control
     return ThreadpoolController()
 
 
 @cache
 def cores() -> int:
-    """How many cores BLAS found for this process, or was told to use (OPENBLAS_NUM_THREADS)."""
+    """Number of cores BLAS found for this process, or OPENBLAS_NUM_THREADS if that is set."""
     pools = _controller().select(user_api="blas").info()
     return max((int(pool["num_threads"]) for pool in pools), default=1)
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """Within the `with` statement, BLAS does each product on the core that asked for it."""
+    """Context manager: BLAS computes each product on the calling thread's core alone."""
     limit: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limit
 
 
 def describe_blas() -> str:
-    """Which BLAS multiplies, with which kernel, on how many threads; for people."""
+    """The BLAS in use, its kernel and its threads, in one readable line."""
     for pool in _controller().select(user_api="blas").info():
         kernel = pool.get("architecture") or "unnamed"
         return (

@@ -1,14 +1,14 @@
-"""Errors of a user's making: each message names the value, the rule and the remedy."""
+"""Exceptions for users' mistakes: each message names the value, the rule and the remedy."""
 
 from __future__ import annotations
 
 
 class DataError(ValueError):
-    """Data that cannot be used; its text is one sentence for the person who brought the data."""
+    """Data that cannot be used; the message is one sentence for the person who supplied it."""
 
 
 class SaveError(OSError):
-    """A run that could not be saved, again and again."""
+    """A run that could not be saved, several times in a row."""
 
 
 class FolderInUseError(RuntimeError):
@@ -16,7 +16,7 @@ class FolderInUseError(RuntimeError):
 
 
 class ModelFileError(ValueError):
-    """A model file or checkpoint that cannot be read, or must not be believed."""
+    """A model file or checkpoint that cannot be read or trusted."""
 
 
 class ConfigError(ValueError):
@@ -24,12 +24,12 @@ class ConfigError(ValueError):
 
 
 class DivergenceError(ArithmeticError):
-    """The loss stopped being a finite number; the network holds the last good weights again."""
+    """A loss that is no longer finite; the network has been reset to the last good weights."""
 
     def __init__(self, message: str, *, step: int, layer: int | None, learning_rate: float) -> None:
         super().__init__(message)
         self.step = step
         self.layer = layer
-        """The first layer, counted from 1, whose outputs are not finite; None: only the loss."""
+        """The first layer, from 1, whose outputs are not finite; None: the loss alone."""
         self.learning_rate = learning_rate
         """A learning rate to try."""

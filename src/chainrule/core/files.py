@@ -1,7 +1,7 @@
-"""Writing a file so that nobody ever sees half of it, and a power cut never leaves half of it.
+"""Atomic file writes: readers see the old file or the new one, even after a power cut.
 
-Renaming alone is not enough: a file system may put the new name on the disk before the content, or
-keep the old name for a while (Pillai et al., OSDI 2014). So the content is flushed before the
+Renaming alone is not enough: a file system may write the new name to the disk before the content,
+or keep the old name for a while (Pillai et al., OSDI 2014). So the content is flushed before the
 rename, and the folder, which holds the names, after it.
 """
 
@@ -15,15 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
-"""The names of files that are still being written."""
+"""Names of files still being written."""
 
 
 def write_atomically(path: str | Path, content: bytes) -> Path:
-    """Writes a whole file or nothing: at every moment `path` is the old file or the whole new one.
+    """Writes a file all or nothing: at every moment `path` is the old file or the complete new one.
 
-    A temporary file in the same folder, flushed to the disk, read again, then renamed. Raises
-    OSError as writing does; the temporary file is gone then. Once it returns, the file survives a
-    power cut.
+    The content goes to a temporary file in the same folder, which is flushed to the disk, read
+    back, then renamed. Raises OSError if writing fails, after removing the temporary file. Once
+    this returns, the file survives a power cut.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
@@ -41,7 +41,7 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
             raise OSError(errno.EIO, "the disk gives back other bytes than it was given", str(path))
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # the first error is the one to hear of
+        with suppress(OSError):  # report the first error, not this one
             remove(temporary)
         raise
     sync_folder(path.parent)
@@ -49,7 +49,7 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
 
 
 def make_folder(path: Path) -> Path:
-    """Makes the folder if it is not there, so that it survives a power cut; returns it."""
+    """Creates the folder unless it exists, so that it survives a power cut; returns it."""
     with suppress(FileExistsError):
         os.mkdir(path)
         sync_folder(path.parent)
@@ -57,19 +57,19 @@ def make_folder(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, if it is there."""
+    """Removes a file if it exists."""
     with suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def _create(path: Path) -> int:
-    """A descriptor of a new file."""
+    """The descriptor of a new file."""
     binary = getattr(os, "O_BINARY", 0)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
 
 
 def _write(descriptor: int, content: bytes, path: Path) -> None:
-    """Writes the content, which is on the disk when this returns, and closes the file."""
+    """Writes the content, flushes it to the disk, and closes the file."""
     try:
         rest = memoryview(content)
         while rest:
@@ -83,7 +83,7 @@ def _write(descriptor: int, content: bytes, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Puts the names in a folder on the disk; does nothing where a system has no way to."""
+    """Flushes a folder's entries to the disk; does nothing on Windows, which has no way to."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -94,7 +94,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_temporaries(folder: Path) -> list[Path]:
-    """Removes what killed writers left in a folder, and says what; call it where none may live."""
+    """Removes what killed writers left in a folder and returns it; no writer may be running."""
     stale = [path for path in sorted(folder.iterdir()) if TEMPORARY.fullmatch(path.name)]
     for path in stale:
         remove(path)

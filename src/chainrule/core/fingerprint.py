@@ -1,7 +1,7 @@
-"""What decides the last bits of a result: the same here and there, the same bits.
+"""Numerical fingerprint of the environment: equal fingerprints, equal bits.
 
-The order in which a matrix product adds is up to the BLAS library, its kernel for the processor
-and its threads. So a run notes these, together with a checksum of a few products.
+The order in which a matrix product sums is up to the BLAS library, its kernel for the processor
+and its threads. So a run records these, together with a checksum of a few products.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from chainrule import __version__
 from chainrule.core.blas import describe_blas, one_blas_thread
 
 SHAPES = ((10, 784, 128), (128, 784, 64), (200, 50, 10))
-"""Of the products: for a small batch, a large one, and widths that fill no vector."""
+"""(m, k, n) of the products: a small batch, a large one, and widths that do not fill a vector."""
 
 FUNCTIONS = (np.exp, np.tanh, np.log1p, np.sqrt)
 
 
 def fingerprint(workers: int, *, compiled: bool) -> dict[str, str]:
-    """What the bits of a run depend on, besides its settings and data, by name."""
+    """Everything besides settings and data that the bits of a run depend on, by name."""
     found = {
         "chainrule": __version__,
         "numpy": np.__version__,
@@ -39,7 +39,7 @@ def fingerprint(workers: int, *, compiled: bool) -> dict[str, str]:
 
 
 def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
-    """What has changed between two fingerprints, a phrase each; empty: nothing has."""
+    """The changes between two fingerprints, one phrase each; empty if there are none."""
     return [
         f"{name} {then.get(name, 'none')} then, {now.get(name, 'none')} now"
         for name in sorted({*then, *now})
@@ -49,7 +49,7 @@ def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
 
 @cache
 def _products() -> str:
-    """A checksum of a few matrix products and functions, in the arithmetic of this machine."""
+    """Checksum of a few matrix products and functions as this machine computes them."""
     digest = hashlib.sha256()
     rng = np.random.Generator(np.random.PCG64(0))
     with one_blas_thread():

@@ -1,4 +1,4 @@
-"""Python functions as machine code, by numba: an extra, loaded when it is first asked for."""
+"""JIT compilation with Numba, an optional dependency imported on first use."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ MISSING = "numba is missing: pip install 'chainrule[compiled]'"
 
 
 def available() -> bool:
-    """Whether numba is there; it is not loaded for that."""
+    """True if numba is installed; does not import it."""
     return find_spec("numba") is not None
 
 
 def machine_code(function: Callable[..., Any], *, entry: bool = True) -> Callable[..., Any]:
-    """`function` compiled at its first call; other threads run meanwhile.
+    """`function`, compiled at its first call; it releases the GIL.
 
-    An entry, called from Python, is kept on disk: it compiles once a machine. What only other
-    machine code calls is part of its caller. Sums may be reordered into vectors, but nan stays
-    nan: divergence is seen by it. Raises ImportError without numba.
+    An entry, called from Python, is cached on disk and compiles once per machine. Functions called
+    only from other compiled code are compiled into their callers. Sums may be reordered for SIMD,
+    but nan stays nan: the divergence guard relies on it. Raises ImportError without numba.
     """
     try:
         from numba import njit

@@ -1,4 +1,4 @@
-"""Generators from generators, by number: what is drawn at a step depends on nothing before it."""
+"""Random streams by number: the numbers drawn at a step do not depend on any step before it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def fold_in(rng: np.random.Generator, *numbers: int) -> np.random.Generator:
-    """The generator that belongs to these numbers, from the seed of `rng` and nothing else.
+    """The generator for these numbers, derived from the seed of `rng` and nothing else.
 
     Raises ValueError if `rng` was made without a seed sequence.
     """

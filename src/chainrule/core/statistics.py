@@ -1,4 +1,4 @@
-"""Confidence intervals and tests: Wilson's, Student's, McNemar's."""
+"""Confidence intervals and significance tests: Wilson, Student, McNemar."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 def prediction_interval(found: Sequence[float]) -> tuple[float, float]:
-    """Where one more run falls in 95 % of cases, judged by the runs `found`.
+    """95 % prediction interval for one more run, from the results `found` of n runs.
 
     mean ± t s sqrt(1 + 1/n), with s their standard deviation; beyond 11 runs the t of 11 is used,
-    a little too wide. Raises ValueError for fewer than two runs, which have no spread.
+    slightly too wide. Raises ValueError for fewer than two runs, which have no spread.
     """
     n = len(found)
     if n < 2:
@@ -30,9 +30,9 @@ Z_95 = 1.959963984540054
 
 
 def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
-    """The interval around successes / trials, 95 % unless `z` says otherwise.
+    """Wilson score interval for successes / trials, 95 % by default.
 
-    Wilson 1927; it stays inside 0..1 and holds its level near the ends, where accuracies live.
+    Wilson 1927; it stays inside 0..1 and keeps its level near the ends, where accuracies live.
     Raises ValueError without a trial.
     """
     if trials < 1 or not 0 <= successes <= trials:
@@ -45,13 +45,12 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """How likely luck alone gives two networks a difference at least as large, 0..1.
+    """Exact two-sided McNemar test: the p-value of a difference between two networks.
 
     `only_first` examples are right in the first network and wrong in the second, `only_second` the
-    other way round; where both are right or both wrong tells nothing. Were the two equally good,
-    each such example would be a toss of a coin. McNemar 1947, exact and two-sided: no
-    approximation, so it holds for three examples as for three thousand. Raises ValueError for a
-    count below 0.
+    other way round; examples on which both agree carry no information. If the networks were
+    equally good, each of these examples would be a coin toss. McNemar 1947; without approximation,
+    so as valid for three examples as for three thousand. Raises ValueError for a negative count.
     """
     if min(only_first, only_second) < 0:
         raise ValueError(f"{only_first} and {only_second}: counts of examples are 0 or more")

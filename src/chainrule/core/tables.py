@@ -1,4 +1,4 @@
-"""A table of named choices: what turns a word such as "relu" into the function it stands for."""
+"""Lookup tables of named choices: from a word such as "relu" to the function it stands for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """The choice that a misspelt or shortened name most resembles; empty if it resembles none.
+    """The choice closest to a misspelt or shortened name; empty if none is close.
 
     >>> nearest("fsat", ["accurate", "fast", "record"])
     'fast'
@@ -23,7 +23,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def remedy(name: object, choices: Iterable[str]) -> str:
-    """The end of a sentence about a wrong name: the nearest choice, and all of them.
+    """The end of an error message about a wrong name: the nearest choice, and all of them.
 
     >>> remedy("fsat", ["accurate", "fast"])
     'did you mean fast? choose one of accurate, fast'
@@ -34,7 +34,7 @@ def remedy(name: object, choices: Iterable[str]) -> str:
 
 
 class Table(dict[str, Row]):
-    """Rows by name; an unknown name raises, names the nearest and lists the choices.
+    """Lookup table; an unknown name raises ValueError with the nearest name and all choices.
 
     >>> Table("fruit", {"apple": 1, "pear": 2})["plum"]
     Traceback (most recent call last):

@@ -1,8 +1,8 @@
-"""Tensors and words in one safetensors file, under a checksum: read whole, or refused.
+"""Checksummed tensor files: tensors and metadata in one safetensors file, read whole or refused.
 
-The safetensors package checks the layout; it has no checksum and lets nan pass. Here a SHA-256
-over the words and over each tensor with its name, type and shape stands among the metadata. That
-shows damage. It is no signature: whoever writes a file can also write its checksum.
+The safetensors package checks the layout; it has no checksum and accepts nan. Here the metadata
+hold a SHA-256 over the other metadata ("words") and over each tensor with its name, type and
+shape. It detects damage. It is not a signature: anyone who writes a file can write its checksum.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ LARGEST_FILE = 2 << 30
 LARGEST_HEADER = 1 << 20
 MOST_TENSORS = 4096
 STRANGERS = {b"\x80": "a pickle", b"PK": "a zip archive", b"\x89HDF": "an HDF5 file"}
-"""First bytes of formats that people also keep models in."""
+"""First bytes of other formats that models are saved in."""
 
 Tensors: TypeAlias = dict[str, Array]
 Words: TypeAlias = dict[str, str]
 
 
 def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
-    """Writes tensors and words, all or nothing; the same bytes for the same content.
+    """Writes tensors and words atomically; the same content gives the same bytes.
 
-    Raises OSError as writing does.
+    Raises OSError if writing fails.
     """
     content = save_tensors(tensors, words | {"sha256": _digest(tensors, words)})
     return write_atomically(path, _in_order(content))
 
 
 def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:
-    """(tensors, words) of a file of this format, or of one of these, once all about it holds.
+    """(tensors, words) of a file in this format (or one of these), fully checked.
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
@@ -69,9 +69,9 @@ def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Ten
 
 
 def _words(path: Path, content: bytes) -> Words:
-    """The metadata of a safetensors file, after the checks that need no tensor."""
+    """The metadata of a safetensors file, after the checks that do not need the tensors."""
     for start, name in STRANGERS.items():
-        # The brace after the length tells: a header of 128 bytes begins as a pickle does.
+        # Told apart by the brace after the length: a header of 128 bytes begins like a pickle.
         if content.startswith(start) and content[8:9] != b"{":
             raise ModelFileError(f"{path}: {name}, which can hold code; only safetensors are read")
     length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
@@ -90,12 +90,12 @@ def _words(path: Path, content: bytes) -> Words:
 
 
 def _in_order(content: bytes) -> bytes:
-    """The same file with its metadata sorted: safetensors writes them in an order of chance."""
+    """The same file with its metadata sorted: safetensors writes them in random order."""
     end = 8 + struct.unpack("<Q", content[:8])[0]
     header = json.loads(content[8:end])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the tensors behind it start on a multiple of 8
+    text += b" " * (-len(text) % 8)  # so that the tensors start on a multiple of 8
     return struct.pack("<Q", len(text)) + text + content[end:]
 
 

@@ -1,9 +1,9 @@
-"""More than one core: who they are, how many of them BLAS takes, and a team that shares work.
+"""Thread team: a few threads that split the rows of a training step among the cores.
 
-Matrix products and element-wise functions of NumPy let other Python threads run meanwhile. So a
-step of training is shared out by rows among a few threads, each with BLAS to itself, and products
-and everything between them run on all cores. BLAS's own threads speed up the products alone, and
-wait for each other spinning: on a busy machine an epoch took 20 times as long with them.
+NumPy's matrix products and element-wise functions release the GIL. So each thread takes a part of
+the rows, with single-threaded BLAS, and all cores work on the products and on everything between
+them. BLAS's own threads speed up only the products, and they wait by spinning: on a busy machine
+an epoch took 20 times as long with them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Job: TypeAlias = Callable[[], Any]
 
 
 class ThreadTeam:
-    """A few workers that do the same thing side by side; worker 0 is whoever asks.
+    """Workers that run the same function in parallel; worker 0 is the calling thread.
 
-    Use it in a `with` statement: at its end the workers' threads end too.
+    Use it in a `with` statement, at whose end the other threads end too.
     """
 
     def __init__(self, size: int = 1) -> None:
@@ -39,11 +39,11 @@ class ThreadTeam:
     def share(
         self, parts: Sequence[Part], work: Callable[[int, Sequence[Part]], Result]
     ) -> list[Result]:
-        """[work(k, every size-th part from the k-th on) for each worker k], all at the same time.
+        """[work(k, parts[k::size]) for each worker k], in parallel.
 
-        A worker for whom no part is left is not asked. Which worker gets which part depends on
-        nothing but their numbers, so results repeat to the bit. Raises what a worker raised, once
-        all have finished.
+        Workers without a part are skipped. The assignment depends only on the numbers of workers
+        and parts, so results are reproducible to the bit. If a worker raises, the exception is
+        raised here once all have finished.
         """
         if self.size == 1:
             return [work(0, parts)]
@@ -86,4 +86,4 @@ class ThreadTeam:
 
 
 SERIAL = ThreadTeam(1)
-"""Nobody to share with: whatever is asked for is simply done."""
+"""A team of one: the calling thread does all the work."""

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Gradient clipping and the max-norm constraint, both by L2 norm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chainrule.optim.optimizers import Vector
 
 
 def clip(gradient: Vector, max_norm: float) -> float:
-    """Shrinks `gradient` in place to length `max_norm` if it is longer; returns its old length.
+    """Clips `gradient` to the L2 norm `max_norm`, in place; returns its norm before.
 
     Source: Pascanu et al. 2013, algorithm 1.
     """
@@ -22,9 +22,9 @@ def clip(gradient: Vector, max_norm: float) -> float:
 
 
 def shorten_columns(W: Float[Array, "fan_in fan_out"], max_norm: float) -> None:
-    """Shrinks, in place, each unit's weights, a column of W, to length `max_norm` if it is longer.
+    """Max-norm constraint: scales each unit's weights, a column of W, to at most `max_norm`.
 
-    Source: Srebro and Shraibman 2005; Srivastava et al. 2014, section 5.1.
+    In place. Source: Srebro and Shraibman 2005; Srivastava et al. 2014, section 5.1.
     """
     lengths = np.sqrt(np.einsum("ij,ij->j", W, W))
     if lengths.max() > max_norm:

@@ -1,10 +1,10 @@
-"""A moving average of a network's weights: what many late steps agree on, without their noise.
+"""Exponential moving average (EMA) of the weights: many late steps averaged, without their noise.
 
     average += (1 - decay) (weights - average)
 
-Polyak and Juditsky 1992; exponential as in Szegedy et al. 2016. At the beginning, where the weights
-still run, the decay is smaller: (1 + t) / (10 + t) after t updates, TensorFlow's rule. What it
-forgets, and how fast: docs/derivation.md, section 12.
+Polyak and Juditsky 1992; exponential as in Szegedy et al. 2016. Early on, while the weights still
+move fast, the decay is smaller: (1 + t) / (10 + t) after t updates, TensorFlow's rule. For how
+fast it forgets see docs/derivation.md, section 12.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from chainrule.core.threads import SERIAL, ThreadTeam
 from chainrule.optim.optimizers import chunks
 
 EVERY = 8
-"""Steps between two updates, each with decay ** EVERY: an eighth of the passes over the weights."""
+"""Steps between two updates, each with decay ** EVERY: an eighth of the memory traffic."""
 
 
 class EMA:
-    """Moves `average` after `weights`, flat vectors, in place."""
+    """Exponential moving average: `average` follows `weights`, both flat vectors, in place."""
 
     def __init__(
         self, average: Float[Array, " P"], weights: Float[Array, " P"], decay: float
@@ -33,7 +33,7 @@ class EMA:
         self._scratch = np.empty_like(average)
 
     def update(self, step: int, team: ThreadTeam = SERIAL) -> None:
-        """To be called after each step, 1, 2, 3, ...; only every EVERY-th does something."""
+        """Call after each step, 1, 2, 3, ...; only every EVERY-th call updates the average."""
         if step % EVERY:
             return
         updates = step // EVERY

@@ -1,10 +1,9 @@
-"""How a gradient becomes a change of the parameters.
+"""Optimizers: SGD, momentum, Nesterov, RMSProp, Adam, AdamW.
 
-An optimizer sees one flat vector of parameters and one of their gradient; it knows nothing of
-layers. `step(parameters, gradient, learning_rate)` changes the parameters in place. What it
-remembers between steps is `state`, flat vectors by name. Update rules: docs/derivation.md,
-section 7. Each step walks through the vectors in chunks that stay in the processor's cache, and
-allocates nothing.
+An optimizer sees one flat vector of parameters and one of gradients; it knows nothing of layers.
+`step(parameters, gradient, learning_rate)` updates the parameters in place. Its memory between
+steps is `state`, flat vectors by name. Update rules: docs/derivation.md, section 7. Each step
+walks through the vectors in chunks that stay in the processor's cache, and allocates nothing.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from chainrule.core.tables import Table
 from chainrule.core.threads import SERIAL, ThreadTeam
 
 CHUNK = 65_536
-"""Elements a pass: four float32 vectors of this length fit into 1 MiB of L2 cache."""
+"""Elements per pass: four float32 vectors of this length fit into 1 MiB of L2 cache."""
 
 FLUSH_EVERY = 50
 """Steps between two searches for denormal numbers, see `flush`."""
 
 TINY = 1e-30
-"""Far above the float32 denormals, 1e-38, and too little to move any parameter."""
+"""Far above the float32 denormals, 1e-38, and too small to move any parameter."""
 
 Vector: TypeAlias = Float[Array, " P"]
 
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """What training asks of an optimizer."""
+    """Interface of an optimizer, as training uses it."""
 
     state: dict[str, Vector]
     steps: int
@@ -43,15 +42,15 @@ class Optimizer(Protocol):
     def step(
         self, parameters: Vector, gradient: Vector, learning_rate: float, team: ThreadTeam = SERIAL
     ) -> None:
-        """Moves `parameters` downhill, in place, with the help of the team."""
+        """Moves `parameters` downhill, in place, on the threads of the team."""
         ...
 
 
 class _Stepper:
-    """What all optimizers share: named flat vectors, a step count, chunks, and decoupled decay.
+    """Base of all optimizers: named state vectors, step count, chunks, decoupled weight decay.
 
     The decay of Loshchilov and Hutter 2019 shrinks the first `decayed` entries by
-    lr * weight_decay at each step: a network keeps its weights there, its biases behind them.
+    lr * weight_decay at each step: a network's weights come first, its biases after them.
     """
 
     slots: tuple[str, ...] = ()
@@ -66,7 +65,7 @@ class _Stepper:
     def step(
         self, parameters: Vector, gradient: Vector, learning_rate: float, team: ThreadTeam = SERIAL
     ) -> None:
-        """Moves `parameters` downhill, in place; the same bits whatever the team."""
+        """Moves `parameters` downhill, in place; the same bits for any team."""
         self.steps += 1
         if len(self._scratch) < team.size:
             self._scratch = np.zeros((team.size, self._scratch.shape[1]), parameters.dtype)
@@ -93,8 +92,8 @@ class _Stepper:
 class SGD(_Stepper):
     """Stochastic gradient descent, w -= lr g; with momentum m: v = m v + g, w -= lr v.
 
-    Nesterov's form looks ahead: w -= lr (g + m v). Both after Sutskever et al. 2013, with the
-    learning rate outside the velocity, as PyTorch has it.
+    Nesterov momentum looks ahead: w -= lr (g + m v). Both after Sutskever et al. 2013, with the
+    learning rate outside the velocity, as in PyTorch.
     """
 
     def __init__(
@@ -129,7 +128,7 @@ class SGD(_Stepper):
 
 
 class RMSProp(_Stepper):
-    """Divides by a running root mean square of the gradient (Hinton, Coursera lecture 6e, 2012)."""
+    """RMSProp: divides by a running RMS of the gradient (Hinton, Coursera lecture 6e, 2012)."""
 
     slots = ("squares",)
 
@@ -161,9 +160,9 @@ class RMSProp(_Stepper):
 
 
 class Adam(_Stepper):
-    """Adam (Kingma and Ba 2015, algorithm 1); with `weight_decay` it is AdamW.
+    """Adam (Kingma and Ba 2015, algorithm 1); with `weight_decay`, AdamW.
 
-    m and v are kept without their factors 1 - beta, which saves two of twelve passes.
+    m and v are stored without their factors 1 - beta, which saves two of twelve passes.
     """
 
     slots = ("m", "v")
@@ -186,7 +185,7 @@ class Adam(_Stepper):
         self._loop: Callable[..., None] | None = None
 
     def compile(self) -> None:
-        """From here on each update is one loop in machine code; raises ImportError without numba.
+        """Compiles the update into one loop; raises ImportError without numba.
 
         669,706 parameters on one core: 0.9 ms instead of 2.5.
         """
@@ -196,7 +195,7 @@ class Adam(_Stepper):
         self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector
     ) -> None:
         m, v = self.state["m"][part], self.state["v"][part]
-        # c m and d^2 v are the corrected moments: every constant is drawn into two scalars.
+        # c m and d^2 v are the bias-corrected moments: two scalars absorb every constant.
         c = (1 - self.beta1) / (1 - self.beta1**self.steps)
         d = sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
         epsilon, rate = self.epsilon / d, learning_rate * c / d
@@ -228,11 +227,11 @@ def _adam(theta, g, m, v, beta1, beta2, epsilon, rate):
 
 
 def flush(state: Vector, scratch: Vector) -> None:
-    """Sets what is below TINY in `state` to zero, in place.
+    """Flushes denormals: sets entries of `state` below TINY to zero, in place.
 
-    Where a pixel is black in all images but a few, a moment fades by a factor at each step and ends
-    as a denormal number, for good: 0.9 times the smallest one is rounded up to itself. Processors
-    take 50 times as long for those.
+    For a pixel that is black in nearly all images, a moment decays by a constant factor at each
+    step and gets stuck at a denormal: 0.9 times the smallest one rounds up to itself. Arithmetic
+    on denormals takes 50 times as long.
     """
     np.abs(state, out=scratch)
     np.greater(scratch, TINY, out=scratch)
@@ -246,7 +245,7 @@ def chunks(size: int) -> tuple[slice, ...]:
 
 
 def _fading_sum_of_squares(total: Vector, g: Vector, beta: float, scratch: Vector) -> None:
-    """total = beta * total + g^2: the running mean of squares, but for its factor 1 - beta."""
+    """total = beta * total + g^2: the running mean of squares without its factor 1 - beta."""
     np.multiply(total, beta, out=total)
     np.square(g, out=scratch)  # in half the time of np.multiply(g, g)
     np.add(total, scratch, out=total)

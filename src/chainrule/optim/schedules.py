@@ -1,9 +1,9 @@
-"""The learning rate at each step: a schedule is called with the step, 0, 1, 2, ..., and answers.
+"""Learning-rate schedules: called with the step, 0, 1, 2, ..., they return its learning rate.
 
-Their formulas: docs/derivation.md, section 7, and for Exponential (12.8).
+Formulas: docs/derivation.md, section 7, and for Exponential (12.8).
 
-Each takes the peak rate and the number of steps planned. `observe` tells it the validation loss
-after an epoch; only Plateau listens.
+Each takes the peak rate and the number of steps planned. `observe` receives the validation loss
+after an epoch; only Plateau uses it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Schedule:
         return self.rate
 
     def observe(self, loss: float) -> None:
-        """Hears the validation loss (or, without validation, the training loss) of an epoch."""
+        """Receives the validation loss (without validation: training loss) of an epoch."""
 
 
 @dataclass
 class Step(Schedule):
-    """Multiplies by `factor` after each `every` part of the steps: by default 0.1, at thirds."""
+    """Step decay: times `factor` after each fraction `every` of the steps; 0.1 at each third."""
 
     factor: float = 0.1
     every: float = 1 / 3
@@ -45,7 +45,7 @@ class Step(Schedule):
 
 @dataclass
 class Cosine(Schedule):
-    """Half a cosine from the rate down to zero (Loshchilov and Hutter 2017, equation 5)."""
+    """Cosine annealing from the rate to zero (Loshchilov and Hutter 2017, equation 5)."""
 
     def __call__(self, step: int) -> float:
         """The learning rate of step 0, 1, 2, ..."""
@@ -54,9 +54,9 @@ class Cosine(Schedule):
 
 @dataclass
 class OneCycle(Schedule):
-    """Up from rate / 25 along half a cosine for 30 % of the steps, then down to rate / 250,000.
+    """One-cycle policy: from rate / 25 up for 30 % of the steps, then down to rate / 250,000.
 
-    Source: Smith and Topin 2018; the shape and the constants are those of PyTorch's OneCycleLR.
+    Half a cosine each way. Smith and Topin 2018; shape and constants as PyTorch's OneCycleLR.
     """
 
     rise: float = 0.3
@@ -72,7 +72,7 @@ class OneCycle(Schedule):
 
 @dataclass
 class Exponential(Schedule):
-    """From the rate up to `highest` by the same factor at each step (Smith 2017's range test)."""
+    """Exponential growth from the rate to `highest`, for the range test of Smith 2017."""
 
     highest: float = 1.0
 
@@ -84,9 +84,10 @@ class Exponential(Schedule):
 
 @dataclass
 class Plateau(Schedule):
-    """Multiplies by `factor` after more than `patience` epochs without a loss lower by 0.01 %.
+    """Reduce on plateau: times `factor` after more than `patience` epochs without improvement.
 
-    Defaults as PyTorch's ReduceLROnPlateau, but for the patience, 2 epochs instead of 10.
+    A loss improves if it is over 0.01 % lower. Defaults as PyTorch's ReduceLROnPlateau, except
+    for the patience, 2 epochs instead of 10.
     """
 
     factor: float = 0.1
@@ -100,7 +101,7 @@ class Plateau(Schedule):
         return self.rate
 
     def observe(self, loss: float) -> None:
-        """Hears the validation loss of an epoch, and lowers the rate when it stalls."""
+        """Receives the validation loss of an epoch; lowers the rate when it stalls."""
         if loss < self.best * (1 - 1e-4):
             self.best, self.waited = loss, 0
             return
@@ -111,7 +112,7 @@ class Plateau(Schedule):
 
 @dataclass
 class WarmUp(Schedule):
-    """Rises in a straight line over the first `warm_up` steps, then follows `then`.
+    """Linear warm-up over the first `warm_up` steps, then the schedule `then`.
 
     The line ends where `then` begins; Goyal et al. 2017, section 2.2.
     """
