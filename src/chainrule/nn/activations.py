@@ -1,13 +1,13 @@
-"""Activation functions, each beside its derivative, and the layer that applies one.
+"""Activation functions, each next to its derivative, and the activation layer.
 
 Forward is A = g(Z), element by element (softmax: row by row). Backward is the chain rule,
 dZ = dA * g'(Z), derived in docs/derivation.md, section 3. One call convention for all:
 
-    forward(Z, out)                     writes A into out; out may be Z where the row says in_place
-    backward(dA, Z, A, out, scratch)    dZ, written into out (or dA itself, where nothing changes);
-                                        scratch is overwritten, nothing else is
+    forward(Z, out)                     writes A into out; out may be Z where the row is in_place
+    backward(dA, Z, A, out, scratch)    dZ, written into out (or dA itself, where dZ = dA);
+                                        overwrites scratch and nothing else
 
-In the in_place rows forward may overwrite its input and g' needs A alone: the network then keeps
+In the in_place rows forward may overwrite its input and g' needs only A: the network then stores
 no Z.
 """
 
@@ -33,7 +33,7 @@ GELU_CUBIC = 0.044715
 
 
 def identity(Z: Matrix, out: Matrix) -> Matrix:
-    """A = Z: what an output layer does whose loss takes logits."""
+    """A = Z, for an output layer whose loss takes logits."""
     if out is not Z:
         np.copyto(out, Z)
     return out
@@ -45,7 +45,7 @@ def identity_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Ma
 
 
 def sigmoid(Z: Matrix, out: Matrix) -> Matrix:
-    """A = 1 / (1 + exp(-Z)), written as (1 + tanh(Z / 2)) / 2, which cannot overflow."""
+    """A = 1 / (1 + exp(-Z)), computed as (1 + tanh(Z / 2)) / 2, which cannot overflow."""
     np.multiply(Z, 0.5, out=out)
     np.tanh(out, out=out)
     np.add(out, 1, out=out)
@@ -160,7 +160,7 @@ def _gated_backward(dA: Matrix, B: Matrix, S: Matrix, scratch: Matrix) -> Matrix
 
 
 def softmax(Z: Matrix, out: Matrix) -> Matrix:
-    """A = exp(Z) / sum(exp(Z)) along each row, shifted by the row's own maximum."""
+    """A = exp(Z) / sum(exp(Z)) along each row, shifted by the row's maximum."""
     if len(Z) == 1:
         return _softmax_row(Z, out)
     np.subtract(Z, np.maximum.reduce(Z, axis=1, keepdims=True), out=out)
@@ -169,14 +169,14 @@ def softmax(Z: Matrix, out: Matrix) -> Matrix:
 
 
 def _softmax_row(Z: Matrix, out: Matrix) -> Matrix:
-    """A single row: Python finds the maximum and the sum of ten numbers in 1 us, NumPy in 5."""
+    """Softmax of a single row: Python takes 1 us for max and sum of ten numbers, NumPy 5."""
     np.subtract(Z, max(Z[0].tolist()), out=out)
     np.exp(out, out=out)
     return np.divide(out, float(sum(out[0].tolist())), out=out)
 
 
 def softmax_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Matrix) -> Matrix:
-    """dZ = A (dA - sum(dA A)): the whole Jacobian of each row, not only its diagonal."""
+    """dZ = A (dA - sum(dA A)): the full Jacobian of each row, not only its diagonal."""
     np.multiply(dA, A, out=scratch)
     np.subtract(dA, scratch.sum(axis=1, keepdims=True), out=out)
     return np.multiply(A, out, out=out)
@@ -184,15 +184,16 @@ def softmax_backward(dA: Matrix, Z: Matrix, A: Matrix, out: Matrix, scratch: Mat
 
 @dataclass(frozen=True)
 class ActivationFunction:
-    """One row of the table: a function, its derivative, and whether A may overwrite Z."""
+    """Row of the activation table: a function, its derivative, and its properties."""
 
     forward: Callable[[Matrix, Matrix], Matrix]
     backward: Callable[[Matrix, Matrix, Matrix, Matrix, Matrix], Matrix]
     in_place: bool
+    """A may overwrite Z."""
     initializer: str
-    """The initial weights that suit it."""
+    """The default initializer for it."""
     kinked: bool = False
-    """The slope, or (elu) the curvature, jumps at Z = 0: differences across it prove nothing."""
+    """The slope, or (elu) the curvature, jumps at Z = 0: finite differences fail across it."""
 
 
 ACTIVATIONS: Table[ActivationFunction] = Table(
@@ -213,7 +214,7 @@ ACTIVATIONS: Table[ActivationFunction] = Table(
 
 @dataclass
 class ActivationMemory:
-    """Inputs and outputs of the last forward pass, and the gradient by the inputs."""
+    """Inputs and outputs of the last forward pass, and the gradient w.r.t. the inputs."""
 
     Z: Float[Array, "_ _n"]
     A: Float[Array, "_ _n"]
@@ -222,14 +223,14 @@ class ActivationMemory:
 
 
 class Activation:
-    """A = g(Z), with g a row of the table."""
+    """Activation layer: A = g(Z), with g a row of the table."""
 
     def __init__(self, units: int, function: ActivationFunction) -> None:
         self.units = units
         self.function = function
 
     def memory(self, shared: SharedMemory) -> ActivationMemory:
-        """Memory for one number of examples."""
+        """Buffers for `shared.examples` rows."""
         units = self.units
         A = shared.matrix(0 if self.function.in_place else units)
         return ActivationMemory(A[:0], A, shared.dZ(units), shared.scratch(units))
@@ -237,7 +238,7 @@ class Activation:
     def forward(
         self, Z: Matrix, memory: ActivationMemory, rng: np.random.Generator | None
     ) -> Matrix:
-        """A = g(Z) (2.2), over Z where that is all that backward needs."""
+        """A = g(Z) (2.2), written over Z where backward needs only A."""
         memory.Z = Z
         memory.A = self.function.forward(Z, Z if self.function.in_place else memory.A)
         return memory.A

@@ -1,4 +1,4 @@
-"""Batch normalisation (Ioffe and Szegedy 2015): each unit's sums with mean 0 and variance 1.
+"""Batch normalisation (Ioffe and Szegedy 2015): mean 0 and variance 1 for each unit's sums.
 
 Derived in docs/derivation.md, section 10. Forward, over the N rows of a batch, unit by unit:
 
@@ -6,12 +6,12 @@ Derived in docs/derivation.md, section 10. Forward, over the N rows of a batch, 
     variance = sum((U - mean)^2) / N      sigma = sqrt(variance + EPSILON)
     V = (U - mean) / sigma                Z = gamma V + b                            (10.1 - 10.4)
 
-Backward, as mean and sigma depend on every row:
+Backward, since mean and sigma depend on every row:
 
     db = sum(dZ)           dgamma = sum(dZ V)
     dU = gamma / sigma (dZ - db / N - V dgamma / N)                                  (10.5 - 10.8)
 
-Prediction has no batch: it takes running means of both statistics, see `update_running`.
+Prediction has no batch: it uses running means of both statistics, see `update_running`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from chainrule.core.arrays import Array, Float
 from chainrule.nn.layer import SharedMemory
 
 EPSILON = 1e-5
-"""Added to the variance, against a division by 0 (PyTorch's default)."""
+"""Added to the variance, to avoid dividing by 0 (PyTorch's default)."""
 
 MOMENTUM = 0.1
-"""The part of a new batch in the running statistics (PyTorch's default)."""
+"""Weight of a new batch in the running statistics (PyTorch's default)."""
 
 
 @dataclass
 class BatchNormMemory:
-    """The batch's own statistics, its normalised sums, outputs, and gradients."""
+    """Batch statistics, normalised sums, outputs, and gradients."""
 
     mean: Float[Array, " n"]
     variance: Float[Array, " n"]
@@ -44,13 +44,14 @@ class BatchNormMemory:
     dU: Float[Array, "N n"]
     scratch: Float[Array, "N n"]
     V: Float[Array, "N n"] | None = None
-    """Of the last forward pass, if that was one of training."""
+    """Of the last forward pass, if it was a training pass."""
 
 
 class BatchNorm:
-    """Z = gamma (U - mean) / sigma + b, by the batch's statistics in training, else running ones.
+    """Batch normalisation layer: Z = gamma (U - mean) / sigma + b.
 
-    `gamma` and `b` (n,) are learned, `mean` and `variance` (n,) are the running statistics.
+    Training uses the batch's statistics, evaluation the running ones, `mean` and `variance` (n,);
+    `gamma` and `b` (n,) are learned.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class BatchNorm:
         mean: Float[Array, " n"],
         variance: Float[Array, " n"],
     ) -> None:
-        """`number` is that of the linear layer before it, from 0."""
+        """`number` is that of the preceding linear layer, from 0."""
         self.number = number
         self.gamma = gamma
         self.b = b
@@ -69,7 +70,7 @@ class BatchNorm:
         self.variance = variance
 
     def memory(self, shared: SharedMemory) -> BatchNormMemory:
-        """Memory for one number of examples."""
+        """Buffers for `shared.examples` rows."""
         n, i = len(self.gamma), self.number
         return BatchNormMemory(
             mean=shared.mean[i],
@@ -103,7 +104,7 @@ class BatchNorm:
         return np.add(m.Z, shift, out=m.Z)
 
     def backward(self, dZ: Float[Array, "N n"], memory: BatchNormMemory) -> Float[Array, "N n"]:
-        """dU (10.8); writes db and dgamma (10.5). ValueError unless the batch was normalised."""
+        """dU (10.8); writes db and dgamma (10.5). ValueError after an evaluation pass."""
         m, N = memory, len(dZ)
         if m.V is None:
             raise ValueError(
@@ -125,7 +126,7 @@ def scale_and_shift(
     mean: Float[Array, " n"],
     variance: Float[Array, " n"],
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """(s, t) so that gamma (U - mean) / sigma + b = s U + t (10.12)."""
+    """Affine form (s, t): gamma (U - mean) / sigma + b = s U + t (10.12)."""
     scale = gamma / np.sqrt(variance + EPSILON)
     return scale, b - mean * scale
 
@@ -135,8 +136,7 @@ def update_running(
 ) -> None:
     """Running statistics += momentum (batch - running), in place, means then variances (10.11).
 
-    A batch's variance is that of a sample: N / (N - 1) times it is the population's on average
-    (10.10).
+    A batch's variance is biased: times N / (N - 1) it is the population's on average (10.10).
     """
     means = len(running) // 2
     unbiased = np.concatenate([batch[:means], batch[means:] * (rows / max(rows - 1, 1))])

@@ -1,9 +1,10 @@
-"""A committee: several networks that answer together, by the mean of their probabilities.
+"""Ensemble (committee) of networks: predicts the mean of their probabilities.
 
     p(k | x) = (p_1(k | x) + ... + p_M(k | x)) / M
 
-Networks that began with other weights err on other images, and the mean outvotes the one that is
-wrong (Hansen and Salamon, IEEE PAMI 12, 1990; for digits Ciresan et al., arXiv 1103.4487, 2011).
+Networks with different initial weights err on different images, and the mean outvotes the one
+that is wrong (Hansen and Salamon, IEEE PAMI 12, 1990; for digits Ciresan et al., arXiv 1103.4487,
+2011).
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from chainrule.nn.network import Network
 
 @dataclass(frozen=True)
 class Committee:
-    """Networks of the same inputs, classes and precision; all else may differ."""
+    """Ensemble of networks with the same inputs, classes and precision; all else may differ."""
 
     members: tuple[Network, ...]
 
     def __post_init__(self) -> None:
-        """Raises ValueError without a member, or where the members do not fit together."""
+        """Raises ValueError without members, or for members that do not fit together."""
         if not self.members:
             raise ValueError("a committee has at least one member")
         first = self.members[0]
@@ -37,7 +38,7 @@ class Committee:
                     )
 
     def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
-        """The probability of each class for each row of X, (N, K): the mean of the members'."""
+        """Class probabilities of each row of X, (N, K): the mean over the members."""
         mean = self.members[0].predict_proba(X)
         for member in self.members[1:]:
             mean += member.predict_proba(X)

@@ -1,4 +1,4 @@
-"""A dense layer, layers in a row, and where each has its numbers in one flat vector."""
+"""Dense layers: the description of one, and stacks of given widths."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Dense:
     fan_out: int
     activation: str = "identity"
     batch_norm: bool = False
-    """Each unit's sums are normalised over the batch: Z = gamma (A_prev W - mean) / sigma + b."""
+    """Normalise each unit's sums over the batch: Z = gamma (A_prev W - mean) / sigma + b."""
     dropout: float = 0.0
-    """The share of its inputs that each training step leaves out."""
+    """Fraction of its inputs that each training step drops."""
     noise: float = 0.0
-    """The standard deviation of the noise that each training step adds to its inputs."""
+    """Standard deviation of the noise that each training step adds to its inputs."""
 
     def __post_init__(self) -> None:
         if self.fan_in < 1 or self.fan_out < 1:
@@ -39,7 +39,7 @@ class Dense:
 
     @property
     def stochastic(self) -> bool:
-        """Whether a training step changes its inputs at random."""
+        """True if a training step changes its inputs at random."""
         return bool(self.dropout or self.noise)
 
 
@@ -54,7 +54,7 @@ def stack(
     noise: float = 0.0,
     input_noise: float = 0.0,
 ) -> list[Dense]:
-    """Layers of the given widths, see `Network.dense`; ValueError for a list that does not fit."""
+    """Dense layers of the given widths, see `Network.dense`; ValueError if a list does not fit."""
     hidden = len(widths) - 2
     if hidden < 0:
         raise ValueError(f"widths {list(widths)}: give at least the inputs and the classes")

@@ -1,7 +1,7 @@
-"""Dropout and Gaussian noise: what training does to a layer's inputs, so that it leans on none.
+"""Dropout and Gaussian noise on a layer's inputs, so that training relies on none of them.
 
-Dropout (Srivastava et al. 2014) leaves out a share p of them at random, and scales the others by
-1 / (1 - p), so that their sum stays what it was on average and prediction needs no change. Noise
+Dropout (Srivastava et al. 2014) drops each input with probability p and scales the others by
+1 / (1 - p), so that their sum is unchanged on average and prediction needs no correction. Noise
 (Bishop 1995) adds random numbers. With mask M and noise R, both drawn for every element:
 
     Forward:     A M       A + R                                                     (11.1, 11.2)
@@ -21,7 +21,7 @@ from chainrule.core.arrays import Array, Float
 from chainrule.nn.layer import SharedMemory
 
 ROWS = 256
-"""Rows whose stretches are drawn at a time."""
+"""Rows drawn at a time."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class DropoutMemory:
     mask: Float[Array, "N n"]
     out: Float[Array, "N n"]
     drawn: bool = False
-    """Whether the last forward pass was one of training."""
+    """True if the last forward pass was a training pass."""
 
 
 class Dropout:
@@ -42,7 +42,7 @@ class Dropout:
         self.p = p
 
     def memory(self, shared: SharedMemory) -> DropoutMemory:
-        """Memory for one number of examples."""
+        """Buffers for `shared.examples` rows."""
         return DropoutMemory(shared.matrix(self.units), shared.matrix(self.units))
 
     def forward(
@@ -59,7 +59,7 @@ class Dropout:
         return np.multiply(A, mask, out=memory.out)
 
     def backward(self, dA: Float[Array, "_ n"], memory: DropoutMemory) -> Float[Array, "_ n"]:
-        """dA M (11.4), written over dA; what has no rows stays as it is."""
+        """dA M (11.4), written over dA; an empty dA is returned as it is."""
         if memory.drawn and len(dA):
             np.multiply(dA, memory.mask, out=dA)
         return dA
@@ -74,14 +74,14 @@ class NoiseMemory:
 
 
 class Noise:
-    """Gaussian noise of this standard deviation, added to A."""
+    """Gaussian noise with standard deviation `deviation`, added to A."""
 
     def __init__(self, units: int, deviation: float) -> None:
         self.units = units
         self.deviation = deviation
 
     def memory(self, shared: SharedMemory) -> NoiseMemory:
-        """Memory for one number of examples."""
+        """Buffers for `shared.examples` rows."""
         return NoiseMemory(shared.matrix(self.units), shared.matrix(self.units))
 
     def forward(
@@ -95,14 +95,14 @@ class Noise:
         return np.add(A, memory.noise, out=memory.out)
 
     def backward(self, dA: Float[Array, "_ n"], memory: NoiseMemory) -> Float[Array, "_ n"]:
-        """dA: a summand changes nothing."""
+        """dA, unchanged: the noise is a constant summand."""
         return dA
 
 
 def draw_normal(out: Float[Array, "N n"], rng: np.random.Generator) -> None:
-    """Fills `out` with standard normal numbers: each row is some stretch of a fixed million.
+    """Standard normal numbers, written into `out`: each row a random slice of a fixed million.
 
-    256 x 784 take 0.7 ms; drawing each number takes 4.1, a quarter of a step.
+    256 x 784 take 0.7 ms; drawing every number takes 4.1 ms, a quarter of a step.
     """
     N, n = out.shape
     million = _normal_numbers()

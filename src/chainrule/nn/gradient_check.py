@@ -1,10 +1,10 @@
-"""Are the hand-derived gradients right? Nudge each parameter, watch the loss, compare.
+"""Gradient check: hand-derived gradients against central differences of the loss.
 
-The slope is taken from four values of the loss, docs/derivation.md, section 8:
+The numeric slope takes four values of the loss, docs/derivation.md, section 8:
 
     dL/dw = (8 (L(w + h) - L(w - h)) - (L(w + 2h) - L(w - 2h))) / 12h + O(h^4)
 
-in float64. At the kink of a ReLU there is no slope: a parameter whose nudge carries some unit
+in float64. At the kink of a ReLU there is no slope: a parameter whose perturbation moves some unit
 across Z = 0 is skipped, and counted.
 """
 
@@ -22,14 +22,14 @@ from chainrule.nn.losses import LOSSES, LossFunction, l2_penalty
 from chainrule.nn.network import Network, Workspace
 
 STEP = 1e-3
-"""The nudge h: the O(h^4) of the formula and the rounding of the loss both stay below 1e-12."""
+"""The step h: the formula's O(h^4) and the rounding of the loss both stay below 1e-12."""
 
 TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One parameter whose two gradients differ."""
+    """Parameter whose analytic and numeric gradients differ."""
 
     layer: int
     """1, 2, 3, ..."""
@@ -48,7 +48,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What the comparison found."""
+    """Result of a gradient check."""
 
     checked: int
     skipped: int
@@ -59,7 +59,7 @@ class GradientCheck:
 
     @property
     def ok(self) -> bool:
-        """No parameter failed, and there was at least one to compare."""
+        """True if no parameter failed and at least one was compared."""
         return self.checked > 0 and not self.failures
 
 
@@ -76,13 +76,13 @@ def gradcheck(
 ) -> GradientCheck:
     """Compares every parameter's gradient with central differences of the loss.
 
-    The network is copied to float64 and left as it was; a network of some hundred parameters and
-    a batch of a few rows take a fraction of a second. The relative error of one parameter is
-    |analytic - numeric| over the larger of the two, or over a thousandth of the network's largest
-    gradient where both are smaller than that.
+    Works on a float64 copy of the network; a few hundred parameters and a batch of a few rows take
+    a fraction of a second. The relative error of one parameter is |analytic - numeric| over the
+    larger of the two, or over a thousandth of the network's largest gradient where both are
+    smaller than that.
 
-    A network with dropout, noise or batch normalisation is checked as it trains: each forward pass
-    draws the same disturbances, from `seed`.
+    A network with dropout, noise or batch normalisation is checked in training mode: each forward
+    pass draws the same random numbers, from `seed`.
     """
     network = network.copy(np.float64)
     X = np.asarray(X, np.float64)
@@ -102,7 +102,7 @@ def gradcheck(
 
     sides = _sides_of_kinks(network, workspace)
     outputs = forward()
-    before = sides()  # now: the backward pass under test may be the one that spoils A
+    before = sides()  # now: a faulty backward pass might overwrite A
     _, dlogits = function(outputs, y, label_smoothing=label_smoothing)
     analytic = network.backward(dlogits, workspace).copy()
     l2_penalty(network.parameters[weights], analytic[weights], l2, scratch)
@@ -118,7 +118,7 @@ def gradcheck(
             checked += 1
             by_hand = float(gradient[index])
             error = abs(by_hand - numeric) / max(abs(by_hand), abs(numeric), floor)
-            # `not <=` and not `>`: an error of nan is a failure too.
+            # `not <=` rather than `>`: an error of nan is a failure too.
             if not error <= tolerance:
                 where = f"{name}[{', '.join(map(str, index))}]"
                 failures.append(Mismatch(layer, where, by_hand, numeric, error))
@@ -127,11 +127,11 @@ def gradcheck(
 
 
 def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
-    """(activation, loss, check) for every activation in the hidden layers with every loss.
+    """(activation, loss, check) for every hidden activation with every loss.
 
-    Each pair with the loss's own last layer and with the activation there too, and each of these
-    plain and with L2 penalty and label smoothing; and once with batch normalisation, dropout and
-    noise as well.
+    Each pair is checked with the loss's own output activation and with the hidden one there too,
+    each of these plain and with L2 penalty and label smoothing; and once more with batch
+    normalisation, dropout and noise.
     """
     for activation, (name, loss) in product(ACTIVATIONS, LOSSES.items()):
         for output, (l2, smoothing) in product((loss.output, activation), ((0.0, 0.0), (0.3, 0.1))):
@@ -145,7 +145,7 @@ def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
             dropout=0.2, input_dropout=0.1, noise=0.1, input_noise=0.1,
         )  # fmt: skip
         for W in network.W[:-1]:
-            W *= 4  # so that sigma is far larger than a nudge
+            W *= 4  # so that sigma is far larger than a step
         for b, gamma in zip(network.b, network.gamma, strict=True):
             b[...] = rng.normal(0, 0.1, b.shape)
             gamma[...] = rng.normal(1, 0.1, gamma.shape)
@@ -173,7 +173,7 @@ def _slope(
     sides: Callable[[], list[Array]],
     before: list[Array],
 ) -> float | None:
-    """The slope of the loss along one parameter, None where a nudge crosses a kink."""
+    """Numeric slope of the loss along one parameter; None where a step crosses a kink."""
     kept = float(values[index])
     losses = {}
     for step in (-2, -1, 1, 2):
@@ -190,7 +190,7 @@ def _slope(
 
 
 def _sides_of_kinks(network: Network, workspace: Workspace) -> Callable[[], list[Array]]:
-    """A function that tells on which side of its kink each kinked unit was in the last forward."""
+    """Function returning the side of its kink each kinked unit was on in the last forward pass."""
     kinked = [i for i, layer in enumerate(network.layers) if ACTIVATIONS[layer.activation].kinked]
     # A kinked activation keeps the sign of Z, so A tells the side.
     return lambda: [workspace.A[i] > 0 for i in kinked]

@@ -1,4 +1,4 @@
-"""The gradient check of everything: each activation with each loss, in one report."""
+"""Gradient check report: every activation with every loss."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from chainrule.nn.gradient_check import GradientCheck, Mismatch, walk
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The checks of every activation with every loss."""
+    """Gradient checks of every activation with every loss."""
 
     checks: tuple[tuple[str, str, GradientCheck], ...]
     """(activation, loss, check)."""
 
     @property
     def checked(self) -> int:
-        """The number of gradients that were compared."""
+        """Number of gradients compared."""
         return sum(check.checked for _, _, check in self.checks)
 
     @property
     def skipped(self) -> int:
-        """The number of parameters at a kink, where no slope exists."""
+        """Number of parameters at a kink, where no slope exists."""
         return sum(check.skipped for _, _, check in self.checks)
 
     @property
@@ -34,11 +34,11 @@ class GradientReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every check is."""
+        """True if every check is ok."""
         return all(check.ok for _, _, check in self.checks)
 
     def failures(self) -> list[tuple[str, str, Mismatch]]:
-        """(activation, loss, parameter whose gradients differ)."""
+        """(activation, loss, mismatch) of each parameter whose gradients differ."""
         return [
             (activation, loss, bad)
             for activation, loss, check in self.checks
@@ -46,7 +46,7 @@ class GradientReport:
         ]
 
     def worst_by_activation(self) -> dict[str, dict[str, float]]:
-        """Activation -> loss -> the largest relative error."""
+        """Largest relative error: activation -> loss -> error."""
         table: dict[str, dict[str, float]] = {}
         for activation, loss, check in self.checks:
             row = table.setdefault(activation, {})
@@ -54,7 +54,7 @@ class GradientReport:
         return table
 
     def as_json(self) -> dict[str, Any]:
-        """The verdict, and each parameter that failed."""
+        """The verdict and each failed parameter, for JSON."""
         failures = [
             {"activation": activation, "loss": loss,
              "parameter": f"layer {bad.layer}, {bad.parameter}", "error": bad.error}
@@ -66,5 +66,5 @@ class GradientReport:
 
 
 def check_everything(rng: np.random.Generator) -> GradientReport:
-    """Checks small networks in float64, each parameter nudged; `rng` draws them."""
+    """Gradient check of every parameter of small networks in float64, drawn by `rng`."""
     return GradientReport(tuple(walk(rng)))

@@ -1,7 +1,7 @@
-"""The weights before the first step: random, and of a size that lets signals through.
+"""Weight initializers: random weights scaled so that signals neither vanish nor explode.
 
 Each function is (rng, fan_in, fan_out) -> W (fan_in, fan_out), float64. The variances follow from
-asking that Z, or the gradient, keeps its variance from layer to layer: docs/derivation.md,
+requiring that Z, or the gradient, keeps its variance from layer to layer: docs/derivation.md,
 section 6. Biases start at zero.
 """
 
@@ -35,17 +35,17 @@ def lecun(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
 
 
 def normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
-    """Normal, standard deviation 0.1, whatever the layer's size."""
+    """Normal, standard deviation 0.1, regardless of the layer's size."""
     return rng.normal(0, 0.1, (fan_in, fan_out))
 
 
 def uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
-    """Uniform in -0.05..0.05, whatever the layer's size."""
+    """Uniform in -0.05..0.05, regardless of the layer's size."""
     return rng.uniform(-0.05, 0.05, (fan_in, fan_out))
 
 
 def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
-    """All zero. In a hidden layer every unit then stays the same as its neighbours."""
+    """All zero. In a hidden layer all units then stay identical."""
     del rng
     return np.zeros((fan_in, fan_out))
 

@@ -1,13 +1,13 @@
-"""Layer interface, and the memory that all layers of a chain share.
+"""Layer interface, and the memory shared by the layers of a network.
 
 A network is a chain of layers, each with forward above backward:
 
     for layer, memory in workspace.chain:            A = layer.forward(A, memory, rng)
     for layer, memory in reversed(workspace.chain):  dA = layer.backward(dA, memory)
 
-A layer holds what it has learned, as views into the network's flat vectors, and nothing else.
-Whatever forward and backward write goes into `memory`, which the layer itself lays out for one
-number of examples.
+A layer holds its learned parameters, as views into the network's flat vectors, and nothing else.
+Forward and backward write only into `memory`, which the layer lays out for a given number of
+examples.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from chainrule.core.arrays import Array, Float, Views, aligned_zeros
 
 
 class Layer(Protocol):
-    """One link of the chain."""
+    """Interface of a layer."""
 
     def memory(self, shared: SharedMemory) -> Any:
-        """What this layer writes into, made once for each number of examples."""
+        """Buffers this layer writes into, made once per number of examples."""
         ...
 
     def forward(
         self, A: Float[Array, "N n"], memory: Any, rng: np.random.Generator | None
     ) -> Float[Array, "N m"]:
-        """Outputs for inputs A; with a generator as in training, without one as in evaluation."""
+        """Outputs for inputs A; training mode with a generator, evaluation mode without."""
         ...
 
     def backward(self, dA: Float[Array, "N m"], memory: Any) -> Float[Array, "N n"]:
-        """Gradient by the inputs from the gradient by the outputs of the last forward pass."""
+        """Gradient w.r.t. the inputs from that w.r.t. the outputs of the last forward pass."""
         ...
 
 
 @dataclass(frozen=True)
 class SharedMemory:
-    """What the memories of all layers are cut from, for one number of examples."""
+    """Buffers that all layers' memories are cut from, for one number of examples."""
 
     examples: int
     widest: int
@@ -50,35 +50,35 @@ class SharedMemory:
     dW: Views
     db: Views
     dgamma: Views
-    """Of each linear layer, views into the gradient."""
+    """One per linear layer: views into the gradient."""
     mean: Views
     variance: Views
-    """Of each linear layer, views into the batch's statistics."""
+    """One per linear layer: views into the batch statistics."""
 
     @cached_property
     def ones(self) -> Float[Array, " N"]:
-        """A vector of ones: its product with a matrix is the sum of the rows."""
+        """Vector of ones, (N,): its product with a matrix is the sum of the rows."""
         return np.ones(self.examples, self.dtype)
 
     def matrix(self, units: int) -> Float[Array, "N n"]:
-        """A matrix of one layer's own, (N, units)."""
+        """A new matrix, not shared between layers, (N, units)."""
         return np.zeros((self.examples, units), self.dtype)
 
     def dA(self, units: int) -> Float[Array, "N n"]:
-        """The block for a gradient by outputs, (N, units)."""
+        """The block for a gradient w.r.t. outputs, (N, units)."""
         return self._part(self._blocks[0], units)
 
     def dZ(self, units: int) -> Float[Array, "N n"]:
-        """The block for a gradient by sums, (N, units)."""
+        """The block for a gradient w.r.t. sums, (N, units)."""
         return self._part(self._blocks[1], units)
 
     def scratch(self, units: int) -> Float[Array, "N n"]:
-        """The block for what is needed within one call only, (N, units)."""
+        """The block for temporaries within one call, (N, units)."""
         return self._part(self._blocks[2], units)
 
     @cached_property
     def _blocks(self) -> list[Float[Array, " _"]]:
-        """Only one layer's dA, dZ and scratch are alive at a time: all have the same three."""
+        """Three blocks for all layers: only one layer's dA, dZ and scratch are live at a time."""
         return [aligned_zeros(self.examples * self.widest, self.dtype) for _ in range(3)]
 
     def _part(self, block: Float[Array, " _"], units: int) -> Float[Array, "N n"]:

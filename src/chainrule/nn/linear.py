@@ -1,6 +1,6 @@
-"""Linear layer: weighted sums forward, and the chain rule through them backward.
+"""Linear layer: weighted sums forward, the chain rule through them backward.
 
-Forward, one example a row:     Z = A W + b                                      (2.1)
+Forward, one example per row:   Z = A W + b                                      (2.1)
 Backward, from dZ:              dW = A' dZ       db = sum of dZ's rows           (2.4, 2.5)
                                 dA = dZ W'                                       (2.6)
 
@@ -28,11 +28,11 @@ class LinearMemory:
     dW: Float[Array, "fan_in fan_out"]
     db: Float[Array, " fan_out"]
     dA: Float[Array, "N fan_in"] | None
-    """None in the first layer: the gradient by the images is not needed."""
+    """None in the first layer: no gradient w.r.t. the images is needed."""
 
 
 class Linear:
-    """Z = A W + b, with W (fan_in, fan_out) and b (fan_out,)."""
+    """Linear layer: Z = A W + b, with W (fan_in, fan_out) and b (fan_out,)."""
 
     def __init__(
         self, number: int, W: Float[Array, "fan_in fan_out"], b: Float[Array, " fan_out"] | None
@@ -43,7 +43,7 @@ class Linear:
         self.b = b
 
     def memory(self, shared: SharedMemory) -> LinearMemory:
-        """Memory for one number of examples."""
+        """Buffers for `shared.examples` rows."""
         (fan_in, fan_out), i = self.W.shape, self.number
         return LinearMemory(
             A=np.zeros((0, fan_in), shared.dtype),
@@ -70,7 +70,7 @@ class Linear:
     def backward(
         self, dZ: Float[Array, "N fan_out"], memory: LinearMemory
     ) -> Float[Array, "_ fan_in"]:
-        """dA = dZ W' (2.6), without rows in the first layer; writes dW (2.4) and db (2.5)."""
+        """dA = dZ W' (2.6), empty in the first layer; writes dW (2.4) and db (2.5)."""
         matmul(memory.A.T, dZ, out=memory.dW)  # (fan_in, N) @ (N, fan_out)
         if self.b is not None:
             np.matmul(memory.ones, dZ, out=memory.db)  # (N,) @ (N, fan_out): the sum of its rows

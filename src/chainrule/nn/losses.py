@@ -1,9 +1,9 @@
-"""How wrong the network is, and in which direction: each loss with its gradient by the logits.
+"""Loss functions, each with its gradient w.r.t. the logits.
 
 A loss takes the network's outputs Z (N, K) and integer labels y (N,) and returns its value and
-dZ (N, K), the true gradient of that value: the division by N stands here and nowhere else.
-Derived in docs/derivation.md, section 4. Exponentials are taken of numbers <= 0 only, so that
-logits of +-10,000 are as good as any.
+dZ (N, K), the true gradient of that value: the division by N happens here and nowhere else.
+Derived in docs/derivation.md, section 4. Exponentials are taken only of numbers <= 0, so logits of
++-10,000 cannot overflow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chainrule.core.tables import Table
 
 
 class Buffers:
-    """The memory that a loss writes into, for one batch size: made once, used at every step."""
+    """Buffers a loss writes into, for one batch size: allocated once, used at every step."""
 
     def __init__(self, examples: int, classes: int, dtype: Any) -> None:
         self.dlogits = np.zeros((examples, classes), dtype)
@@ -40,10 +40,10 @@ def softmax_cross_entropy(
     *,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
-    """Mean of -log softmax(z)[y] over the batch, and (softmax(z) - target) / N.
+    """Softmax cross-entropy: mean of -log softmax(z)[y], and (softmax(z) - target) / N.
 
     With smoothing s the target is 1 - s + s/K for the label, s/K elsewhere (Szegedy et al. 2016,
-    section 7). Without `buffers` the labels are checked and fresh memory is used.
+    section 7). Without `buffers` the labels are checked and new buffers allocated.
     """
     b = buffers or _checked_buffers(logits, labels)
     T = targets(labels, label_smoothing, out=b.targets)
@@ -67,13 +67,14 @@ def sigmoid_cross_entropy(
     *,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
-    """K yes-or-no questions: sum over classes, mean over the batch, and (sigmoid(z) - target) / N.
+    """Sigmoid cross-entropy: sum over K classes, mean over the batch; (sigmoid(z) - target) / N.
 
-    One class costs log(1 + exp(z)) - z * target. Smoothing makes the targets 1 - s + s/K and s/K.
+    One class costs log(1 + exp(z)) - z * target. With smoothing s the targets are 1 - s + s/K and
+    s/K.
     """
     b = buffers or _checked_buffers(logits, labels)
     T = targets(labels, label_smoothing, out=b.targets)
-    # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)); np.logaddexp does it, ten times as slowly.
+    # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)); np.logaddexp is ten times slower.
     np.copysign(logits, -1, out=b.dlogits)
     np.exp(b.dlogits, out=b.dlogits)
     np.log1p(b.dlogits, out=b.dlogits)
@@ -82,7 +83,7 @@ def sigmoid_cross_entropy(
     np.subtract(logits, b.scratch, out=b.dlogits)
     np.exp(b.dlogits, out=b.dlogits)  # sigmoid(z) = exp(z - log(1 + exp(z)))
     np.subtract(b.dlogits, T, out=b.dlogits)
-    # Each from its own: one large logit would swallow the digits of a difference of two sums.
+    # Element by element: one large logit would cancel the digits of a difference of two sums.
     np.multiply(logits, T, out=T)
     np.subtract(b.scratch, T, out=b.scratch)
     loss = float(np.add.reduce(b.scratch, axis=None)) / len(labels)
@@ -96,7 +97,7 @@ def mean_squared_error(
     *,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
-    """Mean of (output - target)^2 over all N K entries, and 2 (output - target) / (N K).
+    """Mean squared error over all N K entries, and 2 (output - target) / (N K).
 
     The target is the one-hot label, smoothed as in the other losses. A network for this loss
     usually ends in a softmax or sigmoid layer, so that its outputs can reach the targets.
@@ -114,14 +115,14 @@ def l2_penalty(
     strength: float,
     scratch: Float[Array, " P"],
 ) -> float:
-    """Adds the penalty's gradient, strength * w, to `gradient`; returns strength / 2 * |w|^2."""
+    """L2 penalty, strength / 2 * |w|^2; adds its gradient, strength * w, to `gradient`."""
     np.multiply(weights, strength, out=scratch)
     np.add(gradient, scratch, out=gradient)
     return 0.5 * float(np.dot(weights, scratch))
 
 
 def one_hot(labels: Int[Array, " N"], classes: int) -> Float[Array, "N K"]:
-    """The labels as rows of zeros with a single 1, (N, K)."""
+    """One-hot labels: rows of zeros with a single 1, (N, K)."""
     check_labels(labels, classes)
     return targets(labels, 0.0, out=np.zeros((len(labels), classes)))
 
@@ -129,9 +130,9 @@ def one_hot(labels: Int[Array, " N"], classes: int) -> Float[Array, "N K"]:
 def targets(
     labels: Int[Array, " N"], smoothing: float, *, out: Float[Array, "N K"]
 ) -> Float[Array, "N K"]:
-    """1 - s + s/K at each example's label and s/K elsewhere, written into `out`."""
+    """Smoothed targets: 1 - s + s/K at each label, s/K elsewhere, written into `out`."""
     rows = _target_rows(out.shape[1], smoothing, out.dtype)
-    # mode="clip" because mode="raise" copies `out`; the labels were checked when training began.
+    # mode="clip" because mode="raise" copies `out`; the labels were checked before training.
     return rows.take(labels, 0, out, "clip")
 
 
@@ -166,13 +167,13 @@ def _checked_buffers(logits: Array, labels: Array) -> Buffers:
 
 @dataclass(frozen=True)
 class Loss:
-    """One row of the table: the function, and what stands at the network's two ends of it."""
+    """Row of the loss table: the function and the activations that go with it."""
 
     function: LossFunction
     output: str
-    """The activation that the network's last layer has with this loss."""
+    """Activation of the network's last layer with this loss."""
     link: str
-    """The activation that turns the network's outputs into probabilities."""
+    """Activation that turns the network's outputs into probabilities."""
 
 
 LOSSES: Table[Loss] = Table(

@@ -1,9 +1,9 @@
-"""Model files: a network on disk, readable by every safetensors reader, believed by none blindly.
+"""Model files: a network on disk as safetensors, checked in full before it is used.
 
 The tensors have the names and the layout of `torch.nn.Sequential(Linear, activation, ...)`:
-`0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and whatever
-the network needs to be used: classes, image shape, how pixels were scaled. A committee's file has
-a format of its own, and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
+`0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and everything
+needed for inference: classes, image shape, pixel scale. A committee's file has its own format,
+and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
 """
 
 from __future__ import annotations
@@ -26,58 +26,58 @@ from chainrule.nn.network import Network
 FORMAT = "chainrule-1"
 COMMITTEE_FORMAT = "chainrule-committee-1"
 MOST_LAYERS = 1024
-"""Of all members together."""
+"""In all members together."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network, or a committee of several, and what is needed to use it."""
+    """A network, or a committee of several, with everything needed to use it."""
 
     network: Network | Committee
     classes: tuple[str, ...] = ()
     shape: tuple[int, int] = (0, 0)
     """Height and width of the images it was trained on; (0, 0): unknown."""
     pixel_scale: float = 1.0
-    """Pixels in 0..1 are multiplied by this before they enter the first layer."""
+    """Factor for pixels in 0..1 before the first layer."""
     summary: dict[str, Any] = field(default_factory=dict)
-    """Whatever the training run tells about itself."""
+    """Facts recorded by the training run."""
 
     @property
     def members(self) -> tuple[Network, ...]:
-        """The networks it is made of: one, or those of the committee."""
+        """Its networks: one, or the members of the committee."""
         return self.network.members if isinstance(self.network, Committee) else (self.network,)
 
     @property
     def inputs(self) -> int:
-        """How many pixels an image has."""
+        """Number of pixels per image."""
         return self.members[0].widths[0]
 
     @property
     def outputs(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return self.members[0].widths[-1]
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of its classes; numbers where they have none."""
+        """Class names; numbers if they have none."""
         return self.classes or tuple(map(str, range(self.outputs)))
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were learned, by all members together."""
+        """Number of learned parameters, in all members together."""
         return sum(network.parameter_count for network in self.members)
 
     def predict_proba(self, images: Float[Array, "N n"]) -> Float[Array, "N K"]:
-        """The probability of each class for images with pixels in 0..1, (N, h*w)."""
+        """Class probabilities (N, K) of images (N, h*w) with pixels in 0..1."""
         if self.pixel_scale == 1:
             return self.network.predict_proba(images)
         return self.network.predict_proba(images * self.pixel_scale)
 
 
 def save(model: Network | Committee | Model, path: str | Path) -> Path:
-    """Writes the model to `path`, all or nothing: a failed save leaves the file there before.
+    """Writes the model to `path` atomically: a failed save leaves the existing file unchanged.
 
-    What is written is what predicts: batch normalisation folded away, see `Network.folded`.
+    The saved network is the one for inference, batch normalisation folded: see `Network.folded`.
     Raises ModelFileError if a weight is not finite, OSError if the file cannot be written.
     """
     if not isinstance(model, Model):
@@ -109,7 +109,7 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
 
 
 def _tensors(network: Network, *, prefix: str) -> Tensors:
-    """One network's weights and biases by the names they have in a file."""
+    """A network's weights and biases by their names in the file."""
     tensors: Tensors = {}
     for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
         tensors[f"{prefix}{2 * i}.weight"] = np.ascontiguousarray(W.T)
@@ -118,7 +118,7 @@ def _tensors(network: Network, *, prefix: str) -> Tensors:
 
 
 def load_network(path: str | Path) -> Network:
-    """The network in a model file; `load_model` also gives its classes and preprocessing.
+    """Loads the network from a model file; `load_model` adds its classes and preprocessing.
 
     Raises what `load_model` raises, and ModelFileError for a committee.
     """
@@ -132,7 +132,7 @@ def load_network(path: str | Path) -> Network:
 
 
 def load_model(path: str | Path) -> Model:
-    """Reads a model file, and checks everything in it before any of it is used.
+    """Reads a model file and checks all of it before using any of it.
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
@@ -152,7 +152,7 @@ def load_model(path: str | Path) -> Model:
 def _networks(
     described: list[dict[str, Any]], tensors: Tensors, *, prefixes: list[str]
 ) -> tuple[Network, ...]:
-    """The networks that descriptions and tensors agree on; ValueError where they do not."""
+    """Networks from descriptions and tensors; ValueError where the two disagree."""
     stacks = [
         [Dense(int(i), int(o), str(name)) for i, o, name in one["layers"]] for one in described
     ]
@@ -185,7 +185,7 @@ def _networks(
 
 
 def _model(description: dict[str, Any], network: Network | Committee) -> Model:
-    """The network with the rest of what its file tells; ValueError where it does not fit."""
+    """The network with the rest of its description; ValueError where they do not fit."""
     classes = tuple(str(name) for name in description["classes"])
     height, width = (int(side) for side in description["shape"])
     scale = float(description["pixel_scale"])

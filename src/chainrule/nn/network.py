@@ -1,4 +1,4 @@
-"""Neural network: a chain of layers forward, and the chain rule backward along it.
+"""Neural network: a chain of layers forward, the chain rule backward along it.
 
     for layer, memory in workspace.chain:            A = layer.forward(A, memory, rng)
     for layer, memory in reversed(workspace.chain):  dA = layer.backward(dA, memory)
@@ -6,8 +6,8 @@
 A dense layer is up to five links of the chain: dropout and noise on its inputs, the linear layer,
 batch normalisation, the activation; each has its own file, forward above backward. One example is
 one row. Every W and b is a view into one flat vector, `network.parameters`; the gradient has the
-same layout. A network holds what it has learned only: whatever forward and backward write goes
-into a Workspace, so threads can share it, and predicting changes nothing.
+same layout. A network holds only what it has learned: forward and backward write into a Workspace,
+so threads can share a network, and predicting does not change it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from chainrule.nn.losses import Buffers
 from chainrule.nn.parameters import Layout
 
 PREDICT_ROWS = 1024
-"""Rows that predicting sends through the network at a time."""
+"""Rows per forward pass in `predict_proba`."""
 
 
 class Network:
-    """Dense layers in a row, their parameters in one flat vector."""
+    """Dense neural network, its parameters in one flat vector."""
 
     def __init__(
         self, layers: Sequence[Dense], dtype: Any = np.float32, *, link: str = "softmax"
@@ -41,7 +41,7 @@ class Network:
         """All parameters start at zero; `Network.dense` draws them.
 
         `link` names the activation that turns the outputs into probabilities: the losses take
-        logits, so the last layer usually stops short of it.
+        logits, so the last layer usually leaves it out.
         """
         ACTIVATIONS[link]
         self.layers = tuple(layers)
@@ -49,7 +49,7 @@ class Network:
         self.link = link
         self.layout = Layout(self.layers, self.dtype)
         self.state = aligned_zeros(self.layout.learned + self.layout.measured, dtype)
-        """Everything the network is: `parameters`, learned, then `statistics`, measured."""
+        """All of the network's numbers: `parameters`, learned, then `statistics`, measured."""
         self.parameters = self.state[: self.layout.learned]
         self.statistics = self.state[self.layout.learned :]
         self.W, self.b, self.gamma = self.layout.parameters(self.parameters)
@@ -90,9 +90,9 @@ class Network:
         """A network of the given widths, inputs first, classes last, with random weights.
 
         `activation` is one name for all hidden layers or one for each; `output` is the last
-        layer's. `initializer` is one name for all layers; by default each hidden activation's
-        own. `batch_norm` normalises the hidden layers; `dropout` and `noise` disturb what they
-        pass on, `input_dropout` and `input_noise` what the first layer is given.
+        layer's. `initializer` is one name for all layers; by default that of each activation.
+        `batch_norm` normalises the hidden layers; `dropout` and `noise` apply to their outputs,
+        `input_dropout` and `input_noise` to the inputs of the first layer.
         Raises ValueError for an unknown name or a list that does not fit.
         """
         layers = stack(
@@ -107,21 +107,21 @@ class Network:
 
     @property
     def widths(self) -> list[int]:
-        """Inputs, units of each layer; the last are the classes."""
+        """Number of inputs, then of units in each layer; the last is that of the classes."""
         return [self.layers[0].fan_in, *(layer.fan_out for layer in self.layers)]
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learned; `parameters` is a little longer, for alignment."""
+        """Number of learned parameters; `parameters` is slightly longer, for alignment."""
         return sum(view.size for view in self.W + self.b + self.gamma)
 
     @property
     def has_training_mode(self) -> bool:
-        """Whether training's forward pass differs from predicting's, and needs a generator."""
+        """True if the training forward pass differs from prediction's and needs a generator."""
         return any(layer.batch_norm or layer.stochastic for layer in self.layers)
 
     def copy(self, dtype: Any = None) -> Network:
-        """The same network in memory of its own, in another precision if asked for."""
+        """A copy of the network, optionally in another precision."""
         twin = Network(self.layers, dtype or self.dtype, link=self.link)
         for mine, other in zip(self._all_views(), twin._all_views(), strict=True):
             other[...] = mine
@@ -131,10 +131,9 @@ class Network:
         return [*self.W, *self.b, *self.gamma, *self.mean, *self.variance]
 
     def folded(self) -> Network:
-        """The same predictions from plain dense layers, in memory of its own (10.13).
+        """A copy with batch normalisation folded into W and b: the same predictions (10.13).
 
-        Normalising by fixed statistics is one more factor and one more summand of each unit: they
-        are drawn into W and b.
+        Normalising by fixed statistics is one more factor and one more summand for each unit.
         """
         plain = [Dense(layer.fan_in, layer.fan_out, layer.activation) for layer in self.layers]
         twin = Network(plain, self.dtype, link=self.link)
@@ -156,8 +155,8 @@ class Network:
     ) -> Float[Array, "N K"]:
         """The outputs of the last layer, (N, K), written into the workspace.
 
-        With a generator: as in training, with dropout, noise and this batch's own statistics.
-        Raises ValueError if X has other than `fan_in` columns or not the workspace's rows.
+        With a generator: training mode, with dropout, noise and batch statistics.
+        Raises ValueError unless X has `fan_in` columns and as many rows as the workspace.
         """
         if X.shape != (workspace.examples, self.layers[0].fan_in):
             raise ValueError(
@@ -170,9 +169,9 @@ class Network:
         return A
 
     def backward(self, dlogits: Float[Array, "N K"], workspace: Workspace) -> Float[Array, " P"]:
-        """The gradient of the loss by all parameters, one flat vector inside the workspace.
+        """The gradient of the loss w.r.t. all parameters, one flat vector in the workspace.
 
-        `dlogits` is the loss's gradient by the outputs of the last `forward` with this workspace.
+        `dlogits` is the gradient w.r.t. the outputs of the last `forward` with this workspace.
         Raises ValueError after a forward pass without a generator if a layer is normalised.
         """
         dA = dlogits
@@ -181,7 +180,7 @@ class Network:
         return workspace.gradient
 
     def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
-        """The probability of each class for each row of X, (N, K)."""
+        """Class probabilities of each row of X, (N, K)."""
         X = np.asarray(X, self.dtype)
         probabilities = np.empty((len(X), self.layers[-1].fan_out), self.dtype)
         workspaces = Workspaces(self)
@@ -198,7 +197,7 @@ class Network:
 
 
 class Workspace:
-    """All the memory that a step writes into, for one network and one number of examples."""
+    """Buffers that a step writes into, for one network and one number of examples."""
 
     def __init__(self, network: Network, examples: int) -> None:
         layout, dtype = network.layout, network.dtype
@@ -219,28 +218,28 @@ class Workspace:
 
     @property
     def inputs(self) -> list[Float[Array, "_ n"]]:
-        """What each dense layer was given: X, or the activations before it, maybe disturbed."""
+        """Inputs of each dense layer: X or the previous activations, after dropout and noise."""
         return [memory.A for layer, memory in self.chain if isinstance(layer, Linear)]
 
     @property
     def Z(self) -> list[Float[Array, "_ n"]]:
-        """The weighted sums of each dense layer; where A may overwrite them, A."""
+        """Weighted sums of each dense layer; A where the activation works in place."""
         return [memory.Z for layer, memory in self.chain if isinstance(layer, Activation)]
 
     @property
     def A(self) -> list[Float[Array, "_ n"]]:
-        """The activations of each dense layer, as the last forward pass left them."""
+        """Activations of each dense layer, from the last forward pass."""
         return [memory.A for layer, memory in self.chain if isinstance(layer, Activation)]
 
     @property
     def dA(self) -> list[Float[Array, "_ n"]]:
-        """The gradient by the inputs of each dense layer but the first, all in one block."""
+        """Gradient w.r.t. the inputs of each dense layer but the first, all in one block."""
         linear = (memory for layer, memory in self.chain if isinstance(layer, Linear))
         return [memory.dA for memory in linear if memory.dA is not None]
 
 
 class Workspaces(dict[int, Workspace]):
-    """A network's workspaces by number of examples, each made when first asked for."""
+    """A network's workspaces by number of examples, each made on first use."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Parameter layout: where each layer has its numbers in the network's flat vectors."""
+"""Parameter layout: the position of each layer's numbers in the network's flat vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainrule.nn.dense import Dense
 
 
 class Layout:
-    """Where each layer's parameters and statistics lie: two flat vectors, and views into them.
+    """Layout of all layers' parameters and statistics: two flat vectors, and views into them.
 
     All weights come first, then all biases, then the gammas of batch normalisation; each view
     starts on a 64-byte boundary.

@@ -1,7 +1,7 @@
-"""Predicting with a network that has finished learning, as quickly as NumPy allows.
+"""Fast inference with a trained network: batch normalisation folded, sigmoids as tanh.
 
-A sigmoid is (1 + tanh(z / 2)) / 2. The two halvings and the 1 are drawn into the weights around it,
-once, so that a layer is a product, a sum and a tanh:
+A sigmoid is (1 + tanh(z / 2)) / 2. The two halvings and the 1 are folded into the weights around
+it, once, so that a layer is a product, a sum and a tanh:
 
     sigmoid(A W + b) V + c = tanh(A (W / 2) + b / 2) (V / 2) + (c + the sum of V's rows / 2)
 """
@@ -17,17 +17,16 @@ from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
 from chainrule.nn.network import Network
 
 ROWS = 1024
-"""Rows that go through the network at a time: their activations stay in the cache."""
+"""Rows per forward pass: their activations stay in the cache."""
 
 Layer: TypeAlias = tuple[Array, Array, ActivationFunction]
 """(W (fan_in, fan_out), b (1, fan_out), activation)"""
 
 
 class Predictor:
-    """A network's probabilities: `Predictor(network)(X)` is `network.predict_proba(X)`, sooner.
+    """Predictor of class probabilities: `Predictor(network)(X)` is a faster `predict_proba(X)`.
 
-    It keeps weights of its own: what the network learns later is not seen. Calling it writes
-    nothing that a second thread could see.
+    It copies the weights, so later training does not affect it. Calling it is thread-safe.
     """
 
     def __init__(self, network: Network) -> None:
@@ -38,7 +37,7 @@ class Predictor:
         self._link = ACTIVATIONS[network.link]
 
     def __call__(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
-        """The probability of each class for each row of X, (N, K).
+        """Class probabilities of each row of X, (N, K).
 
         Raises ValueError if X has other than `inputs` columns.
         """
@@ -59,7 +58,7 @@ class Predictor:
     def _rows(self, A: Array) -> Array:
         single = len(A) == 1
         for W, b, activation in self._layers:
-            # A vector times a matrix is quicker than a matrix of one row times a matrix.
+            # A vector times a matrix is faster than a one-row matrix times a matrix.
             Z = A[0].dot(W)[None] if single else A.dot(W)
             np.add(Z, b, Z)
             A = activation.forward(Z, Z if activation.in_place else np.empty_like(Z))
