@@ -203,7 +203,7 @@ def snapshots() -> Hostile:
     def forged(word: str, change: Change, *, seal: bool = True) -> bytes:
         return _forged(seed, word, change, seal=seal)
 
-    wrong = "what it tells about the run fails"
+    wrong = "not a valid checkpoint"
     return {
         "checksum": (forged("settings", lambda d, t: d.update(seed=1), seal=False), "checksum"),
         "number-missing": (forged("progress", lambda d, t: d.pop("step")), wrong),

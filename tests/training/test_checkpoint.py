@@ -145,5 +145,5 @@ def test_a_forged_one_with_words_of_another_kind_is_refused(
     arrays, good = read_sealed(path, format=FORMAT)
     changed = json.loads(good[name]) | words if name == "progress" else words
     write_sealed(path, arrays, good | {name: json.dumps(changed)})
-    with pytest.raises(ModelFileError, match="what it tells about the run fails"):
+    with pytest.raises(ModelFileError, match="not a valid checkpoint"):
         read_checkpoint(path)

@@ -1,4 +1,4 @@
-"""A job: settings and data put together, ready to be trained."""
+"""Jobs: settings and data combined, ready to train."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, never, train
 
 DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
-"""Settings of a step that needs a generator."""
+"""Settings whose training step needs a generator."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A network, the data it will see, and all that training takes."""
+    """Job: a network, its data, and everything that training takes."""
 
     settings: Settings
     network: Network
@@ -41,16 +41,16 @@ class Job:
     optimizer: Optimizer
     schedule: Schedule
     order: np.random.Generator | None
-    """Draws the order of each epoch, and whatever else a step draws."""
+    """Draws the order of each epoch, and everything else a step draws."""
     shape: tuple[int, int]
     """Height and width of the images."""
 
 
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
-    """The job that settings and data make together.
+    """Builds the job from settings and data.
 
-    A recipe's first and last layer follow the data, and it holds out a sixth of the examples at
-    most; what was asked for must fit as it stands. Raises ConfigError where it does not.
+    A recipe's first and last layer follow the data, and it holds out at most a sixth of the
+    examples; settings in `asked_for` are taken as they are. Raises ConfigError if one does not fit.
     """
     settings = _fitted(settings, data, asked_for)
     images, labels = data.train
@@ -65,11 +65,11 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     if drawing and not settings.shuffle:
         raise ConfigError(
             "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
-            "generator of the order; leave one or the other"
+            "generator of the order; leave out one or the other"
         )
     end = len(images) - settings.validation
     inputs = pixels(images, settings)
-    # Streams of their own: another order, say, must not change the first weights.
+    # Separate streams: a different order, say, must not change the initial weights.
     initial, order = np.random.default_rng(settings.seed).spawn(2)
     row = LOSSES.get(settings.loss, LOSSES["softmax-cross-entropy"])
     network = Network.dense(
@@ -142,7 +142,7 @@ def run(
 
 
 def distortion_of(settings: Settings) -> Distortion:
-    """How the settings distort images; false if not at all."""
+    """The distortion that the settings ask for; falsy if none."""
     return Distortion(**{field.name: getattr(settings, field.name) for field in fields(Distortion)})
 
 

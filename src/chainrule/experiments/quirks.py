@@ -1,8 +1,8 @@
-"""The articles' own ways, mistakes included, as small named pieces that a recipe plugs in.
+"""Quirks of the articles, mistakes included, as small named pieces that a recipe plugs in.
 
-Nothing outside the recipes uses them: the network, the losses and the optimizers are never bent.
-The articles draw their weights from NumPy's frozen legacy generator, one example a column, so
-(fan_out, fan_in); the pieces here turn what they draw into our (fan_in, fan_out).
+Only the recipes use them: the network, the losses and the optimizers know nothing of them. The
+articles draw their weights from NumPy's frozen legacy generator, one example per column, so
+(fan_out, fan_in); the functions here transpose the draw to our (fan_in, fan_out).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Draw: TypeAlias = Callable[[np.random.RandomState, int, int], tuple[Array, Array
 def standard_normal(
     random: np.random.RandomState, fan_in: int, fan_out: int
 ) -> tuple[Array, Array]:
-    """Article 1: N(0, 1), whatever the layer's size; b = 0."""
+    """Article 1: N(0, 1), regardless of the layer's size; b = 0."""
     return random.normal(0, 1, (fan_out, fan_in)).T, np.zeros(fan_out)
 
 
@@ -37,7 +37,7 @@ def tenth_normal(random: np.random.RandomState, fan_in: int, fan_out: int) -> tu
 
 
 def half_uniform(random: np.random.RandomState, fan_in: int, fan_out: int) -> tuple[Array, Array]:
-    """Article 4: weights and biases alike uniform in -0.5..0.5."""
+    """Article 4: weights and biases uniform in -0.5..0.5."""
     W = random.rand(fan_out, fan_in).T - 0.5
     return W, random.rand(fan_out) - 0.5
 
@@ -59,7 +59,7 @@ DRAWS: Table[Draw] = Table(
 
 
 def draw(network: Network, name: str, *, seed: int) -> None:
-    """Fills the network as an article would after `np.random.seed(seed)`."""
+    """Draws the network's weights as an article does after `np.random.seed(seed)`."""
     random = np.random.RandomState(seed)
     for layer, W, b in zip(network.layers, network.W, network.b, strict=True):
         W[...], b[...] = DRAWS[name](random, layer.fan_in, layer.fan_out)
@@ -79,7 +79,7 @@ class ScalarBiasGradient:
 
     @property
     def steps(self) -> int:
-        """Those of the optimizer behind it."""
+        """Steps of the wrapped optimizer."""
         return self.optimizer.steps
 
     @steps.setter
@@ -89,7 +89,7 @@ class ScalarBiasGradient:
     def step(
         self, parameters: Array, gradient: Array, learning_rate: float, team: ThreadTeam = SERIAL
     ) -> None:
-        """Spoils the bias gradients, then steps."""
+        """Replaces the bias gradients by their sum, then steps."""
         for db in self.network.layout.parameters(gradient)[1]:
             db[...] = db.sum()
         self.optimizer.step(parameters, gradient, learning_rate, team)
@@ -102,10 +102,10 @@ def global_maximum_softmax(
     *,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
-    """Article 2: exp(z - the maximum of the whole batch), cost -mean(Y log(A + 1e-8)).
+    """Article 2: softmax of z - max(whole batch), cost -mean(Y log(A + 1e-8)).
 
-    The mean is over all N K entries, the gradient (A - Y) / N: it belongs to K times that cost.
-    One large logit in the batch makes the exponentials of all other examples 0, and A 0 / 0.
+    The mean is over all N K entries, the gradient (A - Y) / N: that of K times this cost. One large
+    logit in the batch makes the exponentials of all other examples 0, and A 0 / 0.
     """
     del buffers, label_smoothing
     E = np.exp(logits - np.max(logits))
@@ -123,7 +123,7 @@ def unshifted_softmax(
     *,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
-    """Articles 4 and 5: exp(z) as it stands, cost -sum(Y log A) / N; overflows from z = 710 on."""
+    """Articles 4 and 5: softmax of unshifted z, cost -sum(Y log A) / N; overflows from z = 710."""
     del buffers, label_smoothing
     E = np.exp(logits)
     A = E / E.sum(axis=1, keepdims=True)
@@ -135,9 +135,9 @@ def unshifted_softmax(
 def cross_entropy_of_probabilities(
     probabilities: Float[Array, "N K"], labels: Int[Array, " N"]
 ) -> float:
-    """Article 3's loss of given probabilities, -sum(Y log p) / N; nan where any p is 0."""
+    """Article 3's cross-entropy of probabilities, -sum(Y log p) / N; nan where any p is 0."""
     Y = one_hot(labels, probabilities.shape[1])
-    # Summed one example a column, as the article does: the last digit depends on the order.
+    # Summed one example per column, as in the article: the last digit depends on the order.
     return float(-1 / len(labels) * np.sum(Y.T * np.log(probabilities.T)))
 
 
@@ -151,7 +151,7 @@ QUIRK_LOSSES: Table[LossFunction] = Table(
 
 
 class TenthAfter75(Schedule):
-    """Article 2's rate: as called until step 75, then 0.1 whatever it was called with."""
+    """Article 2's schedule: the given rate until step 75, then 0.1 regardless of it."""
 
     def __call__(self, step: int) -> float:
         """The learning rate of step 0, 1, 2, ..."""

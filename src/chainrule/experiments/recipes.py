@@ -1,7 +1,7 @@
 """Recipes: the five articles and our own, one frozen value each.
 
 The command line, the README and the tests all read them here. A recipe, a TOML file and single
-settings can be combined; the later wins. `jobs` makes a training of the result.
+settings can be combined; the later wins. `job` turns the result into a training run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chainrule.core.tables import Table, remedy
 from chainrule.experiments.settings import Settings, checked, read_toml, text
 
 ARTICLE = Settings(optimizer="sgd", shuffle=False, dtype="float64", batch_size=0)
-"""What the five articles share: plain gradient descent in float64, in the order of the file."""
+"""Settings common to the five articles: plain gradient descent in float64, in file order."""
 
 DISTORTED = Settings(
     batch_norm=True,
@@ -33,7 +33,7 @@ DISTORTED = Settings(
     shift=1.0,
     elastic=36.0,
 )
-"""What our recipes share that distort each image anew each time it is seen."""
+"""Settings common to our recipes that distort each image differently each time it is seen."""
 
 RECIPES: Table[Settings] = Table(
     "recipe",
@@ -159,10 +159,10 @@ RECIPES: Table[Settings] = Table(
 def combine(
     recipe: str = "", *, file: Path | None = None, flags: Mapping[str, Any] | None = None
 ) -> tuple[Settings, frozenset[str]]:
-    """(the settings, the names of those asked for): flags over file over recipe.
+    """(settings, names of those asked for): flags override the file, which overrides the recipe.
 
-    The recipe defaults to `fast`; to plain Settings where a file or a list of layers says
-    otherwise. Raises ConfigError for a setting that does not exist or breaks its rule.
+    The recipe defaults to `fast`, or to plain Settings if a file or a list of layers is given.
+    Raises ConfigError for a setting that does not exist or breaks its rule.
     """
     given = read_toml(file) if file else {}
     given.update({name: value for name, value in (flags or {}).items() if value is not None})

@@ -1,4 +1,4 @@
-"""Settings: everything that decides the result of a training run, checked, to and from TOML."""
+"""Settings of a training run: everything that determines its result, checked, as TOML."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def activations() -> Iterable[str]:
 
 
 def initializers() -> Iterable[str]:
-    """The names of the initializers; empty: the activation's own."""
+    """The names of the initializers; empty: the activation's default."""
     from chainrule.nn.initializers import INITIALIZERS
 
     return ("", *INITIALIZERS)
 
 
 def every_loss() -> Iterable[str]:
-    """The names of the losses, and of the articles' own."""
+    """The names of the losses, including the articles' own."""
     from chainrule.experiments.quirks import QUIRK_LOSSES
 
     return (*losses(), *QUIRK_LOSSES)
 
 
 def schedules() -> Iterable[str]:
-    """The names of the schedules, and of the articles' own."""
+    """The names of the schedules, including the articles' own."""
     from chainrule.experiments.quirks import QUIRK_SCHEDULES
     from chainrule.optim.schedules import SCHEDULES
 
@@ -44,21 +44,21 @@ def schedules() -> Iterable[str]:
 
 
 def draws() -> Iterable[str]:
-    """The names of the articles' ways to draw the weights; empty: an initializer does."""
+    """The names of the articles' weight draws; empty: use an initializer."""
     from chainrule.experiments.quirks import DRAWS
 
     return ("", *DRAWS)
 
 
 def _more_choices(name: str, choices: Choices) -> Any:
-    """The field of one of Options, with other choices."""
+    """A field of Options, with more choices."""
     rule = replace(rules(Options)[name], choices=choices)
     return field(default=getattr(Options, name), metadata={"rule": rule})
 
 
 @dataclass(frozen=True)
 class Settings(Options):
-    """Everything that decides the result, but the data themselves; what `train` takes is above."""
+    """Settings of a run: everything that determines its result, except the data themselves."""
 
     layers: tuple[int, ...] = setting(
         (784, 128, 10), "Inputs, units of each hidden layer, classes, such as 784,128,64,10.",
@@ -145,18 +145,18 @@ class Settings(Options):
 
 
 RULES = rules(Settings)
-"""Every setting's rule, in the order of a settings file."""
+"""The rule of each setting, in the order of a settings file."""
 TYPES = get_type_hints(Settings)
 LARGEST_CONFIG = 8192
 """Bytes of a TOML file: all settings take 700, and tomllib's time grows with the square."""
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """Everything in a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is none."""
+    """Parses a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is not one."""
     try:
         ordinary = path.is_file() or not path.exists()
         raw = b""
-        if ordinary:  # a pipe would be waited for
+        if ordinary:  # reading a pipe would block
             with path.open("rb") as file:
                 raw = file.read(LARGEST_CONFIG + 1)
     except (OSError, ValueError) as error:
@@ -170,7 +170,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        # TOMLDecodeError is a ValueError; so is a number of too many digits.
+        # TOMLDecodeError is a ValueError; so is the error for a number of too many digits.
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
@@ -179,7 +179,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     content = read_tables(path)
     settings = content.get("settings", content)
     if not isinstance(settings, dict):
-        kind = type(settings).__name__  # not its text: lists in lists may be too deep for one
+        kind = type(settings).__name__  # not its repr: nested lists may be too deep for that
         raise ConfigError(f"{path}: settings is of type {kind}; [settings] is a table")
     tables = [value for value in settings.values() if isinstance(value, dict)]
     if any(isinstance(value, dict) for table in tables for value in table.values()):
@@ -194,7 +194,7 @@ def as_toml(settings: Settings) -> str:
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value of one setting in its own type; ConfigError if it breaks the setting's rule."""
+    """The value of one setting, converted to its type; ConfigError if it breaks the rule."""
     if name not in RULES:
         raise ConfigError(f"unknown setting {name!r}: {remedy(name, RULES)}")
     kind = TYPES[name]

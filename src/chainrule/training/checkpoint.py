@@ -1,7 +1,7 @@
-"""A run of training on disk: saved between two steps, found again, believed only if it is whole.
+"""Checkpoints: a training run saved between two steps, and read back only if it is intact.
 
-A checkpoint is everything that the next steps depend on, and what else must be as it was: settings,
-data, the arithmetic of the machine. Each is a file of its own; none is ever written over.
+A checkpoint holds everything that the next steps depend on, and what must not have changed:
+settings, data, the machine's arithmetic. Each is a separate file; none is ever overwritten.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FORMAT = "chainrule-run-1"
 NAME = re.compile(r"step-([0-9]{9,18})\.safetensors")
 KINDS: dict[str, Any] = {"int": int, "float": int | float, "dict[str, Any]": dict}
 KEPT = 3
-"""The last so many snapshots stay, and that of the best epoch."""
+"""Number of last checkpoints kept, besides that of the best epoch."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run between two steps."""
+    """State of a run between two steps."""
 
     progress: Progress
     history: list[dict[str, Any]]
@@ -36,13 +36,13 @@ class Checkpoint:
     checksums: dict[str, str]
     """Of the data."""
     numerics: dict[str, str]
-    """See `numerics.fingerprint`."""
+    """See `core.fingerprint`."""
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Saves the checkpoint in the folder, then removes those that are no longer kept.
 
-    Raises OSError if it cannot be written; every older one is still there then.
+    Raises OSError if it cannot be written; all older ones are then still there.
     """
     make_folder(folder)
     progress = checkpoint.progress
@@ -64,7 +64,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in a file; ModelFileError where anything in it does not hold."""
+    """Reads a checkpoint file; ModelFileError if anything in it is wrong."""
     arrays, words = read_sealed(path, format=FORMAT)
     try:
         numbers, history, settings, checksums, numerics = (
@@ -72,16 +72,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
             for name in ("progress", "history", "settings", "checksums", "numerics")
         )
         if set(numbers) != set(NUMBERS) or not isinstance(history, list):
-            raise ValueError("it tells other things about the run than this version asks")
+            raise ValueError("its progress fields are not those of this version")
         kinds = {name: KINDS[kind] for name, kind in NUMBERS.items()}
         if odd := [name for name, kind in kinds.items() if not _is(numbers[name], kind)]:
-            raise ValueError(f"{', '.join(odd)}: not of the kind that this version writes")
+            raise ValueError(f"{', '.join(odd)}: not of the type that this version writes")
         if not all(isinstance(epoch, dict) for epoch in history):
-            raise ValueError("an epoch of its history is no table")
+            raise ValueError("an epoch of its history is not a table")
         progress = Progress(**numbers, arrays=arrays)
         return Checkpoint(progress, history, dict(settings), dict(checksums), dict(numerics))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: what it tells about the run fails: {error}") from None
+        raise ModelFileError(f"{path}: not a valid checkpoint: {error}") from None
 
 
 def _is(value: object, kind: Any) -> bool:
@@ -89,7 +89,7 @@ def _is(value: object, kind: Any) -> bool:
 
 
 def latest(folder: Path, *, report: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint in the folder that is whole; the damaged ones before it are named."""
+    """The latest intact checkpoint in the folder; reports each damaged one it skips."""
     for path in _newest_first(folder):
         try:
             return read_checkpoint(path)
@@ -99,7 +99,7 @@ def latest(folder: Path, *, report: Callable[[str], None]) -> Checkpoint | None:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    """By the number of steps: a clock may have been put back."""
+    """Checkpoint files by descending step: file times may be wrong."""
     if not folder.is_dir():
         return []
     found = {path: NAME.fullmatch(path.name) for path in folder.iterdir()}

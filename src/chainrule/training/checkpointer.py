@@ -1,4 +1,4 @@
-"""The checkpointer: saves a run after each epoch, now and then between, and when it ends."""
+"""Checkpointer: saves a run after each epoch, at intervals within it, and when it ends."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
 
 FAILURES = 3
-"""Saves in a row that may fail before training ends."""
+"""Failed saves in a row after which training ends."""
 
 
 @dataclass(frozen=True)
 class Every:
-    """The interval of saves within an epoch, in steps or in seconds."""
+    """Interval between saves within an epoch, in steps or in seconds."""
 
     steps: float = inf
     seconds: float = inf
 
 
 def every(text: str) -> Every:
-    """`20` steps or `30s` seconds; empty: after each epoch only. Raises ConfigError otherwise."""
+    """Parses an interval: `20` steps, `30s` seconds, empty for none; else ConfigError."""
     if not text:
         return Every()
     match = re.fullmatch(r"([0-9]{1,9})(s?)", text)
@@ -43,7 +43,7 @@ def every(text: str) -> Every:
 
 @dataclass
 class Checkpointer:
-    """Training asks it before each step whether to stop; it saves when it is time to."""
+    """Saves a run when it is due; passed to training as `stop`, called before each step."""
 
     folder: Path
     every: Every
@@ -62,7 +62,7 @@ class Checkpointer:
         self.saved_step = self.progress.step
 
     def __call__(self) -> bool:
-        """Saves if it is time; True if training shall stop, and then everything is saved."""
+        """Saves if due; True if training is to stop, in which case everything is saved."""
         stop = self.interrupted()
         since = self.progress.step - self.saved_step
         if since and (
@@ -72,14 +72,14 @@ class Checkpointer:
         return stop
 
     def add(self, epoch: Epoch) -> None:
-        """One more epoch is done."""
+        """Records a finished epoch and saves."""
         self.history.append(asdict(epoch))
         self.save()
 
     def save(self) -> None:
-        """Saves the run as it stands. A failure is told; SaveError after FAILURES in a row.
+        """Saves the run as it is. Warns of a failure; SaveError after FAILURES in a row.
 
-        Weights that are not finite are not worth it: the next step ends in an error.
+        Weights that are not finite are not saved: the next step ends in an error.
         """
         if not np.isfinite(self.progress.arrays["parameters"]).all():
             return

@@ -1,7 +1,7 @@
 """Compiled training step: one function in machine code, for batches too small for NumPy.
 
-784-128-64-10 on batches of 10 MNIST images takes half the time of NumPy's step. An input that is
-zero takes no part, neither forward nor in the update of its weights: 81 % of MNIST's pixels are.
+784-128-64-10 on batches of 10 MNIST images takes half the time of NumPy's step. Zero inputs are
+skipped, both forward and in the update of their weights: 81 % of MNIST's pixels are zero.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from chainrule.training.step import Step
 
 CROSS_ENTROPIES = ("softmax-cross-entropy", "sigmoid-cross-entropy")
 KINDS = ("identity", "sigmoid", "tanh", "relu")
-"""The activations, each known to the machine code by its place here."""
+"""The activations, each known to the machine code by its index here."""
 
 
 class CompiledStep:
-    """The whole of a step in machine code, with the same call as Step, whose pieces it uses."""
+    """Compiled step: called as Step is, whose parts it uses; the whole step in machine code."""
 
     def __init__(self, step: Step, loss: str, label_smoothing: float, *, batch_size: int) -> None:
-        """Raises ImportError without numba. The first step compiles: seconds, once a machine."""
+        """Raises ImportError without numba. The first step compiles: seconds, once per machine."""
         self.step = step
         self.guard = step.guard
         self.progress = step.progress
@@ -39,7 +39,7 @@ class CompiledStep:
         self._before = np.empty_like(self.guard.kept)
 
     def __call__(self, rows: Rows) -> float:
-        """Moves the parameters one step; returns the batch's mean loss before it.
+        """Takes one step; returns the batch's mean loss before it.
 
         Raises DivergenceError, with the last good weights back in the network.
         """
@@ -49,7 +49,7 @@ class CompiledStep:
             np.copyto(self._before, step.network.state)
         loss = self._sgd(*self._gather(rows), step.schedule(self.progress.step))
         if not isfinite(loss):
-            # For the activations that tell where.
+            # Recomputed for the activations, which show where.
             step.microbatches.mean(rows, step.backpropagate, self.progress.step)
             raise self.guard.diverged(loss)
         if keep:
@@ -58,12 +58,12 @@ class CompiledStep:
 
 
 class CompiledSGD:
-    """Plain SGD on CROSS_ENTROPIES of logits, hidden activations of KINDS, a batch at a time."""
+    """Compiled plain SGD on CROSS_ENTROPIES of logits, with hidden activations of KINDS."""
 
     def __init__(
         self, network: Network, *, loss: str, label_smoothing: float, batch_size: int
     ) -> None:
-        """Raises ImportError without numba. The first step compiles: seconds, once a machine."""
+        """Raises ImportError without numba. The first step compiles: seconds, once per machine."""
         self._step, self._type, widths = _compiled(), network.dtype.type, network.widths
         A, D = (tuple(np.zeros((batch_size, n), self._type) for n in widths) for _ in "AD")
         self._X, self._y = A[0], np.zeros(batch_size, np.int64)
@@ -74,7 +74,7 @@ class CompiledSGD:
         self._rest = tuple(network.W), tuple(network.b), A, D, at, kinds, *targets
 
     def __call__(self, X: Float[Array, "N n"], y: Int[Array, " N"], learning_rate: float) -> float:
-        """Moves the parameters one step, or not at all if the loss is not finite; the mean loss."""
+        """Takes one step, or none if the loss is not finite; returns the mean loss."""
         np.copyto(self._X[: len(y)], X)
         np.copyto(self._y[: len(y)], y)
         loss: float = self._step(self._y[: len(y)], self._type(-learning_rate), *self._rest)
@@ -102,7 +102,7 @@ def _step(y, r, W, b, A, D, at, kinds, on, off, softmax):
 
 @no_type_check
 def _forward(A, W, b, Z, at, kind):
-    """at[:n] are the inputs of an example that are not 0; four rows of W are added at a time."""
+    """Z = A W + b; at[:n] are an example's nonzero inputs; adds four rows of W at a time."""
     for i in range(len(A)):
         n = 0
         for j in range(len(W)):
@@ -125,7 +125,7 @@ def _forward(A, W, b, Z, at, kind):
 
 @no_type_check
 def _activate(z, kind):
-    """By e^t = (e^(t / 1024))^1024, for tanh 512: to 12 digits, in steps that fill a vector."""
+    """Activation by e^t = (e^(t / 1024))^1024, for tanh 512: 12 digits, and it vectorises."""
     if kind == 3:
         return max(z, 0 * z)
     t = min(max(np.float64(z) / (1024 if kind == 1 else 512), -1 / 16), 1 / 16)
@@ -133,7 +133,7 @@ def _activate(z, kind):
     for _ in range(10):
         e *= e
     a = e / (1 + e) if kind == 1 else (e - 1) / (e + 1)
-    return a + 0 * z  # so that what is not finite is not hidden
+    return a + 0 * z  # so that a z that is not finite stays visible
 
 
 @no_type_check
@@ -158,7 +158,7 @@ def _measure(Z, y, D, on, off, softmax):
 
 @no_type_check
 def _backward(A, W, b, D, dA, at, kind, r):
-    """Each row of W is used for dA, and then moved, while it is in the cache; r is -rate."""
+    """dA and the update of W and b: each row of W used, then moved, while cached; r = -rate."""
     for j in range(len(W)):
         for i in range(len(A) if kind else 0):
             a, total = A[i, j], b.dtype.type(0)
@@ -185,7 +185,7 @@ def _backward(A, W, b, D, dA, at, kind, r):
 
 
 def compile_optimizer(network: Network, loss: object, optimizer: Optimizer, *, more: bool) -> bool:
-    """Compiles Adam's update; False for plain SGD, whose whole step CompiledStep compiles.
+    """Compiles Adam's update; returns False for plain SGD, compiled whole by CompiledStep.
 
     Raises ValueError where neither is possible, see `objection`.
     """
@@ -199,9 +199,9 @@ def compile_optimizer(network: Network, loss: object, optimizer: Optimizer, *, m
 
 
 def objection(network: Network, loss: object, optimizer: Optimizer, *, more: bool) -> str:
-    """Why nothing of such a training can be compiled, for people; empty: something can.
+    """The reason why such a training cannot be compiled, in words; empty if it can.
 
-    `more`: whether anything else is asked of a step than loss, gradient and optimizer.
+    `more`: a step does more than loss, gradient and optimizer.
     """
     if not available():
         return MISSING
@@ -211,7 +211,7 @@ def objection(network: Network, loss: object, optimizer: Optimizer, *, more: boo
     if type(optimizer) is Adam or (plain and known and not more and not network.has_training_mode):
         return ""
     return (
-        "machine code knows adam's update, and whole steps of plain sgd: without momentum, norms, "
+        "only adam's update and whole steps of plain sgd can be compiled: without momentum, norms, "
         "penalties, averages, dropout, noise or distortion, with a cross-entropy of logits and "
         "relu, tanh or sigmoid in hidden layers; leave it out for others"
     )

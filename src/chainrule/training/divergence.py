@@ -1,4 +1,4 @@
-"""Divergence guard: training stops when numbers run away, and good weights are put back."""
+"""Divergence guard: stops training when numbers blow up, and restores good weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from chainrule.training.microbatches import Microbatches
 from chainrule.training.state import Progress
 
 KEEP_EVERY = 100
-"""Steps between two copies of the weights to fall back on; the copy costs less than 1 % so."""
+"""Steps between two copies of the weights to fall back on: copying costs less than 1 %."""
 
 
 class Guard:
-    """Keeps a copy of good weights, and looks at what may run away."""
+    """Divergence guard: keeps a copy of good weights, and checks what may blow up."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class Guard:
 
     @property
     def due(self) -> bool:
-        """Whether the weights before the present step are to be kept."""
+        """True if the weights before the present step are to be kept."""
         return self.progress.step % KEEP_EVERY == 0
 
     def accept(self, loss: float) -> None:
-        """To be called with a step's loss, before the parameters move. Raises DivergenceError."""
+        """Checks a step's loss before the parameters move. Raises DivergenceError."""
         if not isfinite(loss):
             raise self.diverged(loss)
         if self.due:
@@ -50,7 +50,7 @@ class Guard:
             np.copyto(self.kept, self.network.state)
 
     def check(self) -> None:
-        """Raises DivergenceError for what a finite loss may hide: Adam divides by infinity to 0."""
+        """Raises DivergenceError for infinities behind a finite loss: Adam divides them to 0."""
         parameters, memory = self.network.parameters, self.optimizer.state.values()
         if not isfinite(float(np.dot(parameters, parameters))):
             raise self.diverged(what="the weights became infinite")
@@ -60,7 +60,7 @@ class Guard:
             raise self.diverged(what="what the optimizer remembers became infinite")
 
     def diverged(self, loss: float = 0.0, what: str = "") -> DivergenceError:
-        """Puts the last good weights back, and says where the numbers ran away."""
+        """Restores the last good weights; the error says where the numbers blew up."""
         network, step = self.network, self.progress.step
         layer = self._first_layer_not_finite()
         np.copyto(network.state, self.kept)
@@ -69,7 +69,7 @@ class Guard:
         where = f", first in layer {layer} ({network.layers[layer - 1]})" if layer else ""
         if not (layer or isfinite(loss)):
             where = ", first in the loss itself"
-        # Machine code has memory of its own: no workspace may have seen a batch.
+        # Compiled steps have their own memory: perhaps no workspace has seen a batch.
         largest = max(
             (float(np.abs(each.inputs[0]).max()) for each in self.microbatches.seen()), default=0.0
         )
@@ -84,7 +84,7 @@ class Guard:
         )
 
     def _first_layer_not_finite(self) -> int | None:
-        """Number, from 1, of the first layer whose activations or parameters are not finite."""
+        """Number, from 1, of the first layer with activations or parameters that are not finite."""
         network = self.network
         activations = [workspace.A for workspace in self.microbatches.seen()]
         finite = (

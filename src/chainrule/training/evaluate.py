@@ -1,4 +1,4 @@
-"""Evaluation: mean loss and accuracy of a network, and the check that examples fit one."""
+"""Evaluation: mean loss and accuracy of a network, and the check that examples fit it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EVALUATE_ROWS = 1000
 def evaluate(
     network: Network, examples: Pair, *, loss: str | LossFunction = "softmax-cross-entropy"
 ) -> tuple[float, float]:
-    """(mean loss, accuracy 0..1) of the network on (images, labels)."""
+    """Evaluates the network on (images, labels): (mean loss, accuracy 0..1)."""
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     workspaces = Workspaces(network)
     total, right = 0.0, 0
-    # A network that ran away overflows here: the loss, infinite or not a number, says so.
+    # A network that diverged overflows here: its loss, inf or nan, shows it.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         gather = Gather(*examples)
         for rows in batch_rows(len(examples[1]), EVALUATE_ROWS):

@@ -1,8 +1,8 @@
-"""Which learning rate? Raise it at every step, from far too low to too high, and watch the loss.
+"""Learning-rate finder: raises the rate at every step, from too low to too high.
 
 The range test of Smith 2017 ("Cyclical learning rates for training neural networks", section
-3.3): the loss first stands still, then falls, then runs away. A good highest rate lies where it
-still falls, well before its lowest point. Why: docs/derivation.md, section 12.
+3.3): the loss is first flat, then falls, then blows up. A good peak rate lies where it still
+falls, well before its minimum. For the reason see docs/derivation.md, section 12.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
-"""Rates tried, and in how many steps."""
+"""Range of rates, and the number of steps through it."""
 
 SMOOTHING = 0.9
-"""The part of the smoothed loss that each step leaves as it was."""
+"""Decay of the smoothed loss at each step."""
 
 RUNAWAY = 3.0
-"""The search ends where the smoothed loss is so many times its lowest value."""
+"""The search ends where the smoothed loss is this many times its minimum."""
 
 BEFORE_LOWEST = 10.0
-"""The rate suggested is that of the lowest loss divided by this, the rule of thumb of fastai."""
+"""The suggested rate is that of the lowest loss divided by this, fastai's rule of thumb."""
 
 
 @dataclass(frozen=True)
 class RateSearch:
-    """The loss at each rate tried, and what to make of it."""
+    """Result of a range test: the loss at each rate, and the rate suggested."""
 
     rates: list[float]
     losses: list[float]
-    """Of each batch, as it came."""
+    """One per batch, unsmoothed."""
     smoothed: list[float]
     suggestion: float
-    """A highest learning rate to begin with."""
+    """A peak learning rate to start with."""
 
 
 @dataclass
 class Recorder(Progress):
-    """A Progress that also keeps the loss of every step."""
+    """Progress that also records the loss of every step."""
 
     losses: list[float] = field(default_factory=list)
 
     def add(self, loss: float, examples: int) -> None:
-        """One more step has been taken."""
+        """Records a step and its loss."""
         super().add(loss, examples)
         self.losses.append(loss)
 
@@ -62,10 +62,10 @@ def find_rate(
     highest: float = HIGHEST,
     steps: int = STEPS,
 ) -> RateSearch:
-    """Trains by `begin(schedule, stop, progress)`, at least `steps` steps long, until it runs away.
+    """Range test of the training that `begin(schedule, stop, progress)` starts.
 
-    The network that it trains is worth nothing afterwards. Raises ValueError if the very first loss
-    is not finite.
+    That training must offer at least `steps` steps; the test ends early once the loss blows up.
+    The network is useless afterwards. Raises ValueError if the very first loss is not finite.
     """
     schedule, recorder = Exponential(lowest, steps, highest=highest), Recorder()
 
@@ -88,7 +88,7 @@ def find_rate(
 
 
 def smooth(losses: list[float]) -> list[float]:
-    """The exponential moving average of the losses, without its bias towards the beginning."""
+    """Exponential moving average of the losses, bias-corrected."""
     total, weight, smoothed = 0.0, 0.0, []
     for loss in losses:
         total = SMOOTHING * total + (1 - SMOOTHING) * loss

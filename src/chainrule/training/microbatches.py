@@ -1,8 +1,8 @@
 """Microbatches: a batch split by rows among the threads of a team, and the gradients added up.
 
 The loss is a mean, so the gradient of a batch is the mean of its microbatches' gradients, weighted
-by their rows. Where training draws random numbers, each microbatch has a generator of its own;
-where it normalises, each is a batch of its own ("ghost batches", Hoffer et al. 2017).
+by their rows. Where training draws random numbers, each microbatch has its own generator; where it
+normalises, each is normalised on its own ("ghost batches", Hoffer et al. 2017).
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from chainrule.nn.network import Network, Workspace, Workspaces
 from chainrule.optim.optimizers import chunks
 
 MICROBATCH_ROWS = 1024
-"""Rows that go through the network at a time; what they need stays in the cache."""
+"""Largest microbatch: its activations stay in the cache."""
 
 DRAWN_ROWS = 256
-"""Rows of a microbatch where training draws random numbers or normalises: the same on any machine,
+"""Rows per microbatch where training draws random numbers or normalises: the same on every machine,
 so that results do not depend on the number of cores."""
 
 WORK_PER_CORE = 10_000_000
-"""Weights times rows of a microbatch that are worth a second core: below, handing over costs more.
+"""Weights times rows per core below which handing work to another thread costs more than it saves.
 """
 
 Backpropagate: TypeAlias = Callable[
     [Float[Array, "N n"], Int[Array, " N"], float, Workspace, np.random.Generator | None],
     tuple[float, Float[Array, " P"]],
 ]
-"""(X, y, share of the batch, workspace, rng) -> (loss, gradient), both times the share"""
+"""(X, y, fraction of the batch, workspace, rng) -> (loss, gradient), both times the fraction"""
 
 
 class GradientWorker:
-    """One thread's part in each step, and all the memory that it writes into."""
+    """Gradient worker: one thread's microbatches in each step, and all its buffers."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class GradientWorker:
         self.distorter = distorter
         self.distorted = np.empty((DRAWN_ROWS * bool(distorter), network.widths[0]), network.dtype)
         self.statistics = np.zeros_like(network.statistics)
-        """Those of the last microbatches, each weighted by its share of the batch."""
+        """Those of the last microbatches, each weighted by its fraction of the batch."""
         self.workspaces = Workspaces(network)
         self.workspace: Workspace | None = None
         """That of the last microbatch."""
@@ -69,7 +69,7 @@ class GradientWorker:
         examples: int,
         step: int,
     ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient): what these microbatches add to those of their batch of `examples`.
+        """Contribution (loss, gradient) of these microbatches to a batch of `examples`.
 
         Each comes with its number within the batch.
         """
@@ -78,7 +78,7 @@ class GradientWorker:
             np.copyto(self.total, gradient)
             for number, rows in microbatches[1:]:
                 if not isfinite(loss):
-                    break  # with the workspace that shows where it happened
+                    break  # keeps the workspace that shows where it happened
                 more, gradient = self.microbatch(number, rows, backpropagate, examples, step)
                 loss += more
                 np.add(self.total, gradient, out=self.total)
@@ -88,7 +88,7 @@ class GradientWorker:
     def microbatch(
         self, number: int, rows: Rows, backpropagate: Backpropagate, examples: int, step: int
     ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient) of one microbatch, weighted by its share of the batch."""
+        """(loss, gradient) of one microbatch, weighted by its fraction of the batch."""
         X, y = self.gather(rows)
         rng = self.rng and fold_in(self.rng, 0, step, number)  # epochs are numbered from 1
         if rng and self.distorter:
@@ -102,7 +102,7 @@ class GradientWorker:
 
 
 class Microbatches:
-    """Examples, split batch by batch among the threads of a team."""
+    """Microbatches of each batch, split among the threads of a team."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Microbatches:
         rng: np.random.Generator | None = None,
         distorter: Callable[[], Distorter] | None = None,
     ) -> None:
-        """`rng` for what training draws, None if nothing; `distorter` makes one for each thread."""
+        """`rng`: None if training draws nothing; `distorter` makes one for each thread."""
         self.team = team
         self.network = network
         self.rows = DRAWN_ROWS if rng else None
@@ -138,16 +138,16 @@ class Microbatches:
         return sum(losses), self._sum(gradients)
 
     def statistics(self, examples: int) -> tuple[Float[Array, " S"], int]:
-        """(batch statistics, rows that each of them is from) of the last batch of `examples`."""
+        """(mean batch statistics, rows per microbatch) of the last batch of `examples`."""
         total: Array = np.add.reduce([worker.statistics for worker in self.workers])
         return total, largest_part(examples, DRAWN_ROWS)
 
     def seen(self) -> list[Workspace]:
-        """The workspaces of the last batch; a team may be larger than that batch was."""
+        """The workspaces of the last batch; fewer than threads if that batch was small."""
         return [worker.workspace for worker in self.workers if worker.workspace]
 
     def _sum(self, gradients: Sequence[Float[Array, " P"]]) -> Float[Array, " P"]:
-        """All gradients added up, in the memory of the first."""
+        """Sum of all gradients, in the memory of the first."""
         total, *others = gradients
 
         def add(worker: int, parts: Sequence[slice]) -> None:
@@ -161,9 +161,9 @@ class Microbatches:
 
 
 def team_size(network: Network, batch_size: int, threads: int, *, whole: bool = False) -> int:
-    """Number of threads that a step of this size is worth, of `threads` at most (0: all cores).
+    """Number of threads worthwhile for a step of this size, at most `threads` (0: all cores).
 
-    One if the whole step is compiled: it shares nothing out.
+    One if the whole step is compiled: it is not split.
     """
     if whole:
         return 1
@@ -172,7 +172,7 @@ def team_size(network: Network, batch_size: int, threads: int, *, whole: bool = 
 
 
 def split(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:
-    """The rows of a batch in near-equal parts of MICROBATCH_ROWS at most, as many for each worker.
+    """Near-equal parts of a batch, MICROBATCH_ROWS at most, the same number for each worker.
 
     With a `size`: the fewest parts of at most `size` rows, independent of the number of workers.
     """
@@ -185,5 +185,5 @@ def split(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:
 
 
 def largest_part(examples: int, size: int) -> int:
-    """The rows of each part but the last, in the fewest parts of at most `size` rows."""
+    """Rows of each part but the last, in the fewest parts of at most `size` rows."""
     return -(-examples // -(-examples // size))

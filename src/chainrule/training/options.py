@@ -1,8 +1,8 @@
-"""Options of training: each with its default, its rule and its help, in the one place that has it.
+"""Training options: the default, the rule and the help text of each, defined once.
 
 `train` takes them as keywords with these defaults. `experiments.settings.Settings` adds those of
-the network, the data and the distortion; settings files, recipes and the command line's options
-are read and checked by the rules that stand here. 0 means off.
+the network, the data and the distortion; settings files, recipes and command-line options are all
+checked by these rules. 0 means off.
 
     >>> Options(label_smoothing=1.5)
     Traceback (most recent call last):
@@ -29,12 +29,12 @@ REPLACEABLE = ("loss", "optimizer", "learning_rate")
 
 Number = int | float
 Choices = Callable[[], Iterable[str]]
-"""The words that a setting may be; a function, as the tables that hold them load NumPy."""
+"""The words allowed for a setting; a function, because the tables that hold them load NumPy."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule of one setting: what it may be, and what `--help` says of it."""
+    """Rule of one setting: its valid values and its help text."""
 
     help: str
     group: str
@@ -43,7 +43,7 @@ class Rule:
     choices: Choices | None = None
 
     def check(self, name: str, value: Any) -> None:
-        """Raises ConfigError for a number out of range, or a word that is none of the choices."""
+        """Raises ConfigError for a number out of range or a word not among the choices."""
         if self.choices:
             choices = [*self.choices()]
             if value not in choices:
@@ -64,7 +64,7 @@ def setting(
     high: Number = inf,
     choices: Choices | None = None,
 ) -> Any:
-    """A dataclass field that is a setting: its default, and its Rule as metadata."""
+    """Dataclass field of a setting: its default, and its Rule as metadata."""
     return field(default=default, metadata={"rule": Rule(help, group, low, high, choices)})
 
 
@@ -84,7 +84,7 @@ def optimizers() -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that `train` takes as a number or a name. Numbers are checked on construction."""
+    """Training options given as numbers or names. Numbers are checked on construction."""
 
     loss: str = setting(
         "softmax-cross-entropy", "Loss to minimise.", group="network", choices=losses
@@ -127,7 +127,7 @@ class Options:
 
     @classmethod
     def among(cls, keywords: Mapping[str, Any]) -> Options:
-        """The options among the keywords of `train`, but for functions and objects in their place.
+        """The options among `train`'s keywords, except where functions or objects replace them.
 
         Raises ConfigError for a number out of range.
         """
@@ -137,7 +137,7 @@ class Options:
         return cls(**{name: value for name, value in keywords.items() if name in own})
 
     def __post_init__(self) -> None:
-        """Names are looked up in their tables when they are used; numbers are checked here."""
+        """Checks numbers; names are looked up in their tables when they are used."""
         for name, rule in rules(type(self)).items():
             if not (rule.choices or isinstance(getattr(self, name), tuple)):
                 rule.check(name, getattr(self, name))

@@ -3,11 +3,11 @@
     logits = network.forward(X, workspace, rng)      rng=None: evaluation, dropout off
     loss, dlogits = loss_function(logits, y)         the true gradient of a mean
     gradient = network.backward(dlogits, workspace)  the chain rule, literally: reversed(layers)
-    gradient = mean over all microbatches            one microbatch: nothing happens
+    gradient = mean over all microbatches            a single microbatch: unchanged
     optimizer.step(parameters, gradient, rate)       downhill
 
-The rest has its own place: microbatches and threads in `microbatches`, the guard against
-divergence in `divergence`, the same step in machine code in `compiled`.
+Microbatches and threads are in `microbatches`, the guard against divergence in `divergence`, the
+same step in machine code in `compiled`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from chainrule.training.state import Progress
 
 
 class Step:
-    """One batch forward and backward, one step downhill; called with the rows of the batch."""
+    """Training step: one batch forward and backward, then downhill; called with its rows."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Step:
         options: Options,
         ema: EMA | None = None,
     ) -> None:
-        """Of the options, `l2`, `max_norm` and `max_weight_norm` concern a step."""
+        """Uses the options `l2`, `max_norm` and `max_weight_norm`."""
         self.network = network
         self.microbatches = microbatches
         self.loss = loss
@@ -57,7 +57,7 @@ class Step:
         self._scratch = np.zeros(network.layout.weights_end * bool(options.l2), network.dtype)
 
     def __call__(self, rows: Rows) -> float:
-        """Moves the parameters one step; returns the batch's mean loss, penalty included, before.
+        """Takes one step; returns the batch's mean loss before it, penalty included.
 
         Raises DivergenceError, with the last good weights back in the network.
         """
@@ -85,14 +85,14 @@ class Step:
         workspace: Workspace,
         rng: np.random.Generator | None,
     ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient) of one microbatch, as its share of those of the whole batch."""
+        """Loss and gradient of one microbatch, weighted by its fraction of the batch."""
         logits = self.network.forward(X, workspace, rng)
         loss, dlogits = self.loss(logits, y, workspace.loss)
         np.multiply(dlogits, share, out=dlogits)
         return share * loss, self.network.backward(dlogits, workspace)
 
     def _penalize(self, gradient: Float[Array, " P"]) -> float:
-        """L2 penalty of the weights; its gradient is added to `gradient`."""
+        """L2 penalty of the weights; adds its gradient to `gradient`."""
         if not self.options.l2:
             return 0.0
         weights = slice(self.network.layout.weights_end)

@@ -1,4 +1,4 @@
-"""Training: one step after another, as a generator of epochs.
+"""Training loop: a generator of epochs.
 
     for epoch in train(network, mnist.train, rng=rng, epochs=5):
         print(epoch.epoch, epoch.loss)
@@ -37,7 +37,7 @@ from chainrule.training.weights import FinalWeights
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training set came to."""
+    """Result of one pass over the training set."""
 
     epoch: int
     """1, 2, 3, ..."""
@@ -54,7 +54,7 @@ class Epoch:
 
 
 def never() -> bool:
-    """The default `stop`: go on."""
+    """The default `stop`: always False."""
     return False
 
 
@@ -90,12 +90,12 @@ def train(
     validation      measured after each epoch, never trained on
     distortion      distorts each image differently each time it is seen; needs its shape, (height,
                     width)
-    stop            asked before each step; True ends training there
-    progress        is kept up to date, to be saved; a saved one resumes where it was, to the same
-                    bits, if everything else is as it was
+    stop            called before each step; True ends training there
+    progress        kept up to date, to be saved; a saved one resumes where it was, to the same
+                    bits, if everything else is unchanged
 
     The other keywords are those of `Options`, with its defaults and rules; 0 means off.
-    Raises ValueError if data and network do not fit, DivergenceError when the loss is no longer
+    Raises ValueError if data and network do not fit, DivergenceError if the loss is no longer
     finite: the network then holds the last good weights.
     """
     options = Options.among(locals())
@@ -148,10 +148,10 @@ def train(
 def run_epoch(
     step: Step | CompiledStep, batches: Iterator[Rows], stop: Callable[[], bool]
 ) -> float | None:
-    """The mean loss over an epoch, of which these batches are left; None if stopped."""
+    """Runs the remaining batches of an epoch; returns its mean loss, None if stopped."""
     progress = step.progress
     started = perf_counter() - progress.seconds
-    # An overflow is no news while the loss is watched: the guard reports it, once, in words.
+    # No warnings of overflow: the guard watches the loss, and reports it once, in words.
     ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with one_blas_thread(), ignored:
         for rows in batches:
@@ -160,7 +160,7 @@ def run_epoch(
             loss = step(rows)
             progress.add(loss, count(rows))
             progress.seconds = perf_counter() - started
-        # No batch follows the last step to tell whether it went too far.
+        # No batch follows the last step to show whether it diverged.
         step.guard.check()
     return progress.loss / progress.examples
 
@@ -172,7 +172,7 @@ def _end_epoch(
     measured: tuple[float, float] | None,
     weights: FinalWeights,
 ) -> Epoch:
-    """Notes the end of an epoch wherever it matters; the Epoch to yield."""
+    """Updates schedule, progress and weights at the end of an epoch; the Epoch to yield."""
     validation_loss, validation_accuracy = measured or (None, None)
     monitored = mean if validation_loss is None else validation_loss
     rate, seconds = schedule(progress.step - 1), progress.seconds

@@ -1,4 +1,4 @@
-"""Final weights: those that training leaves in the network."""
+"""Final weights: the last ones, their moving average, or those of the best epoch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chainrule.training.state import Progress
 
 
 class FinalWeights:
-    """The last weights, their moving average, or those of the best epoch, as the options ask."""
+    """Final weights that training leaves in the network, as the options ask."""
 
     def __init__(self, network: Network, options: Options) -> None:
         self.network = network
         self.measured = network.copy() if options.average else network
-        """The network to measure after each epoch: the average, if one is kept."""
+        """The network evaluated after each epoch: the average, if one is kept."""
         self.ema: EMA | None = None
         if options.average:
             self.ema = EMA(self.measured.state, network.state, options.average)
@@ -25,19 +25,19 @@ class FinalWeights:
         if options.patience:
             self.best = network.state.copy()
         self.diverged = False
-        """Whether the network holds the weights to fall back on, whatever was asked for."""
+        """True if the network holds the weights to fall back on, regardless of the options."""
 
     def arrays(self) -> dict[str, Array]:
-        """What to save with a run beside the parameters and the optimizer's memory."""
+        """Arrays to save with a run besides the parameters and the optimizer's state."""
         return {"average": self.measured.state} if self.ema else {}
 
     def end_epoch(self, progress: Progress) -> None:
-        """Keeps the weights of an epoch that was the best so far."""
+        """Keeps the weights of the epoch if it is the best so far."""
         if self.best.size and not progress.waited:
             np.copyto(self.best, self.measured.state)
 
     def leave(self, progress: Progress) -> None:
-        """Puts the final weights into the network; `progress` keeps those to go on from."""
+        """Puts the final weights into the network; `progress` keeps those to resume from."""
         network, chosen = self.network, self.measured
         if self.diverged or (self.ema and progress.step < EVERY):
             chosen = network
