@@ -60,7 +60,7 @@ def test_what_the_compiled_step_does_not_know_is_refused_in_one_line(
     done = chainrule("train", "--data", few, *SGD, "--compiled", *options)
     assert done.code == 2
     assert (
-        "compiled = true: machine code knows adam's update, and whole steps of plain sgd: without"
+        "compiled = true: only adam's update and whole steps of plain sgd can be compiled: without"
         in done.err
     )
     assert "Traceback" not in done.err

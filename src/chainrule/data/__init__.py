@@ -1,1 +1,1 @@
-"""Data: from any file or name to images and labels."""
+"""Data: images and labels from any file, or from a data set's name."""

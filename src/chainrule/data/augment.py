@@ -1,10 +1,10 @@
-"""New handwriting from old: images turned, scaled, leaned, shifted and bent, a whole batch at once.
+"""Data augmentation: affine and elastic distortion of images, a whole batch at once.
 
-An elastic distortion (Simard et al. 2003) moves each pixel by a field of random numbers that were
-blurred. With G the symmetric matrix that blurs along one axis, the field of the noise U is G U G';
-with G's eigenvectors q and eigenvalues s it is a sum of few smooth pictures s_i s_j q_i q_j', each
-times a random coefficient. The affine part is three more pictures: 1, x and y. So one product says
-from where every pixel of every image is taken:
+An elastic distortion (Simard et al. 2003) moves each pixel by a field of blurred random numbers.
+With G the symmetric matrix that blurs along one axis, the field of the noise U is G U G'; with G's
+eigenvectors q and eigenvalues s it is a sum of few smooth pictures s_i s_j q_i q_j', each times a
+random coefficient. The affine part is three more pictures: 1, x and y. So one product gives the
+source coordinates of every pixel of every image:
 
     coordinates = coefficients @ basis        (2 N, r + 3) @ (r + 3, h w)
 
@@ -22,15 +22,15 @@ import numpy as np
 from chainrule.core.arrays import Array, Float
 
 ROWS = 32
-"""Images at a time: all that one pass needs stays in the cache."""
+"""Images per pass: all that a pass needs stays in the cache."""
 
 ENERGY = 0.999
-"""The part of the elastic field's variance that its basis keeps."""
+"""Fraction of the elastic field's variance that its basis keeps."""
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far images are distorted at most; each amount is drawn for each image anew."""
+    """Largest distortion of an image; each amount is drawn separately for each image."""
 
     rotation: float = 0.0
     """Degrees, uniform in +-."""
@@ -50,7 +50,7 @@ class Distortion:
 
 
 class Distorter:
-    """Distorts images of one shape; one for each thread, as it keeps its memory."""
+    """Distorts images of one shape; has its own buffers, so use one per thread."""
 
     def __init__(
         self, shape: tuple[int, int], distortion: Distortion, dtype: Any = np.float32
@@ -65,7 +65,7 @@ class Distorter:
         self.basis = np.concatenate([field, [np.ones_like(x), x - centre[1], y - centre[0]]])
         self.basis = self.basis.astype(dtype)
         pixels = height * width
-        # A black border of one pixel and more, into which whatever points outside is clipped.
+        # A black border of at least one pixel, to which coordinates outside are clipped.
         self._stride = width + 3
         self._padded = np.zeros((ROWS, height + 3, self._stride), dtype)
         self._start = np.arange(ROWS, dtype=np.intp)[:, None] * self._padded[0].size
@@ -79,14 +79,14 @@ class Distorter:
         rng: np.random.Generator,
         out: Float[Array, "N pixels"],
     ) -> Float[Array, "N pixels"]:
-        """Each image distorted by amounts of its own, written into `out`."""
+        """Distorts each image by its own random amounts; writes into `out`."""
         for start in range(0, len(images), ROWS):
             rows = slice(start, start + ROWS)
             self.resample(images[rows], self.coefficients(len(images[rows]), rng), out[rows])
         return out
 
     def coefficients(self, N: int, rng: np.random.Generator) -> Float[Array, "2 N terms"]:
-        """For each image: the coefficients of `basis` in the vertical and horizontal coordinate."""
+        """Coefficients of `basis` in the vertical and horizontal coordinate of N images."""
         d, (height, width) = self.distortion, self.shape
         field = len(self.basis) - 3
         C = np.empty((2, N, field + 3), self.basis.dtype)
@@ -139,17 +139,17 @@ class Distorter:
 
 
 def _blend(start: Array, end: Array, share: Array) -> None:
-    """start += share * (end - start); `end` is lost."""
+    """Linear interpolation, start += share * (end - start); overwrites `end`."""
     np.subtract(end, start, out=end)
     np.multiply(end, share, out=end)
     np.add(start, end, out=start)
 
 
 def elastic_basis(height: int, width: int, sigma: float) -> Float[Array, "r pixels"]:
-    """The pictures whose sum, with standard normal coefficients, is an elastic field of alpha 1.
+    """Basis of elastic fields: with standard normal coefficients, its sum has alpha 1.
 
-    As many as hold ENERGY of its variance: 23 at sigma 5 on 28 x 28 pixels. Uniform noise has the
-    variance 1/3, and stays as it is, in its first two moments, when it is turned into the basis.
+    As many pictures as hold ENERGY of the variance: 23 at sigma 5 on 28 x 28 pixels. Uniform noise
+    has variance 1/3, and a rotation into the basis keeps its first two moments.
     """
     s, Q = np.linalg.eigh(blur(height, sigma))
     t, P = np.linalg.eigh(blur(width, sigma))
@@ -164,7 +164,7 @@ def elastic_basis(height: int, width: int, sigma: float) -> Float[Array, "r pixe
 
 
 def blur(side: int, sigma: float) -> Float[Array, "side side"]:
-    """The matrix that blurs a column of pixels with a Gaussian; outside there is nothing."""
+    """Gaussian blur of a column of pixels, as a matrix; 0 outside the column."""
     weights = np.array([exp(-((d / sigma) ** 2) / 2) for d in range(side + int(8 * sigma))])
     total = 2 * weights.sum() - weights[0]
     distance = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))

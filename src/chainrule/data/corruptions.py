@@ -1,12 +1,11 @@
-"""Digits as they are met in the wild: eight ways to spoil an image, each in five severities.
+"""Image corruptions: eight kinds, each in five severities.
 
-A network that reads clean test images may fail on one that is a little off. The idea, and the
+A network that reads clean test images may fail on one that is slightly off. The idea, and the
 formulas of noise and contrast, are those of MNIST-C (Mu and Gilmer 2019). The choice and the
-amounts are ours, in the table at the foot: no figure here can be compared with one of MNIST-C.
+amounts, in the table at the end, are ours: results cannot be compared with those on MNIST-C.
 
-`rng` draws for each image in which direction it is spoiled: turned to the left or to the right,
-thicker or thinner. The same rng for each severity gives the same directions, so that severities
-differ in strength alone.
+`rng` draws the direction for each image: rotated left or right, thicker or thinner. The same rng
+for each severity gives the same directions, so that severities differ only in strength.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from chainrule.data.augment import ROWS, Distorter, Distortion, blur
 
 SEVERITIES = (1, 2, 3, 4, 5)
 SIDE = 28
-"""Lengths are in pixels of an image whose shorter side has this many; on others they grow."""
+"""Lengths are in pixels of an image whose shorter side has this many, and scale with it."""
 
 Images: TypeAlias = Float[Array, "N pixels"]
 Shape: TypeAlias = tuple[int, int]
@@ -32,7 +31,7 @@ Shape: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to spoil images, and how much of it each severity is."""
+    """Corruption of images, with the amount for each severity."""
 
     spoil: Callable[[Images, Shape, float, np.random.Generator], Images]
     """(images, shape, amount, rng) -> corrupted copies"""
@@ -45,8 +44,8 @@ class Corruption:
     ) -> Images:
         """Corrupted copies of images (N, h*w), float32 in 0..1; `shape` is (h, w).
 
-        An image is spoiled in the same way whatever images come after it. Raises ValueError when
-        the severity is not 1..5.
+        The images after an image do not affect its corruption. Raises ValueError unless the
+        severity is 1..5.
         """
         if severity not in SEVERITIES:
             raise ValueError(f"severity {severity}: choose one of {SEVERITIES}")
@@ -58,14 +57,14 @@ class Corruption:
 
 
 def shift(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """Moved by `amount` pixels up, down, left or right, or along two axes at once."""
+    """Shift by `amount` pixels up, down, left or right, or along both axes."""
     neighbours = np.delete(np.indices((3, 3)).reshape(2, 9).T - 1, 4, axis=0)
     away = neighbours[rng.integers(8, size=len(images))] * _pixels(amount, shape)
     return _resampled(images, shape, np.broadcast_to(np.eye(2), (len(images), 2, 2)), away)
 
 
 def rotation(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """Turned about the centre by `amount` degrees, to the left or to the right."""
+    """Rotation about the centre by `amount` degrees, left or right."""
     angle = np.radians(amount) * _sides(images, rng)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.stack([cos, sin, -sin, cos], axis=1).reshape(-1, 2, 2)
@@ -73,14 +72,14 @@ def rotation(images: Images, shape: Shape, amount: float, rng: np.random.Generat
 
 
 def scale(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """`amount` times as large, or that many times smaller."""
+    """Scaling about the centre by `amount` or 1 / `amount`."""
     factor = amount ** _sides(images, rng)
     stretch = np.eye(2) / factor[:, None, None]
     return _resampled(images, shape, stretch, np.zeros((len(images), 2)))
 
 
 def noise(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """With normal noise of standard deviation `amount` on each pixel, cut off at 0 and 1."""
+    """Gaussian noise of standard deviation `amount` on each pixel, clipped to 0..1."""
     N, pixels = images.shape
     spoilt: Array = rng.standard_normal((N, pixels), np.float32)
     np.multiply(spoilt, np.float32(amount), out=spoilt)
@@ -89,16 +88,16 @@ def noise(images: Images, shape: Shape, amount: float, rng: np.random.Generator)
 
 
 def blurred(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """Out of focus: blurred by a Gaussian of standard deviation `amount` pixels."""
+    """Gaussian blur of standard deviation `amount` pixels."""
     down, across = (blur(side, _pixels(amount, shape)) for side in shape)
     return _product(down, images.reshape(-1, *shape), across).reshape(images.shape)
 
 
 def thickness(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """With strokes that gain `amount` pixels on each side, or lose two thirds of it.
+    """Stroke thickness: `amount` pixels more on each side, or two thirds of it less.
 
-    Dilation and erosion by a disc. Strokes are two to four pixels wide, so what is left of a thin
-    one is faint: it is brightened until its brightest pixel is what it was.
+    Dilation and erosion by a disc. Strokes are two to four pixels wide, so the rest of a thin one
+    is faint: the image is scaled until its brightest pixel is as bright as before.
     """
     pictures, radius = images.reshape(-1, *shape), _pixels(amount, shape)
     thicker = _sides(images, rng) > 0
@@ -112,14 +111,14 @@ def thickness(images: Images, shape: Shape, amount: float, rng: np.random.Genera
 
 
 def contrast(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """Pale: each pixel's distance from the mean of its image times `amount`."""
+    """Low contrast: each pixel's distance from its image's mean, times `amount`."""
     mean: Array = images.mean(axis=1, keepdims=True)
     spoilt: Array = mean + np.float32(amount) * (images - mean)
     return spoilt
 
 
 def occlusion(images: Images, shape: Shape, amount: float, rng: np.random.Generator) -> Images:
-    """With a black square, `amount` pixels a side, around a random spot of the ink."""
+    """Occlusion by a black square, `amount` pixels a side, centred on a random spot of the ink."""
     ink = images.cumsum(axis=1, dtype=np.float64)
     spot = np.sum(ink < rng.random(len(images))[:, None] * ink[:, -1:], axis=1)
     half = _pixels(amount, shape) / 2
@@ -137,14 +136,14 @@ def _pixels(length: float, shape: Shape) -> float:
 
 
 def _sides(images: Images, rng: np.random.Generator) -> Float[Array, " N"]:
-    """1 or -1 for each image, with equal chances."""
+    """Random signs, 1 or -1 with equal probability for each image."""
     return np.where(rng.random(len(images)) < 0.5, 1.0, -1.0)
 
 
 def _resampled(
     images: Images, shape: Shape, linear: Float[Array, "N 2 2"], away: Float[Array, "N 2"]
 ) -> Images:
-    """Pixel p is taken from centre + linear (p - centre) - away, as (vertical, horizontal)."""
+    """Affine resampling: pixel p is taken from centre + linear (p - centre) - away, as (y, x)."""
     distorter = Distorter(shape, Distortion())
     centre = (np.array(shape) - 1) / 2
     # The distorter's basis is 1, x, y.
@@ -160,9 +159,9 @@ def _resampled(
 def _extreme(
     pictures: Float[Array, "n h w"], radius: float, choose: np.ufunc
 ) -> Float[Array, "n h w"]:
-    """The largest or smallest value within `radius` of each pixel; outside is black.
+    """Dilation or erosion: the maximum or minimum within `radius` of each pixel; black outside.
 
-    Eight directions, and on the way there a stop at each whole pixel.
+    Samples eight directions, at each whole pixel and at `radius`.
     """
     found = pictures.copy()
     for direction in np.arange(8) * np.pi / 4:
@@ -178,7 +177,7 @@ def _extreme(
 
 
 def _moving(side: int, distance: float) -> Float[Array, "side side"]:
-    """The matrix that moves a column of pixels by `distance`, bilinear between two of them."""
+    """Shift of a column of pixels by `distance`, as a matrix; linear between pixels."""
     pixel = np.arange(side)
     matrix: Array = np.maximum(0, 1 - np.abs(np.subtract.outer(pixel, pixel) - distance))
     return matrix
@@ -187,7 +186,7 @@ def _moving(side: int, distance: float) -> Float[Array, "side side"]:
 def _product(
     down: Float[Array, "h h"], pictures: Float[Array, "N h w"], across: Float[Array, "w w"]
 ) -> Float[Array, "N h w"]:
-    """Each picture between two matrices, in float32."""
+    """Matrix product down @ picture @ across for each picture, in float32."""
     result: Array = down.astype(np.float32) @ (pictures @ across.astype(np.float32))
     return result
 

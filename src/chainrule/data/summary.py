@@ -1,4 +1,4 @@
-"""Summaries of data: one data set in figures, and the inventory of this disk."""
+"""Summaries of data: the figures of one data set, and the inventory of this disk."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from chainrule.data.load import Row, inventory
 
 @dataclass(frozen=True)
 class Inventory:
-    """The data sets known by name that lie on this disk, each held to its checksums."""
+    """Inventory of the named data sets on this disk, each verified by its checksums."""
 
     cache: Path
     rows: list[Row]
 
     @property
     def missing(self) -> list[str]:
-        """Names of SOURCES that nothing on this disk has."""
+        """Names of SOURCES that are not on this disk."""
         return [name for name in SOURCES if name not in {row.name for row in self.rows}]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything."""
+        """The cache, the known names and the data found, for JSON."""
         found = [
             {"name": row.name, "place": row.tool, "path": str(row.path), "verified": row.verified,
              "checksums": row.checksums, "note": row.note}
@@ -36,12 +36,12 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Summary:
-    """One data set in figures."""
+    """Summary of one data set in figures."""
 
     dataset: Dataset
 
     def as_json(self) -> dict[str, Any]:
-        """Name, source, sizes, classes, checksums."""
+        """Name, source, sizes, classes and checksums, for JSON."""
         data = self.dataset
         return {
             "name": data.name,
@@ -55,5 +55,5 @@ class Summary:
 
 
 def take_inventory() -> Inventory:
-    """Reads what lies in our cache and in those of other tools."""
+    """Takes the inventory of our cache and those of other tools."""
     return Inventory(cache_folder(), inventory())

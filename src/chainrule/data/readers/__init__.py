@@ -1,1 +1,1 @@
-"""File readers: IDX, gzip, npz, pickles, CSV and image folders, each safe with hostile files."""
+"""File readers: IDX, gzip, npz, pickles, CSV and image folders, each hardened to hostile files."""

@@ -1,4 +1,4 @@
-"""Opening compressed files without letting a small file fill the memory: caps come first."""
+"""Archives: gzip, zip, npz and npy files, read under caps so that none can fill the memory."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from chainrule.data.readers.values import NUMBERS
 
 MIB = 2**20
 FREE_OUTPUT = MIB
-"""Up to here a gzip file may inflate at any ratio: a short file of zeros is honest."""
+"""Up to this size a gzip file may inflate at any ratio: a short file of zeros is legitimate."""
 LARGEST_RATIO = 200
-"""MNIST's images deflate 4.7:1, blank ones about 1000:1, which is also what DEFLATE can reach."""
+"""MNIST's images deflate 4.7:1, blank ones about 1000:1, which is also DEFLATE's limit."""
 CHUNK = MIB // 4
 LARGEST_NPZ = 512 * MIB
 MOST_MEMBERS = 16
 LONGEST_NPY_HEADER = 10_000
 LARGEST_DIRECTORY = MIB // 4
-"""The list of members at the end of a zip file: zipfile takes ten times its size in memory."""
+"""Bytes of the central directory of a zip file: zipfile needs ten times that in memory."""
 END_RECORD = 22
 HEAD = 64 * 1024
-"""Bytes from which a file's kind is told."""
+"""Bytes from which a file's format is recognised."""
 
 DESCR = re.compile(rb"'descr': ?('[^']*'|\[)")
 FORTRAN = re.compile(rb"'fortran_order': ?(True|False)")
 SHAPE = re.compile(rb"'shape': ?(\([^()]*\)|[^,}]*)")
 SIDES = re.compile(r"\(([0-9]{1,12}L?(, ?[0-9]{1,12}L?){0,3},?)?\)")
-"""Up to four sides; Python 2 wrote an L behind a number."""
+"""Up to four sides; Python 2 wrote an L after a number."""
 
 CapOf: TypeAlias = Callable[[bytes], int]
-"""Tells from the first bytes of a file how many there may be in all."""
+"""From the first bytes of a file, the most bytes that it may have."""
 
 
 def read_file(path: Path, cap: int, *, cap_of: CapOf | None = None) -> bytes:
-    """All bytes of an ordinary file of at most `cap` bytes; the size is checked before reading.
+    """Reads a regular file of at most `cap` bytes; the size is checked before reading.
 
-    cap_of lowers the cap, or raises DataError, once it has seen the first bytes.
+    cap_of lowers the cap, or raises DataError, based on the first bytes.
     """
     try:
         status = path.stat()
-        # A pipe or a device would be read for ever.
+        # Reading a pipe or a device might never end.
         if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{path} is not an ordinary file; give the path of a data file.")
         if status.st_size == 0:
@@ -61,7 +61,7 @@ def read_file(path: Path, cap: int, *, cap_of: CapOf | None = None) -> bytes:
             if cap_of:
                 _check_size(path, status.st_size, cap_of(file.read(HEAD)))
                 file.seek(0)
-            # Not to the end: a file may grow meanwhile.
+            # Not to the end: the file may be growing.
             return file.read(status.st_size)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; give the path of a data file or folder.") from None
@@ -75,15 +75,15 @@ def read_file(path: Path, cap: int, *, cap_of: CapOf | None = None) -> bytes:
 
 def _check_size(path: Path, size: int, cap: int) -> None:
     if size > cap:
-        raise DataError(f"{path} has {size:,} bytes and at most {cap:,} are read; divide it.")
+        raise DataError(f"{path} has {size:,} bytes and at most {cap:,} are read; split it.")
 
 
 def gunzip(packed: bytes, cap: int, name: str, *, cap_of: CapOf | None = None) -> bytes:
-    """Inflate one gzip member under two caps: `cap` bytes, and 200:1 after the first MiB.
+    """Inflates one gzip member under two caps: `cap` bytes, and 200:1 after the first MiB.
 
-    cap_of lowers the cap, or raises DataError, once it has seen the first bytes.
+    cap_of lowers the cap, or raises DataError, based on the first bytes.
 
-    Raises DataError when a cap is passed, the stream is damaged or cut short, or bytes follow it.
+    Raises DataError if a cap is exceeded, the stream is damaged or truncated, or bytes follow it.
     """
     inflater = zlib.decompressobj(31)
     pieces: list[bytes] = []
@@ -95,7 +95,7 @@ def gunzip(packed: bytes, cap: int, name: str, *, cap_of: CapOf | None = None) -
                 position += len(rest)
                 if not rest:
                     raise DataError(
-                        f"{name} is cut short: its gzip stream has no end; get it anew."
+                        f"{name} is cut short: its gzip stream has no end; fetch it again."
                     )
             pieces.append(inflater.decompress(rest, CHUNK))
             rest = inflater.unconsumed_tail
@@ -110,9 +110,9 @@ def gunzip(packed: bytes, cap: int, name: str, *, cap_of: CapOf | None = None) -
                     "it is refused as a gzip bomb."
                 )
     except zlib.error as error:
-        raise DataError(f"{name} is damaged: {error}; get it anew.") from None
+        raise DataError(f"{name} is damaged: {error}; fetch it again.") from None
     if inflater.unused_data or position < len(packed):
-        raise DataError(f"{name} has extra bytes after its gzip stream; get it anew.")
+        raise DataError(f"{name} has extra bytes after its gzip stream; fetch it again.")
     return b"".join(pieces)
 
 
@@ -124,11 +124,11 @@ def zip_member(
     name: str,
     inspect: Callable[[bytes], object] = len,
 ) -> bytes:
-    """One member of a zip file, at most `cap` bytes of it; `inspect` sees its first bytes before.
+    """Reads one zip member of at most `cap` bytes; `inspect` is first given its first bytes.
 
     Raises DataError for a member that is missing, encrypted, larger than declared or than `cap`,
-    inflated more than 200:1 after the first MiB, damaged, or packed by anything but DEFLATE:
-    zipfile bounds no other method while it inflates.
+    inflated more than 200:1 after the first MiB, damaged, or compressed by anything but DEFLATE:
+    zipfile does not bound other methods while inflating.
     """
     try:
         entry = archive.getinfo(member)
@@ -139,7 +139,7 @@ def zip_member(
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
             f"{name}, member {member!r}: compression method {entry.compress_type}, and only "
-            "stored or deflated members are read; save it anew with numpy.savez_compressed."
+            "stored or deflated members are read; save it again with numpy.savez_compressed."
         )
     if entry.file_size > cap:
         raise DataError(
@@ -159,24 +159,24 @@ def zip_member(
     except DataError:
         raise
     except Exception as error:
-        # zipfile answers damage with a dozen kinds of error.
-        raise DataError(f"{name}, member {member!r}: damaged ({error}); get it anew.") from None
+        # zipfile raises a dozen kinds of error for damage.
+        raise DataError(f"{name}, member {member!r}: damaged ({error}); fetch it again.") from None
     if len(data) != entry.file_size:
         raise DataError(
             f"{name}, member {member!r}: does not hold the {entry.file_size:,} bytes it "
-            "declares; get it anew."
+            "declares; fetch it again."
         )
     return data
 
 
 def open_zip(data: bytes, name: str) -> zipfile.ZipFile:
-    """A zip file in memory; raises DataError when it is not one, or lists too many members.
+    """Opens a zip file in memory; DataError if it is not one, or lists too many members.
 
-    It has to end with its end record, and no comment: else zipfile would search for one.
+    It must end with its end record and no comment: otherwise zipfile would search for one.
     """
     end = data[-END_RECORD:]
     if len(end) < END_RECORD or end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
-        raise DataError(f"{name} is not a whole zip file: its end is missing; get it anew.")
+        raise DataError(f"{name} is not a whole zip file: its end is missing; fetch it again.")
     # A 64-bit end record, which files above 4 GiB need, could declare a larger list.
     wide = data[-END_RECORD - 20 : -END_RECORD].startswith(b"PK\6\7")
     if wide or (size := int.from_bytes(end[12:16], "little")) > LARGEST_DIRECTORY:
@@ -187,16 +187,16 @@ def open_zip(data: bytes, name: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except Exception as error:
-        # zipfile answers damage with a dozen kinds of error.
-        raise DataError(f"{name} is not a whole zip file: {error}; get it anew.") from None
+        # zipfile raises a dozen kinds of error for damage.
+        raise DataError(f"{name} is not a whole zip file: {error}; fetch it again.") from None
 
 
 def read_npz(data: bytes, name: str, names: Sequence[str] = ()) -> dict[str, Array]:
-    """The arrays of an npz file by name, numbers only.
+    """Reads the arrays of an npz file by name, numbers only.
 
-    It must hold arrays of exactly these names, if any are given. Raises DataError for others, too
-    many or repeated members, too many bytes, object arrays, other types than numbers, or a header
-    that does not fit its data.
+    If names are given, it must hold exactly these arrays. Raises DataError for others, too many or
+    repeated members, too many bytes, object arrays, types other than numbers, or a header that
+    does not fit its data.
     """
     with open_zip(data, name) as archive:
         members = archive.namelist()
@@ -207,7 +207,7 @@ def read_npz(data: bytes, name: str, names: Sequence[str] = ()) -> dict[str, Arr
             )
         if (total := sum(entry.file_size for entry in archive.infolist())) > LARGEST_NPZ:
             raise DataError(
-                f"{name} declares {total:,} bytes and at most {LARGEST_NPZ:,} are read; divide it."
+                f"{name} declares {total:,} bytes and at most {LARGEST_NPZ:,} are read; split it."
             )
         if sum(entry.compress_size for entry in archive.infolist()) > len(data):
             raise DataError(f"{name}: its members overlap; it is refused as a zip bomb.")
@@ -239,7 +239,7 @@ def _check_names(there: list[str], names: Sequence[str], where: str) -> None:
 
 
 def read_npy(data: bytes, name: str) -> Array:
-    """One array of numbers in NumPy's npy format (versions 1 to 3), checked before it is built."""
+    """Reads one array of numbers in npy format (versions 1 to 3), checked before it is built."""
     start, dtype, fortran, shape = _layout(data, len(data), name)
     return np.frombuffer(data, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
 
@@ -247,9 +247,9 @@ def read_npy(data: bytes, name: str) -> Array:
 def _layout(
     data: bytes, size: int, name: str
 ) -> tuple[int, np.dtype[np.generic], bool, tuple[int, ...]]:
-    """(where the values start, their type, whether in Fortran's order, shape) of `size` bytes.
+    """Layout of an npy file of `size` bytes: (offset of the values, dtype, Fortran order, shape).
 
-    data are all of them, or the first HEAD.
+    data is the whole file or its first HEAD bytes.
     """
     if data[:6] != b"\x93NUMPY" or len(data) < 12:
         raise DataError(f"{name} is not in NumPy's npy format; save it with numpy.save.")
@@ -266,18 +266,21 @@ def _layout(
     if size - start != count * dtype.itemsize:
         raise DataError(
             f"{name}: shape {shape} of {dtype} needs {count * dtype.itemsize:,} bytes and "
-            f"{size - start:,} are there; get it anew."
+            f"{size - start:,} are there; fetch it again."
         )
     if not count:
-        raise DataError(f"{name}: shape {shape} holds no values; get it anew.")
+        raise DataError(f"{name}: shape {shape} holds no values; fetch it again.")
     return start, dtype, fortran, shape
 
 
 def _npy_header(text: bytes, name: str) -> tuple[np.dtype[np.generic], bool, tuple[int, ...]]:
-    """What NumPy writes is looked for, not read as Python would read it."""
+    """Parses an npy header as NumPy writes it, without evaluating it as Python.
+
+    Returns (dtype, Fortran order, shape).
+    """
     found = [pattern.search(text) for pattern in (DESCR, FORTRAN, SHAPE)]
     if not text.startswith(b"{") or not all(found):
-        raise DataError(f"{name}: its npy header is not readable; get it anew.")
+        raise DataError(f"{name}: its npy header is not readable; fetch it again.")
     descr, fortran, shape = (match[1].decode("latin1") for match in found if match)
     if descr[:2] not in ("'<", "'>", "'|", "'=") or descr[2:-1] not in NUMBERS:
         raise DataError(

@@ -1,4 +1,4 @@
-"""One way in for every format: `read(path)` looks at what a file holds, not at its name.
+"""File formats: `read(path)` recognises each by its content, not by its name.
 
 a file     IDX images with their labels beside them · Keras' mnist.npz · mnist.pkl.gz · CSV or
            OpenML's ARFF; each may be gzipped
@@ -49,10 +49,10 @@ OTHERS = {
 
 
 def read(path: str | Path, *, classes: int = len(DIGITS)) -> Found:
-    """The examples a path holds: a file or a folder in any of the formats above.
+    """Reads the examples in a file or folder of any of the formats above.
 
-    Labels are 0 .. classes - 1; sub-folders of pictures bring classes of their own.
-    Raises DataError when nothing is there, it is none of the formats, or it is not sound.
+    Labels are 0 .. classes - 1; sub-folders of pictures define their own classes.
+    Raises DataError if the path is missing, in none of the formats, or invalid.
     """
     path = Path(path)
     try:
@@ -118,7 +118,7 @@ def _read_file(path: Path, classes: int) -> Found:
 
 
 def _cap(head: bytes, name: str) -> int:
-    """The most bytes that are read of a file that begins so; DataError if none of it is read."""
+    """The most bytes to read of a file with this head; DataError if the format is not read."""
     if head[:2] == b"PK":
         return LARGEST_NPZ
     if head[:4] == IMAGES:
@@ -141,7 +141,7 @@ def _cap(head: bytes, name: str) -> int:
 
 
 def _divided(whole: Part) -> Found:
-    """OpenML keeps MNIST in one table, the training part first."""
+    """Splits OpenML's MNIST, one table with the training part first, into two parts."""
     rows, first = OPENML_ROWS
     if len(whole.labels) != rows:
         return Found(whole, None)
@@ -152,7 +152,7 @@ def _divided(whole: Part) -> Found:
 
 
 def from_npz(arrays: dict[str, Array], name: str) -> Found:
-    """Both parts of Keras' mnist.npz, its four arrays by name."""
+    """Both parts of Keras' mnist.npz, from its four arrays by name."""
     x_train, y_train, x_test, y_test = (arrays[key] for key in KERAS_ARRAYS)
     return Found(
         part(x_train, y_train, f"{name}, x_train"), part(x_test, y_test, f"{name}, x_test")
@@ -160,7 +160,7 @@ def from_npz(arrays: dict[str, Array], name: str) -> Found:
 
 
 def from_pickle(data: bytes, name: str) -> Found:
-    """Both parts of an (inflated) mnist.pkl.gz: its training and validation pairs are the 60,000.
+    """Both parts of an (inflated) mnist.pkl.gz: training and validation pairs together are 60,000.
 
     Two pairs are taken as training and test.
     """

@@ -1,4 +1,4 @@
-"""IDX, the format MNIST was published in: a magic number, the dimensions, then one byte a pixel.
+"""IDX, the format MNIST was published in: magic number, dimensions, then one byte per pixel.
 
 Layout (big-endian): 0x00 0x00 0x08 d, then d 32-bit sizes, then the bytes; d is 3 for images and
 1 for labels. Source: the MNIST home page, http://yann.lecun.com/exdb/mnist.
@@ -25,13 +25,13 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-"""The four names every tool uses; `.gz` may follow."""
+"""The four file names that every tool uses; `.gz` may follow."""
 
 
 def read_idx(data: bytes, name: str) -> Array:
-    """The uint8 array in an IDX file: images (N, h, w) or labels (N,).
+    """Parses an IDX file: uint8 images (N, h, w) or labels (N,).
 
-    Raises DataError when the magic number, the sizes and the length do not fit each other.
+    Raises DataError if the magic number, the sizes and the length are inconsistent.
     """
     if data[:4] not in (IMAGES, LABELS):
         raise DataError(
@@ -41,21 +41,21 @@ def read_idx(data: bytes, name: str) -> Array:
     dimensions = data[3]
     start = 4 + 4 * dimensions
     if len(data) < start:
-        raise DataError(f"{name} ends within its header; get it anew.")
+        raise DataError(f"{name} ends within its header; fetch it again.")
     shape = tuple(int(side) for side in np.frombuffer(data, ">u4", dimensions, 4))
     if 0 in shape:
-        raise DataError(f"{name} declares the size {shape}: it holds nothing; get it anew.")
+        raise DataError(f"{name} declares the size {shape}: it holds nothing; fetch it again.")
     expected = start + math.prod(shape)
     if len(data) != expected:
         raise DataError(
             f"{name} declares the size {shape}, which makes {expected:,} bytes, and has "
-            f"{len(data):,}; get it anew."
+            f"{len(data):,}; fetch it again."
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
 def write_idx(array: Array) -> bytes:
-    """The bytes of an IDX file that holds images (N, h, w) or labels (N,), as uint8."""
+    """IDX file of images (N, h, w) or labels (N,), as bytes; values as uint8."""
     sizes = np.array(array.shape, ">u4").tobytes()
     return bytes([0, 0, 8, array.ndim]) + sizes + np.ascontiguousarray(array, np.uint8).tobytes()
 
@@ -69,12 +69,12 @@ def read_idx_file(path: Path) -> Array:
 
 
 def read_pair(images: Path, labels: Path) -> Part:
-    """The images of one IDX file with the labels of another; raises DataError if they are not."""
+    """Reads images from one IDX file and labels from another; DataError if they do not match."""
     return paired(read_idx_file(images), read_idx_file(labels), images, labels)
 
 
 def paired(pixels: Array, numbers: Array, images: Path, labels: Path) -> Part:
-    """The arrays that two IDX files hold, as a Part; DataError if they are not one another's."""
+    """Pairs the arrays of two IDX files as a Part; DataError if they do not match."""
     if pixels.ndim != 3 or numbers.ndim != 1 or len(pixels) != len(numbers):
         raise DataError(
             f"{images} holds {pixels.shape} and {labels} {numbers.shape}: they are not the images "
@@ -84,7 +84,7 @@ def paired(pixels: Array, numbers: Array, images: Path, labels: Path) -> Part:
 
 
 def find_four(folder: Path) -> dict[str, Path]:
-    """Which of the four files a folder holds, by the names of FILES."""
+    """Those of the four files that are in a folder, by the keys of FILES."""
     found = {}
     for key, name in FILES.items():
         for candidate in (folder / name, folder / f"{name}.gz"):
@@ -95,7 +95,7 @@ def find_four(folder: Path) -> dict[str, Path]:
 
 
 def read_four(folder: Path) -> Found:
-    """Both parts from a folder with the four files; raises DataError naming what is missing."""
+    """Reads both parts from a folder with the four files; DataError names those missing."""
     files = find_four(folder)
     if missing := [name for key, name in FILES.items() if key not in files]:
         raise DataError(f"{folder} lacks {', '.join(missing)} (or the same with .gz); add it.")

@@ -1,4 +1,4 @@
-"""PNG and JPEG files as grey arrays, one by one or a folder with a sub-folder for each class."""
+"""PNG and JPEG images as grey arrays: single files, or a folder with a sub-folder per class."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 LARGEST_PICTURE = 64 * MIB
 LARGEST_SIDE = 4096
 MOST_PIXELS = 4 * MIB
-"""Pixels of one picture in a data set, and of a photo once it is reduced."""
+"""Pixels of a picture in a data set, and of a photo after reduction."""
 MOST_PNG_PIXELS = 16 * MIB
-"""A JPEG can be decoded at an eighth of its size, a PNG only as a whole."""
+"""A JPEG can be decoded at an eighth of its size, a PNG only at full size."""
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""Within the coded pixels of a JPEG, FF is followed by 00 or by the number of a restart."""
+"""Within the coded pixels of a JPEG, FF is followed by 00 or a restart number."""
 START_OF_SCAN, END_OF_IMAGE, TEMPORARY = b"\xff\xda", b"\xff\xd9", b"\xff\x01"
 MOST_SCANS = 32
 MOST_SCANNED = 320 * MIB
-"""Pixels times scans: each scan of a progressive JPEG, however few bytes, visits every pixel."""
+"""Pixels times scans: every scan of a progressive JPEG, however short, visits every pixel."""
 MOST_FILES = 1_000_000
 LARGEST_FOLDER = 1024 * MIB
-"""Pixels of one data set."""
+"""Pixels in one data set."""
 TRAIN_NAMES, TEST_NAMES = ("train", "training"), ("test", "testing")
 
 
 def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIXELS) -> Image.Image:
-    """A PNG or JPEG, decoded and the right way up; its size is checked before it is decoded.
+    """Reads a PNG or JPEG, turned upright by its EXIF tag; its size is checked before decoding.
 
-    One of more than MOST_PIXELS is averaged down. Raises DataError when it is neither, is damaged,
+    One of more than MOST_PIXELS is averaged down. Raises DataError if it is neither, is damaged,
     or has a side, a number of pixels or of scans above the limits.
     """
     return decode_picture(read_file(path, LARGEST_PICTURE), str(path), side=side, pixels=pixels)
 
 
 def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.Image:
-    """The picture in the bytes of a PNG or JPEG, as `read_picture` returns it; name: for errors."""
+    """Decodes the bytes of a PNG or JPEG, as `read_picture` does; `name` is for errors."""
     with warnings.catch_warnings():
-        # What Pillow warns of (sizes, odd metadata) is either refused here or of no concern.
+        # Pillow's warnings (sizes, odd metadata) are either refused here or irrelevant.
         warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
@@ -80,7 +80,7 @@ def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.I
 
 
 def _check_scans(data: bytes, pixels: int, name: str) -> None:
-    """Walks from marker to marker of a JPEG up to its end; what is behind it nobody decodes."""
+    """Counts the scans of a JPEG, marker by marker up to its end; DataError if too many."""
     at, scans = 2, 0
     while match := MARKER.search(data, at):
         at = match.end()
@@ -97,7 +97,7 @@ def _check_scans(data: bytes, pixels: int, name: str) -> None:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """At most MOST_PIXELS, each the average of some; a smaller one as it is."""
+    """Averaged down to at most MOST_PIXELS; a smaller image is returned as it is."""
     factor = math.ceil(math.sqrt(image.width * image.height / MOST_PIXELS))
     if factor < 2:
         return image
@@ -107,7 +107,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 
 def _without_palette(image: Image.Image) -> Image.Image:
-    """Its colours themselves; Pillow fails here if a pixel has a colour that the palette lacks."""
+    """Converts a palette to colours; Pillow raises if a pixel's colour is not in the palette."""
     if image.mode not in ("P", "PA"):
         return image
     return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
@@ -116,8 +116,8 @@ def _without_palette(image: Image.Image) -> Image.Image:
 def grey(image: Image.Image) -> UInt8[Array, "h w"]:
     """Brightness 0..255 of a picture in any mode.
 
-    What is transparent takes the colour that is farther from the drawing's own: white under dark
-    ink, black under light ink.
+    Transparent areas take the colour that contrasts with the drawing: white under dark ink, black
+    under light ink.
     """
     if image.mode.startswith("I"):
         return (np.asarray(image).astype(np.int64) // 256).clip(0, 255).astype(np.uint8)
@@ -127,7 +127,7 @@ def grey(image: Image.Image) -> UInt8[Array, "h w"]:
         try:
             layers = np.asarray(image.convert("RGBA").convert("LA"), np.float64)
         except (TypeError, ValueError):
-            # A colour picture that names its transparent colour as a palette would.
+            # A colour picture whose transparent colour is given as in a palette.
             raise DataError(
                 "a picture whose transparency does not fit its colours; save it again"
             ) from None
@@ -139,10 +139,10 @@ def grey(image: Image.Image) -> UInt8[Array, "h w"]:
 
 
 def read_folder(folder: Path) -> Found:
-    """The data in a folder of pictures: a sub-folder for each class, or those in train/ and test/.
+    """Reads a folder of pictures: a sub-folder for each class, or those in train/ and test/.
 
-    The names of the sub-folders, sorted, are the classes. Raises DataError when a picture is none,
-    two differ in size, a link leads out, or train/ and test/ have different classes.
+    The names of the sub-folders, sorted, are the classes. Raises DataError if a file is not a
+    picture, two differ in size, a link leads out, or train/ and test/ have different classes.
     """
     inside = {entry.name.lower(): entry for entry in entries(folder) if entry.is_dir()}
     train = [inside[name] for name in TRAIN_NAMES if name in inside]
@@ -166,7 +166,7 @@ def read_folder(folder: Path) -> Found:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted, without what operating systems put there."""
+    """Entries of a folder, sorted, without hidden files and those of operating systems."""
     hidden = ("thumbs.db", "desktop.ini", "__macosx")
     try:
         found = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
@@ -216,6 +216,6 @@ def _read_one(file: Path, root: Path, before: list[Array]) -> Array:
     if len(before) >= MOST_FILES or (len(before) + 1) * image.size > LARGEST_FOLDER:
         raise DataError(
             f"{root} holds more than {MOST_FILES:,} pictures or {LARGEST_FOLDER:,} pixels; "
-            "divide it."
+            "split it."
         )
     return image

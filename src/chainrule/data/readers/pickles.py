@@ -1,9 +1,9 @@
-"""Reading `mnist.pkl.gz` without running it: a pickle is a program, inspected before it is read.
+"""Safe reader of `mnist.pkl.gz`: a pickle is a program, inspected before it is loaded.
 
 `pickletools.genops` walks the opcodes and executes none. Only those that build numbers, text,
-tuples, lists and NumPy arrays may pass. Then an Unpickler runs whose `find_class` knows six names,
-each answered with a stand-in from this file; NumPy's own constructors are never called, so the
-bytes decide nothing but the values.
+tuples, lists and NumPy arrays are allowed. Then an Unpickler runs whose `find_class` knows a few
+names, each replaced by a stand-in from this file; NumPy's own constructors are never called, so
+the bytes determine nothing but the values.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD
 """Enough for tuples, lists, numbers, text and NumPy arrays in protocols 0 to 5."""
 OPCODES = frozenset(ALLOWED.split())
 LARGEST_MEMO = 10_000
-"""A pickle of 9 bytes that asks for memo entry 40,000,000 takes 300 MB, no class looked up."""
+"""A 9-byte pickle with memo entry 40,000,000 takes 300 MB without looking up any class."""
 MOST_PAIRS = 4
-"""A memo lets a short pickle name the same pair as often as it likes; each would be a copy."""
+"""With a memo, a short pickle can repeat the same pair any number of times, each a copy."""
 MOST_OPCODES = 150_000
 """A list of 70,000 labels takes 70,000; mnist.pkl.gz itself about a hundred."""
 
 
 class _Dtype:
-    """Stands in for numpy.dtype: a number type from a fixed list, and its byte order."""
+    """Stand-in for numpy.dtype: a number type from a fixed list, and its byte order."""
 
     def __init__(self, code: Any, *flags: object) -> None:
         text = code.decode("latin1") if isinstance(code, bytes) else code
@@ -53,7 +53,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands in for numpy.ndarray; `values` appears once the bytes have been held to the shape."""
+    """Stand-in for numpy.ndarray; `values` is set once the bytes are checked against the shape."""
 
     values: Array
 
@@ -76,7 +76,7 @@ def _from_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
 
 
 def _reconstruct(_kind: object, _shape: object, _code: object) -> _Array:
-    # NumPy's own would take as much memory as the shape asks for.
+    # NumPy's own would allocate as much memory as the shape asks for.
     return _Array()
 
 
@@ -93,7 +93,7 @@ def _encode(text: Any, encoding: object) -> bytes:
 
 
 def _shown(value: object) -> str:
-    # A memo makes lists in lists whose text is as long as a short pickle likes.
+    # With a memo, a short pickle can nest lists whose repr has any length.
     return repr(value[:40]) if isinstance(value, str | bytes) else f"that is a {type(value)}"
 
 
@@ -110,7 +110,7 @@ GLOBALS: dict[tuple[str, str], Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names of GLOBALS and never asks the original, which would import modules."""
+    """Unpickler restricted to GLOBALS; never calls the original find_class, which imports."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data), encoding="bytes")
@@ -123,7 +123,7 @@ class _Unpickler(pickle.Unpickler):
         return self._encode if known is _encode else known
 
     def _encode(self, text: Any, encoding: object) -> bytes:
-        """Encodes no more text than there is: a memo could hand the same one in again and again."""
+        """Encodes at most twice the pickle's length: a memo could repeat one text many times."""
         self._left -= len(text)
         if self._left < 0:
             raise DataError("the same text encoded again and again")
@@ -131,11 +131,11 @@ class _Unpickler(pickle.Unpickler):
 
 
 def scan(data: bytes, name: str) -> None:
-    """Walk the opcodes of a pickle without running it.
+    """Scans the opcodes of a pickle without running it.
 
     Raises DataError at the first opcode, global name or memo index that MNIST does not need, and
     for bytes after the end or a frame that ends within an operation: there the Unpickler would
-    drop bytes and go on with others than were looked at.
+    drop bytes and continue with ones that were not scanned.
     """
     end = frame = 0
     try:
@@ -153,14 +153,14 @@ def scan(data: bytes, name: str) -> None:
     except DataError:
         raise
     except Exception as error:
-        # pickletools raises several kinds; a stream it cannot walk is not a pickle.
-        raise DataError(f"{name} is not a whole pickle: {error}; get it anew.") from None
+        # pickletools raises several kinds; a stream it cannot parse is not a pickle.
+        raise DataError(f"{name} is not a whole pickle: {error}; fetch it again.") from None
     if end != len(data):
-        raise DataError(f"{name} has {len(data) - end:,} extra bytes after its end; get it anew.")
+        raise DataError(f"{name} has {len(data) - end:,} extra bytes at its end; fetch it again.")
 
 
 def _unneeded(opcode: str, argument: Any, count: int) -> str | None:
-    """What about an opcode is not needed to read MNIST, in words, or None."""
+    """The reason why MNIST does not need this opcode, in words; None if it does."""
     if opcode not in OPCODES:
         return f"the operation {opcode}"
     if opcode == "GLOBAL" and tuple(argument.split(" ", 1)) not in GLOBALS:
@@ -173,9 +173,9 @@ def _unneeded(opcode: str, argument: Any, count: int) -> str | None:
 
 
 def read_pickle(data: bytes, name: str) -> list[tuple[Array, Array]]:
-    """The (images, labels) pairs of a pickled tuple of pairs, as in mnist.pkl.gz.
+    """Reads the (images, labels) pairs of a pickled tuple of pairs, as in mnist.pkl.gz.
 
-    Raises DataError for everything else, before a byte of it is executed.
+    Raises DataError for anything else, before executing a byte of it.
     """
     scan(data, name)
     try:
@@ -186,7 +186,7 @@ def read_pickle(data: bytes, name: str) -> list[tuple[Array, Array]]:
     except DataError as error:
         raise DataError(f"{name} is refused: it asks for {error}.") from None
     except Exception:
-        # Allowed opcodes in an order that makes no sense fail in many ways, all of them harmless.
+        # Allowed opcodes in a meaningless order fail in many ways, all of them harmless.
         raise DataError(
             f"{name} does not hold pairs of images and labels as mnist.pkl.gz does."
         ) from None
@@ -195,8 +195,8 @@ def read_pickle(data: bytes, name: str) -> list[tuple[Array, Array]]:
 def _values(item: Any) -> Array:
     if isinstance(item, _Array):
         return item.values
-    # Some files keep labels as a plain list. Lists in lists are refused: a memo makes a short
-    # pickle of them as large as it likes.
+    # Some files store labels as a plain list. Nested lists are refused: with a memo, a short
+    # pickle can make them arbitrarily large.
     if not isinstance(item, list | tuple) or not all(type(number) is int for number in item):
         raise DataError("labels that are neither an array nor a list of whole numbers")
     return np.array(item, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Tables of numbers as text: CSV (label first) and the ARFF files of OpenML (label last).
 
-Whole numbers, which nearly all such files hold, are read block by block without a Python loop over
-the values: where the commas and line ends are, the digits before them are too.
+Integers, which nearly all such files hold, are parsed block by block without a Python loop over
+the values: the positions of commas and line ends give those of the digits before them.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from chainrule.data.readers.archives import MIB
 from chainrule.data.readers.values import part
 
 LONGEST_LINE = 64 * 1024
-"""785 numbers as numpy.savetxt writes them have 20 kB."""
+"""785 numbers as written by numpy.savetxt take 20 kB."""
 MOST_ROWS = 10_000_000
 BLOCK = 2 * MIB
 SMALLEST_PICTURE = 49
-"""Rows of a square number of columns, this or more, are pixels of which the label is missing."""
+"""Rows with a square number of columns, this or more, are pixels without a label."""
 COMMA, NEWLINE, ZERO = b",\n0"
 NUMBER = re.compile(rb"[ \t]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t]*")
-"""Read in one way only: `\\d+\\.?\\d*` would try every place to divide the digits."""
+"""Matches in one way only: `\\d+\\.?\\d*` would backtrack through every split of the digits."""
 
 
 def read_csv(data: bytes, name: str, *, classes: int) -> Part:
-    """Labels and images from the bytes of a CSV file, label in the first column.
+    """Reads labels and images from a CSV file, label in the first column.
 
-    The first line may be a header. Pixels are whole numbers 0..255 or
-    fractions 0..1, labels whole numbers below `classes`.
+    The first line may be a header. Pixels are integers 0..255 or fractions 0..1, labels integers
+    below `classes`.
     Raises DataError with file, row (the line, from 1) and column (from 1).
     """
     if b"\n" not in data:
@@ -48,9 +48,9 @@ def read_csv(data: bytes, name: str, *, classes: int) -> Part:
 
 
 def _is_header(line: bytes) -> bool:
-    """Whether a first line names the columns.
+    """True if a first line is a header: `label,0,1,2`, but not `x,0,17,255`.
 
-    `label,0,1,2` does, but `x,0,17,255` is a row with a wrong label.
+    The latter is a row with a wrong label.
     """
     label, *rest = (field.strip(b'" \t') for field in line.split(b","))
     if NUMBER.fullmatch(label):
@@ -61,10 +61,10 @@ def _is_header(line: bytes) -> bool:
 
 
 def read_arff(data: bytes, name: str, *, classes: int) -> Part:
-    """Labels and images from OpenML's ARFF: lines of @attributes, then @data, label last."""
+    """Reads labels and images from OpenML's ARFF: lines of @attributes, then @data, label last."""
     start = re.search(rb"^@data[ \t]*\r?\n", data, re.MULTILINE | re.IGNORECASE)
     if start is None:
-        raise DataError(f"{name} has no line @DATA, so it is not a whole ARFF file; get it anew.")
+        raise DataError(f"{name} has no line @DATA: it is not a whole ARFF file; fetch it again.")
     return _read(data, start.end(), name=name, classes=classes, label_last=True)
 
 
@@ -87,7 +87,7 @@ def _read(data: bytes, start: int, *, name: str, classes: int, label_last: bool)
         blocks.append(rows)
         line += len(rows)
         if line > MOST_ROWS:
-            raise DataError(f"{name} has more than {MOST_ROWS:,} rows; divide it.")
+            raise DataError(f"{name} has more than {MOST_ROWS:,} rows; split it.")
         start = stop
     table = np.concatenate(blocks)
     labels, images = table[:, 0], table[:, 1:]
@@ -100,7 +100,7 @@ def _read(data: bytes, start: int, *, name: str, classes: int, label_last: bool)
 
 
 def _end(data: bytes, start: int) -> int:
-    """Where the last row ends, without the line ends and blanks behind it."""
+    """End of the last row, without trailing line ends and blanks."""
     end = len(data)
     while end > start:
         tail = data[max(start, end - BLOCK) : end]
@@ -111,9 +111,9 @@ def _end(data: bytes, start: int) -> int:
 
 
 def _plain(block: bytes) -> bytes:
-    """Whole lines that end as on Unix, without a blank before or behind a number.
+    """Normalises whole lines: Unix line ends, no blanks around numbers.
 
-    A block at a time, because a copy of the whole file would take as much memory as the file.
+    One block at a time, because a copy of the whole file would double the memory.
     """
     block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if b" " in block:
@@ -133,7 +133,7 @@ def _line_end(data: bytes, start: int, end: int, name: str, line: int) -> int:
 
 
 def refuse_line(name: str, line: int) -> NoReturn:
-    """Raises the DataError for a line that is longer than LONGEST_LINE."""
+    """Raises the DataError for a line longer than LONGEST_LINE."""
     raise DataError(
         f"{name}, row {line:,}: longer than {LONGEST_LINE:,} bytes, so it is not a row of a "
         "picture; is it a CSV file?"
@@ -154,7 +154,7 @@ def _check_columns(columns: int, name: str, line: int) -> None:
 
 
 def _whole_numbers(block: bytes, columns: int) -> Array | None:
-    """The rows of a block (R, columns) uint8, or None where it is not just numbers 0..255."""
+    """Rows of a block (R, columns) uint8; None unless it is all integers 0..255."""
     if block.translate(None, b"0123456789,\n"):
         return None
     text = np.frombuffer(block, np.uint8)
@@ -177,12 +177,12 @@ def _whole_numbers(block: bytes, columns: int) -> Array | None:
 
 
 def _numbers(block: bytes, columns: int, *, name: str, line: int) -> Array:
-    """The rows of a block (R, columns) float32; raises DataError at a field that is none."""
+    """Rows of a block (R, columns) float32; DataError for a field that is not a number."""
     rows = block.count(b"\n")
     even = all(row.count(b",") == columns - 1 for row in block.splitlines())
     if even and not block.translate(None, b"0123456789,\n.eE+-"):
         with warnings.catch_warnings():
-            # NumPy stops at a field that is no number, and warns; a later one will raise.
+            # NumPy stops at a field that is not a number and warns; later versions will raise.
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
                 text = block.replace(b"\n", b",").rstrip(b",").decode("ascii")
@@ -248,7 +248,7 @@ def _check_labels(labels: Array, classes: int, *, name: str, line: int, column: 
 
 
 def _check_fractions(images: Array, *, name: str, line: int, column: int) -> None:
-    """Fractions are 0..1; a pixel above 1 among them has no scale."""
+    """Raises DataError for a pixel above 1 among fractions, whose scale is then unknown."""
     whole = images == np.rint(images)
     if whole.all():
         return

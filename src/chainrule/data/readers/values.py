@@ -1,4 +1,4 @@
-"""Pixels and labels of any layout and number type, brought to the one form of a `Part`."""
+"""Conversion of pixels and labels of any layout and number type to a `Part`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from chainrule.core.errors import DataError
 from chainrule.data.dataset import Part
 
 NUMBERS = frozenset({f"{kind}{size}" for kind in "ui" for size in (1, 2, 4, 8)} | {"f4", "f8"})
-"""NumPy's codes of the number types that pixels and labels may have in a file; never objects."""
+"""NumPy's codes of the number types allowed for pixels and labels in a file; never objects."""
 ROWS = 4096
-"""Images looked at in one go: 4,096 of them are 12 MB of float32, so copies stay small."""
+"""Images per pass: 4,096 of them are 12 MB of float32, so copies stay small."""
 
 
-# A file may hold infinities and signalling NaNs; they are refused, and need no warning as well.
+# A file may hold infinities and signalling NaNs; they are refused, without a warning as well.
 @np.errstate(over="ignore", invalid="ignore")
 def part(images: Array, labels: Array, name: str) -> Part:
     """Images of any layout and number type as (N, h, w), uint8 or float32 in 0..1.
 
-    Layouts: (N, h, w), (N, h, w, 1), or (N, P), which becomes square where P is a square and one
-    row of P pixels otherwise. Numbers: integers are 0..255; floats are 0..1, or 0..255 if one is
-    above 1; floats below 1 that are all multiples of 1/256, as in mnist.pkl.gz, become the bytes
-    they were made from.
-    Raises DataError for any other layout or value; `name` opens its sentence.
+    Layouts: (N, h, w), (N, h, w, 1), or (N, P), which becomes square if P is a square number, else
+    one row of P pixels. Numbers: integers are 0..255; floats are 0..1, or 0..255 if one is above
+    1; floats below 1 that are all multiples of 1/256, as in mnist.pkl.gz, become the bytes they
+    were made from.
+    Raises DataError for any other layout or value; its message starts with `name`.
     """
     if not images.size:
         raise DataError(f"{name} holds no images; bring at least one of each class.")
@@ -63,13 +63,13 @@ def pixels(images: Array, name: str) -> Array:
 
 
 def _scale(blocks: list[Array]) -> int:
-    """What makes bytes of all these floats: 1 or 256; 0 where nothing does."""
+    """Factor that turns all these floats into bytes: 1 or 256; 0 if neither does."""
     scale = 1 if max(block.max() for block in blocks) > 1 else 256
     return scale if all(_all_bytes(block, scale) for block in blocks) else 0
 
 
 def _all_bytes(block: Array, scale: int) -> bool:
-    # A NaN equals nothing, and what overflows is above 255.
+    # NaN equals nothing, and an overflow is above 255.
     scaled = block * block.dtype.type(scale)
     return bool(((scaled >= 0) & (scaled <= 255) & (scaled == np.rint(scaled))).all())
 
