@@ -1,1 +1,1 @@
-"""Digit preprocessing: from a photo or drawing to images of MNIST's form."""
+"""Digit preprocessing: from a photo or drawing to images in MNIST's format."""

@@ -1,7 +1,8 @@
-"""The connected parts of a drawing, and which of them together are one digit.
+"""Connected components of a drawing, and their grouping into digits.
 
-Parts are found run by run: neighbouring pixels of a row are a run, and runs of two rows that touch,
-corners included, are of one part. web/static/preprocess.js does the same, function by function.
+Components are found by run-length labelling: adjacent pixels of a row form a run, and runs of
+neighbouring rows that touch, corners included, belong to one component. web/static/components.js
+does the same, function by function.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ import numpy as np
 from chainrule.core.arrays import Array, Int
 
 SPECK = 0.08
-"""A part whose longer side is below this part of the longest one's is no stroke."""
+"""A part whose longer side is below this fraction of the longest one's is not a stroke."""
 MOST_PARTS = 400
-"""Strokes beyond that many are texture, not writing."""
+"""More strokes than this are texture, not writing."""
 EDGE_STRIP = 0.08
-"""What keeps this near to an edge of the picture, along half of it, is a shadow or a margin."""
+"""A part within this fraction of an edge, along half of it, is a shadow or a margin."""
 LINE = 8
-"""What is so many times as wide as it is high is a ruled line or a dash."""
+"""A part this many times as wide as high is a ruled line or a dash."""
 SMALL, SHORT = 0.25, 0.45
-"""Of the tallest and of the usual digit's height: what is below is a dot, a comma, a dash."""
+"""Fractions of the tallest and of the median digit's height below which it is a dot or a dash."""
 
 
 class Parts(NamedTuple):
-    """The connected parts of a mask, numbered from 1 in the order of their first pixels."""
+    """Connected components of a mask, numbered from 1 in the order of their first pixels."""
 
     labels: Int[Array, "h w"]
     """The number of each pixel's part; 0: paper."""
@@ -36,7 +37,7 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """Parts that are one digit, and the box around them."""
+    """Group of parts that form one digit, and its bounding box."""
 
     members: tuple[int, ...]
     top: int
@@ -55,7 +56,7 @@ class Group:
         return self.right - self.left
 
     def with_(self, other: Group) -> Group:
-        """Both, and the box around both."""
+        """Union of two groups, with its bounding box."""
         return Group(
             (*self.members, *other.members),
             min(self.top, other.top),
@@ -69,7 +70,7 @@ Line: TypeAlias = list[Group]
 
 
 def connected(mask: Array) -> Parts:
-    """The connected parts of a mask (h, w); pixels that touch at a corner are connected."""
+    """Connected components of a mask (h, w), 8-connected: corners count."""
     h, w = mask.shape
     row, start, end = runs(mask)
     above, below = touching(row, start, end, w)
@@ -87,7 +88,7 @@ def connected(mask: Array) -> Parts:
 
 
 def runs(mask: Array) -> tuple[Int[Array, " n"], Int[Array, " n"], Int[Array, " n"]]:
-    """(row, first column, first column behind) of each run of True, row by row."""
+    """Runs of True, row by row: (row, first column, first column after)."""
     padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
     padded[:, 1:-1] = mask
     change = np.diff(padded, axis=1)
@@ -98,8 +99,8 @@ def runs(mask: Array) -> tuple[Int[Array, " n"], Int[Array, " n"], Int[Array, " 
 def touching(
     row: Int[Array, " n"], start: Int[Array, " n"], end: Int[Array, " n"], width: int
 ) -> tuple[Int[Array, " m"], Int[Array, " m"]]:
-    """The pairs of runs in neighbouring rows that touch: (numbers above, numbers below)."""
-    # Places along one line, on which each row has two pixels more than it needs.
+    """Pairs of runs in neighbouring rows that touch: (numbers above, numbers below)."""
+    # Positions along one line, with two spare pixels per row.
     line = width + 2
     first = np.searchsorted(row * line + end, (row + 1) * line + start)
     behind = np.searchsorted(row * line + start, (row + 1) * line + end, side="right")
@@ -110,7 +111,7 @@ def touching(
 
 
 def united(count: int, one: Int[Array, " m"], other: Int[Array, " m"]) -> Int[Array, " count"]:
-    """The smallest number that each of 0..count-1 is connected with, by pairs of neighbours."""
+    """Union-find: the smallest number connected with each of 0..count-1, by pairs of neighbours."""
     root = np.arange(count)
     while True:
         low = np.minimum(root[one], root[other])
@@ -123,10 +124,10 @@ def united(count: int, one: Int[Array, " m"], other: Int[Array, " m"]) -> Int[Ar
 
 
 def strokes(parts: Parts, shape: tuple[int, int], least: int) -> list[Group]:
-    """The parts that a pen may have left, each a group of its own, in the order of their numbers.
+    """Parts that may be pen strokes, each as its own group, in the order of their numbers.
 
-    Left out are specks, with less than `least` pixels along their longer side, lines from side to
-    side, and strips along an edge of the picture, unless all there is would be left out.
+    Leaves out specks, with less than `least` pixels along their longer side, lines from side to
+    side, and strips along an edge of the picture, unless nothing else is there.
     """
     top, left, bottom, right = parts.boxes.T
     height, width = bottom - top, right - left
@@ -147,7 +148,7 @@ def strokes(parts: Parts, shape: tuple[int, int], least: int) -> list[Group]:
 
 
 def grouped(pieces: list[Group]) -> list[Group]:
-    """The digits that strokes make up: pieces of broken ones joined, dots and dashes left out."""
+    """Digits made of strokes: broken ones joined, dots and dashes left out."""
     digits: list[Group] = []
     for piece in sorted(pieces, key=lambda piece: -piece.height):
         near = [number for number, digit in enumerate(digits) if belongs(piece, digit)]
@@ -169,7 +170,7 @@ def grouped(pieces: list[Group]) -> list[Group]:
 
 
 def belongs(piece: Group, digit: Group) -> bool:
-    """Whether a piece, not taller than what there is of a digit, is one more stroke of it."""
+    """True if a piece, not taller than the digit so far, is another stroke of it."""
     H = digit.height
     apart_down = max(piece.top, digit.top) - min(piece.bottom, digit.bottom)
     apart_across = max(piece.left, digit.left) - min(piece.right, digit.right)
@@ -187,17 +188,17 @@ def belongs(piece: Group, digit: Group) -> bool:
 
 
 def distance(piece: Group, digit: Group) -> tuple[int, int]:
-    """How far apart two boxes are, in pixels, and which digit is farther to the left."""
+    """Sort key: squared distance of two boxes in pixels, then the digit's left edge."""
     down = max(0, max(piece.top, digit.top) - min(piece.bottom, digit.bottom))
     across = max(0, max(piece.left, digit.left) - min(piece.right, digit.right))
     return down * down + across * across, digit.left
 
 
 def in_reading_order(digits: list[Group]) -> list[Line]:
-    """Lines from top to bottom, each from left to right; lines may rise or fall a little.
+    """Lines from top to bottom, each from left to right; lines may slope a little.
 
-    From left to right, each digit goes on with the line whose last digit stands beside it, half of
-    the shorter one's height at least.
+    From left to right, each digit joins the line whose last digit it overlaps vertically by at
+    least half of the shorter one's height.
     """
     lines: list[Line] = []
     for digit in sorted(digits, key=lambda digit: (digit.left, digit.top)):

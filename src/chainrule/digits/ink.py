@@ -1,9 +1,9 @@
-"""Ink told from paper: which pixels of a picture were drawn, whatever its colours and its light.
+"""Ink segmentation: the drawn pixels of a picture, whatever its colours and lighting.
 
-Paper changes slowly from side to side, ink does not. A quadratic surface is laid through the paper
-by least squares, in which a pixel counts the less the farther it is from the surface (Holland and
-Welsch 1977, with Cauchy's weights): ink is far from it, and soon counts nothing. What stands out of
-the noise of that paper is ink. web/static/preprocess.js does the same, function by function.
+Paper changes slowly across a picture, ink does not. A quadratic surface is fitted to the paper by
+robust least squares, in which a pixel counts less the farther it is from the surface (Holland and
+Welsch 1977, with Cauchy's weights): ink is far from it, and soon hardly counts. Pixels that stand
+out from the noise of the paper are ink. web/static/ink.js does the same, function by function.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from chainrule.data.readers.images import grey
 
 FIELD = 28
 WORKING_SIDE = 1280
-"""Larger pictures are averaged down to this: a digit of 20 pixels on one of 2,560 keeps ten."""
+"""Larger pictures are averaged down to this side: a 20-pixel digit on one of 2,560 keeps ten."""
 SAMPLES = 64
-"""About so many pixels along the longer side tell how light the paper is, and how noisy."""
+"""Approximate number of pixels sampled along the longer side to fit the paper and its noise."""
 ON_THE_EDGE, ROUNDS = 6, 16
-"""The first rounds of the fit look at the edge of the picture alone, where paper is likely."""
+"""The first rounds of the fit use only the edge of the picture, where paper is likely."""
 TOLERANCE = 2.0
-"""Medians of the distance from the paper at which a pixel counts half."""
+"""Distance from the paper, in medians, at which a pixel counts half."""
 RIDGE = 1e-6
 """Keeps the fit solvable on a picture of a few pixels."""
 LEAST_CONTRAST = 0.1
-"""Ink and paper nearer to each other than this are paper."""
+"""Ink that differs from the paper by less than this is paper."""
 STANDS_OUT = 5.0
-"""Standard deviations of the noise above which a pixel is no paper."""
+"""Standard deviations of the noise above which a pixel is not paper."""
 CORE = 0.8
-"""The quantile of what stands out that is taken for full ink; edges of strokes are below."""
+"""Quantile of the strong pixels that counts as full ink; edges of strokes are below."""
 FAINTEST, SOLID = 0.1, 0.35
-"""Parts of the contrast: below the first is no ink; strokes are where it is above the second."""
+"""Fractions of the contrast: below the first, no ink; above the second, strokes."""
 PLAIN = 0.25
-"""A contrast with which the grey of a picture is enough; with less its colours may show more."""
+"""Contrast at which the grey picture is enough; below it, the colours may show more."""
 
 
 class Ink(NamedTuple):
-    """How much ink is on each pixel (h, w), 0..1, which make up strokes, and ink less paper."""
+    """Amount of ink of each pixel (h, w), 0..1, mask of the strokes, and contrast to the paper."""
 
     amount: Float[Array, "h w"]
     solid: Array
@@ -50,11 +50,11 @@ class Ink(NamedTuple):
 
 
 def drawn_on(image: Image.Image | Array) -> tuple[Ink, tuple[int, int]]:
-    """(ink at the working size, (height, width) of the picture as it was given).
+    """Segments a picture: (ink at the working size, original (height, width)).
 
-    image is a Pillow image of any mode, or an array (h, w), (h, w, 3) or (h, w, 4), whole numbers
-    0..255 or fractions 0..1. Where its grey shows little, red, green and blue are looked at.
-    Raises DataError for anything else, and where nothing is drawn.
+    image is a Pillow image of any mode, or an array (h, w), (h, w, 3) or (h, w, 4), integers
+    0..255 or fractions 0..1. If its grey has little contrast, red, green and blue are tried.
+    Raises DataError for anything else, and if nothing is drawn.
     """
     reason: DataError | None = None
     best: Ink | None = None
@@ -76,7 +76,7 @@ def drawn_on(image: Image.Image | Array) -> tuple[Ink, tuple[int, int]]:
 
 
 def planes(image: Image.Image | Array) -> Iterator[Float[Array, "h w"]]:
-    """Brightness 0..1 at the working size: of the grey picture, then of red, green and blue."""
+    """Brightness planes 0..1 at the working size: grey, then red, green and blue."""
     if not isinstance(image, Image.Image):
         array = np.asarray(image)
         if array.dtype.kind not in "uif" or array.size == 0 or array.ndim not in (2, 3):
@@ -105,7 +105,7 @@ def planes(image: Image.Image | Array) -> Iterator[Float[Array, "h w"]]:
 
 
 def shrunk(image: UInt8[Array, "h w"]) -> Float[Array, "_h _w"]:
-    """Averaged down to the working size, in bytes, so that the result is the same everywhere."""
+    """Averages down to the working size, in bytes, so that the result is the same everywhere."""
     longer = max(image.shape)
     if longer > WORKING_SIDE:
         height, width = (scaled(side, WORKING_SIDE, longer) for side in image.shape)
@@ -116,15 +116,15 @@ def shrunk(image: UInt8[Array, "h w"]) -> Float[Array, "_h _w"]:
 
 
 def scaled(side: int, new: int, old: int) -> int:
-    """side * new / old, to the nearest whole number (half a pixel upwards), at least 1."""
+    """side * new / old, rounded to the nearest integer (halves up), at least 1."""
     return max(1, (2 * side * new + old) // (2 * old))
 
 
 def ink(values: Float[Array, "h w"]) -> Ink:
-    """What is drawn on a picture of this brightness, dark on light or light on dark.
+    """Segments the ink of a brightness plane, dark on light or light on dark.
 
-    A clean picture of MNIST's size keeps every grey: there the faintest is a part of the stroke.
-    Raises DataError where nothing is drawn, or nothing stands out of the noise.
+    A clean picture of MNIST's size keeps every grey: there even the faintest is part of a stroke.
+    Raises DataError if nothing is drawn, or nothing stands out from the noise.
     """
     small = max(values.shape) <= FIELD
     edge = values[outline(values.shape)]
@@ -132,7 +132,7 @@ def ink(values: Float[Array, "h w"]) -> Ink:
     lighter: Array = values - middle
     noise = 0.0
     if quantile(np.abs(edge - middle), 0.5 if small else 0.75):
-        # No drawing but a photo, whose paper is lit from one side.
+        # Not a drawing but a photo, whose paper is lit unevenly.
         lighter = values - paper(values)
         noise = 1.4826 * float(np.median(np.abs(lighter[sampled(values.shape)])))
     least = max(LEAST_CONTRAST, STANDS_OUT * noise)
@@ -155,27 +155,27 @@ def ink(values: Float[Array, "h w"]) -> Ink:
 
 
 def outline(shape: tuple[int, ...]) -> Array:
-    """True for the pixels along the edge of a picture of this shape."""
+    """Mask of the pixels along the edge of a picture of this shape."""
     edge = np.ones(shape, bool)
     edge[1:-1, 1:-1] = False
     return edge
 
 
 def sampled(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Every n-th pixel of every n-th row, so that about SAMPLES are on the longer side."""
+    """Sampling grid: every n-th pixel and row, about SAMPLES of them along the longer side."""
     step = max(1, max(shape) // SAMPLES)
     h, w = (min(step // 2, side // 2) for side in shape)
     return slice(h, None, step), slice(w, None, step)
 
 
 def quantile(values: Array, share: float) -> float:
-    """The smallest value that at least this share of the values does not exceed, nearly."""
+    """Quantile: the value that about this fraction of the values does not exceed."""
     place = min(len(values) - 1, int(share * len(values)))
     return float(np.partition(values, place)[place])
 
 
 def paper(values: Float[Array, "h w"]) -> Float[Array, "h w"]:
-    """The brightness of the paper under the ink: a + bu + cv + du^2 + euv + fv^2."""
+    """Brightness of the paper under the ink: a + bu + cv + du^2 + euv + fv^2."""
     u, v = (
         (2 * np.arange(side) - (side - 1)) / max(side - 1, 1) for side in values.shape
     )  # -1..1 down, -1..1 across
@@ -200,7 +200,7 @@ def paper(values: Float[Array, "h w"]) -> Float[Array, "h w"]:
 
 
 def quadratic(u: Float[Array, " h"], v: Float[Array, " w"]) -> Float[Array, "n 6"]:
-    """1, u, v, u^2, uv, v^2 at each point of the grid, a row for each."""
+    """Terms 1, u, v, u^2, uv, v^2 at each point of the grid, one row per point."""
     down, across = (each.ravel() for each in np.meshgrid(u, v, indexing="ij"))
     ones = np.ones_like(down)
     return np.stack([ones, down, across, down * down, down * across, across * across], axis=1)
@@ -209,8 +209,8 @@ def quadratic(u: Float[Array, " h"], v: Float[Array, " w"]) -> Float[Array, "n 6
 def fitted(
     terms: Float[Array, "n m"], heights: Float[Array, " n"], weights: Float[Array, " n"]
 ) -> Float[Array, " m"]:
-    """Weighted least squares by normal equations; a trace of a ridge on all but the first term."""
-    # No BLAS: a product this small is not worth waking its threads, 16 times a picture.
+    """Weighted least squares by normal equations, with a tiny ridge on all but the first term."""
+    # No BLAS: a product this small is not worth waking its threads, 16 times per picture.
     weighted = terms * weights[:, None]
     normal = np.einsum("ni,nj->ij", weighted, terms)  # (m, m)
     ridge = RIDGE * normal[0, 0]

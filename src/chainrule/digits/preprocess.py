@@ -1,8 +1,8 @@
-"""Any drawing or photo of digits, each made to look as MNIST's images do.
+"""Preprocessing of drawings and photos: each digit is made to look like MNIST's images.
 
 MNIST's own recipe (http://yann.lecun.com/exdb/mnist): white ink on black, the digit scaled so that
 its longer side is 20 pixels, in a field of 28x28 with its centre of mass in the middle. An image
-that already is like that passes unchanged: all 10,000 test images are fixed points.
+already of this form passes unchanged: all 10,000 test images are fixed points.
 web/static/preprocess.js does the same in a browser, function by function.
 """
 
@@ -31,7 +31,7 @@ from chainrule.digits.ink import FIELD, Ink, drawn_on, scaled
 
 BOX = 20
 BOX_SIDES = (19, 20)
-"""Three of the 10,000 test images have a longer side of 19: that much is left as it is."""
+"""Three of the 10,000 test images have a longer side of 19, which is left as it is."""
 CENTRE = 14
 """The pixel, from 0, on which the centre of mass falls; a centre of 13.5 counts as 14."""
 LEAST_STROKE = 8
@@ -42,28 +42,28 @@ MOST_PHOTO_PIXELS = 64 * MIB
 
 @dataclass(frozen=True)
 class Digit:
-    """One digit of a picture: where it is, and how MNIST would show it."""
+    """A digit of a picture: its box, and its pixels as in MNIST."""
 
     box: tuple[int, int, int, int]
-    """(row, column, height, width) in pixels of the picture that was given."""
+    """(row, column, height, width) in pixels of the original picture."""
     pixels: Float[Array, "h w"]
     """(28, 28) float32 in 0..1, white on black, centred."""
     line: int = 0
-    """Of the text in the picture, from 0 at the top."""
+    """Line of text in the picture, from 0 at the top."""
 
 
 def read_photo(path: str | Path) -> Image.Image:
-    """A PNG or JPEG file the right way up, with as many pixels as a phone's camera has.
+    """Reads a PNG or JPEG photo, upright, up to the size of a phone camera's.
 
-    Raises DataError when the file is no such picture or is too large.
+    Raises DataError if the file is not such a picture or is too large.
     """
     return read_picture(Path(path), side=LARGEST_PHOTO_SIDE, pixels=MOST_PHOTO_PIXELS)
 
 
 def read_image(path: str | Path) -> Float[Array, "28 28"]:
-    """The digit in a PNG or JPEG file, as `normalize` returns it.
+    """Reads the digit in a PNG or JPEG file, as `normalize` returns it.
 
-    Raises DataError when the file is no such picture, is too large, or nothing is drawn on it.
+    Raises DataError if the file is not such a picture, is too large, or nothing is drawn on it.
     """
     image = read_photo(path)
     try:
@@ -73,11 +73,11 @@ def read_image(path: str | Path) -> Float[Array, "28 28"]:
 
 
 def seen_by(image: Image.Image, shape: tuple[int, int], *, digits: bool) -> list[Digit]:
-    """What a network for images of this (height, width) is to see of a picture.
+    """Network inputs from a picture, for a network that takes images of this (height, width).
 
-    MNIST's size: every digit, or, for a network of other classes, the drawing as a whole. Other
-    sizes: the picture as it is, which must have that size. Raises DataError where it does not, and
-    where nothing is drawn.
+    MNIST's size: every digit, or, for a network with other classes, the drawing as a whole. Other
+    sizes: the picture as it is, which must have that size. Raises DataError if it does not, and if
+    nothing is drawn.
     """
     whole = (0, 0, image.height, image.width)
     if shape == (FIELD, FIELD):
@@ -91,11 +91,11 @@ def seen_by(image: Image.Image, shape: tuple[int, int], *, digits: bool) -> list
 
 
 def normalize(image: Image.Image | Array) -> Float[Array, "28 28"]:
-    """One digit as MNIST shows it: (28, 28) float32 in 0..1, white on black, centred.
+    """Normalises one digit to MNIST's format: (28, 28) float32 in 0..1, white on black, centred.
 
-    image is a Pillow image of any mode or size, or an array (h, w), (h, w, 3) or (h, w, 4), whole
-    numbers 0..255 or fractions 0..1. Dark ink on light paper and light on dark both do. All that is
-    drawn is taken for one digit, but for specks. Raises DataError when no digit is there.
+    image is a Pillow image of any mode or size, or an array (h, w), (h, w, 3) or (h, w, 4),
+    integers 0..255 or fractions 0..1, dark on light or light on dark. Everything drawn, except
+    specks, is taken as one digit. Raises DataError if there is no digit.
     """
     drawn, _ = drawn_on(image)
     if max(drawn.solid.shape) <= FIELD:
@@ -108,11 +108,11 @@ def normalize(image: Image.Image | Array) -> Float[Array, "28 28"]:
 
 
 def find(image: Image.Image | Array) -> list[Digit]:
-    """The digits in a picture, such as a phone number on paper, in reading order.
+    """Finds the digits in a picture, such as a phone number on paper, in reading order.
 
-    image is what `normalize` takes; a digit needs about 20 pixels. Pieces of a broken digit are
-    joined; dots, dashes and lines are left out, and digits that touch are taken for one.
-    Raises DataError when no digit is there.
+    image is as for `normalize`; a digit needs about 20 pixels. Pieces of a broken digit are
+    joined; dots, dashes and lines are left out, and digits that touch are taken as one.
+    Raises DataError if there is no digit.
     """
     drawn, size = drawn_on(image)
     parts = connected(drawn.solid)
@@ -140,7 +140,7 @@ def find(image: Image.Image | Array) -> list[Digit]:
 def box_in(
     size: tuple[int, int], working: tuple[int, ...], box: tuple[int, int, int, int]
 ) -> tuple[int, int, int, int]:
-    """(row, column, height, width) in a picture of this size, of a box at the working size."""
+    """Box at the working size as (row, column, height, width) in a picture of this size."""
     top, left, bottom, right = box
     row, column = top * size[0] // working[0], left * size[1] // working[1]
     height, width = -(-bottom * size[0] // working[0]) - row, -(-right * size[1] // working[1])
@@ -148,9 +148,9 @@ def box_in(
 
 
 def cut(drawn: Ink, parts: Parts, members: tuple[int, ...]) -> Float[Array, "h w"]:
-    """The ink of some parts alone, with what is around them where strokes fade into paper.
+    """Cuts out the ink of some parts, with the margin where their strokes fade into paper.
 
-    That reaches as far as one pixel of the result.
+    The margin is as wide as one pixel of the result.
     """
     boxes = parts.boxes[np.array(members) - 1]
     top, left = (int(boxes[:, side].min()) for side in (0, 1))
@@ -167,7 +167,7 @@ def cut(drawn: Ink, parts: Parts, members: tuple[int, ...]) -> Float[Array, "h w
 
 
 def spread(mask: Array, reach: int) -> Array:
-    """True within so many pixels of a True, down or across."""
+    """Dilates a mask: True within `reach` pixels of a True, down or across."""
     for _ in range(2):
         sums = np.cumsum(np.pad(mask, ((reach + 1, reach), (0, 0))), axis=0)
         mask = (sums[2 * reach + 1 :] > sums[: -2 * reach - 1]).T
@@ -175,7 +175,7 @@ def spread(mask: Array, reach: int) -> Array:
 
 
 def framed(amount: Float[Array, "h w"]) -> Float[Array, "28 28"]:
-    """Ink as MNIST shows it: its box scaled to 20 pixels, its centre of mass in the middle."""
+    """Frames ink as in MNIST: its box scaled to 20 pixels, its centre of mass in the middle."""
     rows, columns = np.flatnonzero(amount.any(axis=1)), np.flatnonzero(amount.any(axis=0))
     digit = amount[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     longer = max(digit.shape)
@@ -187,20 +187,20 @@ def framed(amount: Float[Array, "h w"]) -> Float[Array, "28 28"]:
 
 
 def resized(values: Float[Array, "h w"], height: int, width: int) -> Float[Array, "_h _w"]:
-    """Scaled with an average over what falls into each pixel, so that thin strokes stay."""
+    """Resizes by averaging the area of each new pixel, so that thin strokes survive."""
     picture = Image.fromarray(values.astype(np.float32))
     resized = picture.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized, np.float64)
 
 
 def centred(digit: Float[Array, "h w"]) -> Float[Array, "28 28"]:
-    """In the field, with its centre of mass on pixel 14, as far as it fits."""
+    """Places a digit in the field, its centre of mass on pixel 14 as far as it fits."""
     field = np.zeros((FIELD, FIELD), np.float32)
     place = []
     for axis, side in enumerate(digit.shape):
         mass = digit.sum(axis=1 - axis)
         middle = float(np.arange(side) @ mass / mass.sum())
-        # 1e-9: a middle of exactly 13.5 must round up, whatever the last bit of the sum is.
+        # 1e-9: a middle of exactly 13.5 must round up, whatever the last bit of the sum.
         start = CENTRE - math.floor(middle + 0.5 + 1e-9)
         place.append(min(max(start, 0), FIELD - side))
     (row, column), (height, width) = place, digit.shape

@@ -1,8 +1,8 @@
-"""Made-up photos of digits on paper, to measure how well a network reads real ones.
+"""Synthetic photos of digits on paper, to measure how well a network reads real ones.
 
-Each has a paper and an ink of its own colours, dark on light or light on dark, light that falls
-from one side, and the noise of a sensor. Sizes, places, colours, light and noise are drawn at
-random; everything comes from `rng`, so the same one gives the same photos.
+Each has its own colours of paper and ink, dark on light or light on dark, light from one side, and
+sensor noise. Sizes, positions, colours, light and noise are random, all from `rng`, so the same
+generator gives the same photos.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from chainrule.core.arrays import Array, Float, UInt8
 
 HEIGHT, WIDTH = 480, 640
 SMALLEST, LARGEST = 20, 400
-"""Pixels of a lone digit's longer side; small ones are as frequent as large ones (log-uniform)."""
+"""Longer side of a single digit in pixels; log-uniform, so small ones are as frequent as large."""
 LEAST_CONTRAST = 0.3
-"""Between the brightness of ink and of paper, both 0..1."""
+"""Smallest difference in brightness between ink and paper, both 0..1."""
 DARKEST_LIGHT = 0.6
-"""Of the brightest: the light in the darkest corner of the darkest photo."""
+"""Light in the darkest corner of the darkest photo, as a fraction of the brightest."""
 MOST_NOISE = 0.04
-"""Standard deviation of the noise, of white."""
+"""Largest standard deviation of the noise, as a fraction of white."""
 LUMA = np.array([0.299, 0.587, 0.114])
-"""ITU-R BT.601, as in Pillow's grey."""
+"""Weights of ITU-R BT.601, as in Pillow's grey."""
 SLANT = 0.1
-"""Of a row of digits, at most: a tenth of its length up or down."""
+"""Largest slope of a row of digits: a tenth of its length up or down."""
 
 
 class Photo(NamedTuple):
-    """A photo, and where its digits are."""
+    """A photo and the boxes of its digits."""
 
     picture: UInt8[Array, "h w 3"]
     boxes: list[tuple[int, int, int, int]]
-    """(row, column, height, width) of each digit's ink, in the order that they were given."""
+    """(row, column, height, width) of each digit's ink, in the order given."""
 
 
 def photo_of_one(image: Float[Array, "28 28"], rng: np.random.Generator) -> Photo:
-    """A photo of 480 x 640 pixels of one digit (28, 28) in 0..1, of any size, anywhere on it."""
+    """Photo, 480 x 640 pixels, of one digit (28, 28) in 0..1, of random size and position."""
     longer = SMALLEST * (LARGEST / SMALLEST) ** rng.random()
     digit = _enlarged(image, longer)
     h, w = digit.shape
@@ -48,9 +48,9 @@ def photo_of_one(image: Float[Array, "28 28"], rng: np.random.Generator) -> Phot
 
 
 def photo_of_row(images: Float[Array, "n 28 28"], rng: np.random.Generator) -> Photo:
-    """A photo of digits in a row, such as a phone number, that may rise or fall a little.
+    """Photo of digits in a row, such as a phone number, that may slope a little.
 
-    Digits are about as high as each other, 24 to 60 pixels, and 0.2 to 0.5 of that apart.
+    Digits are of similar height, 24 to 60 pixels, and 0.2 to 0.5 of that apart.
     """
     n = len(images)
     size = rng.uniform(24, min(60, 0.9 * WIDTH / (1.5 * n)))
@@ -73,7 +73,7 @@ def photo_of_row(images: Float[Array, "n 28 28"], rng: np.random.Generator) -> P
 
 
 def _enlarged(image: Float[Array, "28 28"], longer: float) -> Float[Array, "h w"]:
-    """The digit's ink alone, its longer side so many pixels."""
+    """Crops a digit to its ink and scales its longer side to `longer` pixels."""
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
     height, width = (max(1, round(side * longer / max(ink.shape))) for side in ink.shape)
@@ -81,7 +81,7 @@ def _enlarged(image: Float[Array, "28 28"], longer: float) -> Float[Array, "h w"
 
 
 def _taken(digits: list[tuple[Array, int, int]], rng: np.random.Generator) -> Photo:
-    """The photo of digits at (row, column)."""
+    """Photo of digits, each at its (row, column)."""
     cover = np.zeros((HEIGHT, WIDTH, 1))
     boxes = []
     for digit, row, column in digits:
@@ -96,7 +96,7 @@ def _taken(digits: list[tuple[Array, int, int]], rng: np.random.Generator) -> Ph
 
 
 def _colours(rng: np.random.Generator) -> tuple[Float[Array, " 3"], Float[Array, " 3"]]:
-    """(ink, paper), red, green and blue in 0..1: any two whose brightness differs enough."""
+    """Random colours (ink, paper), RGB in 0..1, whose brightness differs enough."""
     while True:
         ink, paper = rng.random((2, 3))
         if abs(float((ink - paper) @ LUMA)) >= LEAST_CONTRAST:
@@ -104,7 +104,7 @@ def _colours(rng: np.random.Generator) -> tuple[Float[Array, " 3"], Float[Array,
 
 
 def _light(rng: np.random.Generator) -> Float[Array, "h w"]:
-    """From one side: 1 where it is brightest, falling evenly to what the opposite corner gets."""
+    """Light from one side: 1 where it is brightest, falling linearly to the opposite corner."""
     angle = rng.uniform(0, 2 * math.pi)
     down, across = np.linspace(-1, 1, HEIGHT)[:, None], np.linspace(-1, 1, WIDTH)
     slope = math.sin(angle) * down + math.cos(angle) * across

@@ -1,9 +1,9 @@
-"""The pages for browsers: their files, and whole pages in one file that works offline.
+"""Bundler of the web pages: their files, and whole pages as one file that works offline.
 
-The files in static/ are plain HTML, CSS and JavaScript modules, served as they are. One file is
-made of them by putting the modules one after another, those that are imported first, without their
-imports and exports; the data are inside, and a Content-Security-Policy names the hash of all that
-may run, so that such a file can fetch nothing and run nothing else.
+The files in static/ are plain HTML, CSS and JavaScript modules, served as they are. A bundle
+concatenates the modules, imported ones first, without their imports and exports, and embeds the
+data. Its Content-Security-Policy lists the hashes of all scripts and styles, so it can fetch
+nothing and run nothing else.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ TYPES = {
 
 
 def files() -> dict[str, bytes]:
-    """The name and the content of each file of the pages."""
+    """Files of the pages: name -> content."""
     folder = resources("chainrule") / "web" / "static"
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
 def content_type(path: str) -> str:
-    """What a browser is told that a page's file holds, by the end of its name."""
+    """Content-Type of a page's file, by the suffix of its name."""
     return TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
 
 
 def model_as_dict(model: Model, name: str) -> dict[str, Any]:
-    """A model as network.js takes it; weights are base64 of float32, little endian."""
+    """Model in the form that network.js takes; weights are base64 of float32, little endian."""
     return {
         "name": name,
         "classes": list(model.labels),
@@ -72,18 +72,18 @@ def _network_as_dict(network: Network) -> dict[str, Any]:
 
 
 def base64(values: Array) -> str:
-    """The bytes of an array as text, for a page to decode."""
+    """Base64 text of an array's bytes, for a page to decode."""
     return b64encode(values.tobytes()).decode("ascii")
 
 
 def self_contained(page: str, embedded: dict[str, Any]) -> str:
-    """One of the pages, such as "index.html", as one file with its data inside.
+    """Bundles a page, such as "index.html", into one file with its data inside.
 
     The page's script finds `embedded` as the JSON text of the element with that id.
     """
     parts = {name: content.decode() for name, content in files().items()}
     html = parts[page]
-    # Within a script element "<" could end it; in JSON it may as well be an escape.
+    # In a script element "<" could end it; in JSON it can be escaped.
     data = json.dumps(embedded, separators=(",", ":")).replace("<", "\\u003c")
     styles = [parts[name] for name in STYLESHEET.findall(html)]
     scripts = [_one_module(name, parts) for name in SCRIPT.findall(html)]
@@ -104,7 +104,7 @@ def self_contained(page: str, embedded: dict[str, Any]) -> str:
 
 
 def _one_module(name: str, parts: dict[str, str]) -> str:
-    """A module and all that it imports as one, what is imported first."""
+    """A module and all its imports as one, imports first."""
     order: list[str] = []
 
     def visit(module: str) -> None:
