@@ -1,10 +1,10 @@
-// The answer: the class in large, and a bar for the probability of each.
+// The prediction: the class in large type, and a probability bar for each class.
 
 import { element } from "./canvas.js";
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
-/** The index of the greatest value. */
+/** The index of the largest value (argmax). */
 export const argmax = (values) =>
   values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 
@@ -39,7 +39,7 @@ export const makeBars = (list, classes, onChoose) => {
   };
 };
 
-/** Writes what the network says: a class, "not sure" below the threshold (0..1), or a hint. */
+/** Writes the prediction: a class, "not sure" below the threshold (0..1), or a hint. */
 export const showAnswer = (place, probabilities, classes, threshold, hint) => {
   if (!probabilities) {
     place.replaceChildren(element("span", { className: "muted", textContent: hint }));

@@ -1,6 +1,6 @@
-// The paper under a drawing: how light it is from side to side, by robust least squares.
+// Background estimation: the brightness of the paper under a drawing, by robust least squares.
 //
-// The second half of data/inks.py. A plane is {width, height, values}: numbers row by row.
+// The second half of digits/ink.py. A plane is {width, height, values}: numbers row by row.
 
 const SAMPLES = 64;
 const ON_THE_EDGE = 6;
@@ -20,7 +20,7 @@ export function outline(width, height) {
   return pixels;
 }
 
-/** The pixels that are looked at to learn about the paper: every n-th of every n-th row. */
+/** Sampling grid for the paper: every n-th pixel of every n-th row. */
 export function sampled({ width, height }) {
   const step = Math.max(1, Math.floor(Math.max(width, height) / SAMPLES));
   const pixels = [];
@@ -42,7 +42,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** The brightness of the paper under the ink, for each pixel: a + bu + cv + du^2 + euv + fv^2. */
+/** Brightness of the paper under the ink, for each pixel: a + bu + cv + du^2 + euv + fv^2. */
 export function paper(plane) {
   const { width, height, values } = plane;
   const across = (column) => (2 * column - (width - 1)) / Math.max(width - 1, 1);
@@ -85,7 +85,7 @@ function quadratic(u, v) {
   return [1, u, v, u * u, u * v, v * v];
 }
 
-/** Weighted least squares by its normal equations; a trace of a ridge on all but the constant. */
+/** Weighted least squares by normal equations, with a tiny ridge on all but the constant. */
 function fitted(terms, heights, weights) {
   const m = terms[0].length;
   const normal = Array.from({ length: m }, () => new Array(m + 1).fill(0));
@@ -106,7 +106,7 @@ function fitted(terms, heights, weights) {
   return solved(normal);
 }
 
-/** Gauss: the rows hold a matrix and, behind it, the right-hand side; rows are exchanged. */
+/** Gaussian elimination with pivoting: rows hold a matrix and, last, the right-hand side. */
 function solved(rows) {
   const m = rows.length;
   for (let i = 0; i < m; i++) {

@@ -1,11 +1,11 @@
-// Numbers as colours: a picture of values on a canvas, in the colours of the page.
+// Colour maps: a picture of values on a canvas, in the colours of the page.
 
 const parseColour = (text) => {
   const digits = text.trim().slice(1);
   return [0, 2, 4].map((start) => parseInt(digits.slice(start, start + 2), 16));
 };
 
-/** A colour of style.css, such as "--blue", as [red, green, blue]; it is written #rrggbb there. */
+/** A colour of style.css, such as "--blue", as [red, green, blue]; the CSS has it as #rrggbb. */
 export const pageColour = (name) =>
   parseColour(getComputedStyle(document.documentElement).getPropertyValue(name));
 
@@ -13,25 +13,25 @@ const SHADOW = 0.45;
 
 const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
 
-/** 0..1 as ink on the ground: one colour, lighter to stronger. */
+/** Sequential scale for 0..1: one colour, from the ground to full ink. */
 export const inkScale = () => {
   const [ground, ink] = [pageColour("--cell"), pageColour("--ink")];
   return (value) => mixed(ground, ink, Math.min(Math.max(value, 0), 1));
 };
 
-/** -1..1 from orange over the ground to blue; zero is the ground, so that nothing looks like it. */
+/** Diverging scale for -1..1: orange over the ground to blue; zero is the ground. */
 export const signedScale = () => {
   const [ground, below, above] = ["--cell", "--orange", "--blue"].map(pageColour);
   return (value) => mixed(ground, value < 0 ? below : above, Math.min(Math.abs(value), 1));
 };
 
-/** The greatest magnitude among values, at least a speck, so that one can divide by it. */
+/** The largest magnitude among values, never 0, so that one can divide by it. */
 export const magnitude = (values) =>
   values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
 
 /**
  * Paints values (rows * columns), each one pixel of the canvas, coloured by scale(value).
- * over: ink 0..1 of the same size, laid over it as thin as a shadow; or null.
+ * over: ink 0..1 of the same size, overlaid faintly; or null.
  */
 export const paint = (canvas, values, columns, scale, over = null) => {
   const rows = Math.ceil(values.length / columns);
@@ -49,11 +49,11 @@ export const paint = (canvas, values, columns, scale, over = null) => {
   canvas.getContext("2d").putImageData(image, 0, 0);
 };
 
-/** Calls back when the page turns from light to dark or back, as every picture is then stale. */
+/** Calls back when the page switches between light and dark, as every picture is then stale. */
 export const onColoursChange = (callback) =>
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
 
-/** Makes an element: its tag, its properties, its children. */
+/** Creates an element from its tag, properties and children. */
 export const element = (tag, properties = {}, children = []) => {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);

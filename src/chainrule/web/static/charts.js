@@ -1,4 +1,4 @@
-// Line charts, drawn by hand in SVG: round ticks, names at the ends of the lines, values on hover.
+// Line charts in SVG: round ticks, labels at the ends of the lines, values on hover.
 
 import { element } from "./canvas.js";
 import { chooseScale, roundTicks, shortNumber, spreadLabels } from "./scales.js";
@@ -36,14 +36,14 @@ const pathOf = (points, toX, toY, isUsable) => {
 
 /**
  * Makes a chart inside `place`. Options: title, note, format(value) -> text, scale "linear", "log",
- * "auto" (logarithmic where the values span more than ten times) or "nines" (accuracies), least
- * (the axis goes at least so high), finest (the smallest error that "nines" tells apart), guide
- * {value, text}: a line to compare with.
+ * "auto" (logarithmic if the values span more than a factor of ten) or "nines" (accuracies), least
+ * (lowest maximum of the axis), finest (the smallest error that "nines" resolves), guide
+ * {value, text}: a reference line.
  *
  * Returns {show({series, domain, marks}, note)}: series are [{name, points: [[x, y or null], ...],
- * dots, colour}], dots without a line where `dots` is true, `colour` 0..5 where it is not that of
- * its place; domain is [lowest x, highest x]; marks are [{x, text}]; `frame`, where it is given,
- * are the series that the vertical axis must have room for.
+ * dots, colour}], dots without a line if `dots` is true, `colour` 0..5 if it is not that of its
+ * index; domain is [lowest x, highest x]; marks are [{x, text}]; `frame`, if given, are the series
+ * that the vertical axis must cover.
  */
 export const makeChart = (place, options) => {
   const note = element("p", { className: "hint", textContent: options.note ?? "" });
@@ -139,7 +139,7 @@ export const makeChart = (place, options) => {
   };
 };
 
-/** [{name, index, value}] at this x: the newest value of each line, and the dots that are there. */
+/** [{name, index, value}] at this x: the latest value of each line, and the dots there. */
 const valuesAt = (series, x, isUsable) =>
   series.flatMap(({ name, points, dots, colour }, index) => {
     const point = points.findLast((candidate) => candidate[0] <= x && isUsable(candidate));
@@ -163,7 +163,7 @@ const fillTable = (table, series, options) => {
   );
 };
 
-/** Everything of a chart but its cursor: SVG elements, and where values are. */
+/** A chart without its cursor: SVG elements, and the positions of values. */
 const layOut = ({ series, domain, marks, frame = series }, options, width) => {
   const isUsable = usable(options);
   const values = frame.flatMap(({ points }) => points.filter(isUsable).map(([, y]) => y));

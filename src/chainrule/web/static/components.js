@@ -1,4 +1,4 @@
-// The connected parts of a drawing, and which of them together are one digit: data/parts.py.
+// Connected components of a drawing, and their grouping into digits: digits/components.py.
 //
 // A group is {members, top, left, bottom, right}: numbers of parts, and the box around them.
 
@@ -9,7 +9,7 @@ const SMALL = 0.25;
 const SHORT = 0.45;
 
 /**
- * The connected parts of a mask; pixels that touch at a corner are connected.
+ * Connected components of a mask, 8-connected: corners count.
  * @param mask {width, height, solid: 0 or 1 a pixel}
  * @returns {{labels: Int32Array, boxes: [top, left, bottom, right][]}} labels: 0 paper, 1... parts
  */
@@ -34,7 +34,7 @@ export function connected({ width, height, solid }) {
   return { labels, boxes };
 }
 
-/** {row, start, end} of each run of solid pixels, row by row; end is the first pixel behind. */
+/** Runs of solid pixels, row by row: {row, start, end}; end is the first pixel after. */
 function runs(width, height, solid) {
   const found = [];
   for (let row = 0; row < height; row++) {
@@ -51,7 +51,7 @@ function runs(width, height, solid) {
   return found;
 }
 
-/** The smallest run that each run is connected with. */
+/** Union-find: the smallest run that each run is connected with. */
 function united(found) {
   const root = found.map((_, run) => run);
   const rootOf = (run) => {
@@ -76,7 +76,7 @@ function united(found) {
   return root.map((_, run) => rootOf(run));
 }
 
-/** The parts that a pen may have left, each a group of its own: no specks, no lines, no margins. */
+/** Parts that may be pen strokes, each as its own group: no specks, lines or margins. */
 export function strokes({ boxes }, width, height, least) {
   const near = { h: Math.max(1, Math.floor(EDGE_STRIP * height)) };
   near.w = Math.max(1, Math.floor(EDGE_STRIP * width));
@@ -100,7 +100,7 @@ export function strokes({ boxes }, width, height, least) {
 const heightOf = (group) => group.bottom - group.top;
 const widthOf = (group) => group.right - group.left;
 
-/** The digits that strokes make up: pieces of broken ones joined, dots and dashes left out. */
+/** Digits made of strokes: broken ones joined, dots and dashes left out. */
 export function grouped(pieces) {
   const digits = [];
   for (const piece of pieces.toSorted((one, other) => heightOf(other) - heightOf(one))) {
@@ -134,7 +134,7 @@ function joined(one, other) {
   };
 }
 
-/** Whether a piece, not taller than what there is of a digit, is one more stroke of it. */
+/** True if a piece, not taller than the digit so far, is another stroke of it. */
 function belongs(piece, digit) {
   const H = heightOf(digit);
   const down = Math.max(piece.top, digit.top) - Math.min(piece.bottom, digit.bottom);
@@ -165,7 +165,7 @@ function distance(piece, digit) {
   return Math.max(0, down) ** 2 + Math.max(0, across) ** 2;
 }
 
-/** Lines from top to bottom, each from left to right; lines may rise or fall a little. */
+/** Lines from top to bottom, each from left to right; lines may slope a little. */
 export function inReadingOrder(digits) {
   const lines = [];
   for (const digit of digits.toSorted((a, b) => a.left - b.left || a.top - b.top)) {

@@ -1,4 +1,4 @@
-// The page: what is drawn goes through preprocess.js and network.js, and every view is shown anew.
+// The drawing page: a drawing goes through preprocess.js and network.js, then all views update.
 
 import { decodeModel, inputGradient, neuronKey, predict } from "./network.js";
 import { normalize } from "./preprocess.js";
@@ -17,7 +17,7 @@ const fail = (message) => {
   byId("failure").hidden = !message;
 };
 
-/** The model: inside the file that was exported, or from the service that sent this page. */
+/** The model: embedded in an exported file, or fetched from the service of this page. */
 const loadModel = async () => {
   const embedded = byId("embedded");
   if (embedded) return decodeModel(JSON.parse(embedded.textContent));
@@ -124,7 +124,7 @@ const start = (model) => {
     listDigits(byId("found-list"), photo, labels, chosenDigit, chooseDigit);
   };
 
-  /** Looks at what is on the sheet; leaves the pixels, or a hint why there are none. */
+  /** Preprocesses the drawing; sets the pixels, or a hint why there are none. */
   const look = () => {
     if (photo) return photo.digits[chosenDigit].pixels;
     if (sheet.isEmpty()) {

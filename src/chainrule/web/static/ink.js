@@ -1,4 +1,4 @@
-// Ink told from paper: data/inks.py in a browser, function by function, bit by bit where it can be.
+// Ink segmentation: digits/ink.py in a browser, function by function, bit-identical if possible.
 //
 // A plane is {width, height, values}: numbers row by row.
 
@@ -15,11 +15,11 @@ const SOLID = 0.35;
 const PLAIN = 0.25;
 
 /**
- * What is drawn on a picture, at the working size. Where its grey shows little, red, green and
- * blue are looked at.
+ * Segments a picture at the working size. If its grey has little contrast, red, green and blue are
+ * tried.
  * @param image {width, height, data: RGBA bytes} or {width, height, grey: numbers 0..1}
  * @returns {{width, height, amount: Float64Array, solid: Uint8Array}} as ink() returns it
- * @throws {Error} "no digit found: ..." where nothing is drawn
+ * @throws {Error} "no digit found: ..." if nothing is drawn
  */
 export function drawnOn(image) {
   let reason = null;
@@ -41,7 +41,7 @@ export function drawnOn(image) {
   return best;
 }
 
-/** Brightness 0..1 at the working size: grey, then red, green and blue. */
+/** Brightness planes 0..1 at the working size: grey, then red, green and blue. */
 function* planes(image) {
   const { width, height } = image;
   const numbers = image.grey ?? image.data;
@@ -80,7 +80,7 @@ function opaque(data) {
   return at >= data.length;
 }
 
-/** Red, green and blue as one grey: ITU-R BT.601 in whole numbers, as Pillow has it. */
+/** Red, green and blue as grey: ITU-R BT.601 in integers, as in Pillow. */
 function luma(data) {
   const grey = new Uint8Array(data.length / 4);
   for (let pixel = 0, at = 0; pixel < grey.length; pixel++, at += 4) {
@@ -89,7 +89,7 @@ function luma(data) {
   return grey;
 }
 
-/** What is transparent takes the colour that is farther from the drawing's own: white or black. */
+/** Transparent areas take the colour that contrasts with the drawing: white or black. */
 function onPaper(grey, data) {
   let ink = 0;
   let covered = 0;
@@ -127,9 +127,9 @@ function halfToEven(value) {
 }
 
 /**
- * What is drawn on a picture of this brightness, dark on light or light on dark.
+ * Segments the ink of a brightness plane, dark on light or light on dark.
  * @returns {{width, height, amount: Float64Array, solid: Uint8Array, contrast}} amount of ink 0..1;
- *   solid: what makes up strokes; contrast: ink less paper
+ *   solid: mask of the strokes; contrast: ink minus paper
  */
 function ink(plane) {
   const { width, height, values } = plane;
@@ -176,14 +176,14 @@ function ink(plane) {
   return { width, height, amount, solid, contrast };
 }
 
-/** Takes what is asked for each pixel off it, in place. */
+/** Subtracts a value given for each pixel, in place. */
 function lessen(values, by) {
   for (let pixel = 0; pixel < values.length; pixel++) {
     values[pixel] -= by(pixel);
   }
 }
 
-/** The values above the least one, times a sign, and their sum. */
+/** The values, times a sign, that exceed the least one, and their sum. */
 function beyond(numbers, sign, least) {
   const values = new Float64Array(numbers.length);
   let count = 0;

@@ -1,4 +1,4 @@
-// The layers as plates of squares, a square a neuron; one neuron is chosen by pointer or keys.
+// Layer view: plates of squares, one per neuron; a neuron is selected by pointer or keys.
 
 import { element, magnitude, paint, signedScale } from "./canvas.js";
 import { neuronKey } from "./network.js";
@@ -7,7 +7,7 @@ const WIDEST = 22;
 const PLATE = 352;
 const IN_A_ROW = 16;
 
-/** How many squares are in a row of a plate of so many units. */
+/** Squares per row of a plate with this number of units. */
 export const plateColumns = (units) =>
   units <= IN_A_ROW ? units : Math.ceil(Math.sqrt(units * 1.0001));
 
@@ -20,7 +20,7 @@ const plateTitle = ({ layers, link }, i) => {
   return i < layers.length - 1 ? `Layer ${i + 1}: ${units}` : `Output: ${units}, then ${link}`;
 };
 
-/** Puts a mark on the square of a unit, in percent of its plate. */
+/** Places a mark on the square of a unit, in percent of its plate. */
 const placeOn = (mark, unit, columns, rows) => {
   mark.style.left = `${(100 * (unit % columns)) / columns}%`;
   mark.style.top = `${(100 * Math.floor(unit / columns)) / rows}%`;
@@ -28,7 +28,7 @@ const placeOn = (mark, unit, columns, rows) => {
   mark.style.height = `${100 / rows}%`;
 };
 
-/** One layer: its canvas, its marks, and what a pointer or a key does on it. */
+/** One layer: its canvas, its marks, and its pointer and key handlers. */
 const makePlate = (network, i, classes, choose) => {
   const layer = network.layers[i];
   const title = plateTitle(network, i);

@@ -1,4 +1,4 @@
-// What a run came to: its figures, its settings, what it mistakes for what, its pictures.
+// The outcome of a run: figures, settings, confusions, pictures.
 
 import { element } from "./canvas.js";
 import { shortPercent } from "./scales.js";
@@ -18,7 +18,7 @@ const rowsTable = (rows) =>
     element("td", { textContent: value }),
   ])));
 
-/** A table under its title; a long one goes on beside itself. */
+/** A table under its title; a long one continues in a second column. */
 const plainTable = (title, rows) => {
   const count = Math.ceil(rows.length / LONGEST_TABLE);
   const size = Math.ceil(rows.length / count);

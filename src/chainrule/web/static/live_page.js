@@ -1,4 +1,4 @@
-// The live view: events come in and the page follows, and orders go out; or a replay of a run.
+// The live view: shows a run's events as they arrive and sends commands; or replays a run.
 
 import { onColoursChange } from "./canvas.js";
 import { shortNumber } from "./scales.js";
@@ -11,7 +11,7 @@ const LARGEST_RATE = 1e12;
 const SHORTEST_REPLAY = 8;
 const LONGEST_REPLAY = 30;
 
-/** Sends an order to the run; whatever is refused is said. */
+/** Sends a command to the run; shows the reason if it is refused. */
 const sendOrder = async (order) => {
   try {
     const answer = await fetch("control", {
@@ -60,7 +60,7 @@ const showSteering = (run) => {
   }
 };
 
-/** Shows the run that the server trains, as its events come in. */
+/** Shows the run that the server trains, as its events arrive. */
 const watchLive = () => {
   let run = emptyRun();
   let waiting = false;
@@ -88,7 +88,7 @@ const watchLive = () => {
   refresh();
 };
 
-/** Shows a finished run as of any of its moments, and moves through them. */
+/** Replays a finished run: shows it as of any moment. */
 const replay = ({ events, ...outcome }) => {
   const moments = events.flatMap(({ kind }, i) =>
     (kind === "observation" || kind === "epoch" ? [i] : []));

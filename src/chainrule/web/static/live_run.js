@@ -1,14 +1,14 @@
-// What is known of a run after some of its events: figures, curves, pictures. No element here.
+// State of a run after some of its events: figures, curves, pictures. No DOM here.
 
 const MOST_OBSERVATIONS = 2000;
 
-/** A run of which nothing is known yet. */
+/** A run before its first event. */
 export const emptyRun = () => ({
   begin: null, observations: [], epochs: [], byHand: [], images: new Map(), weights: null,
   refused: null, end: null,
 });
 
-/** Half of so many observations, evenly over the run, and the newest: more no chart can show. */
+/** Thins out observations evenly to half of this number, plus the latest, for the charts. */
 const thinned = (observations) => {
   const steps = observations.at(-1).step - observations[0].step;
   const gap = steps / (MOST_OBSERVATIONS / 2);
@@ -36,7 +36,7 @@ const KEEPERS = {
   end: (run, event) => Object.assign(run, { end: event }),
 };
 
-/** Takes one event in; those of kinds that are not known are passed over. Returns the run. */
+/** Applies one event; ignores unknown kinds. Returns the run. */
 export const takeIn = (run, event) => {
   const keep = Object.hasOwn(KEEPERS, event.kind) ? KEEPERS[event.kind] : null;
   if (keep) keep(run, event);
@@ -46,13 +46,13 @@ export const takeIn = (run, event) => {
 /** Bytes of base64 text. */
 export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-/** Whether training is paused. */
+/** True if training is paused. */
 export const isPaused = (run) => {
   const last = run.byHand.findLast(({ action }) => action === "pause" || action === "resume");
   return Boolean(last) && last.action === "pause" && !run.end;
 };
 
-/** How far the run is, in epochs with their fractions. */
+/** Progress of the run in epochs, with their fractions. */
 export const positionOf = (run) =>
   Math.max(0, ...[run.observations, run.epochs, run.byHand].map((all) => all.at(-1)?.epoch ?? 0));
 
@@ -110,7 +110,7 @@ export const curvesOf = (run) => ({
   stuck: layerCurves(run, 1),
 });
 
-/** What a chart says of changes by hand: [{x, text}]. */
+/** Chart marks of manual changes: [{x, text}]. */
 export const marksOf = (run) =>
   run.byHand.filter(({ action }) => action === "rate").map(({ epoch, factor }) => ({
     x: epoch, text: `rate × ${Number(factor.toPrecision(3))}`,

@@ -1,4 +1,4 @@
-// What the page shows of a run: figures, curves, the first layer, mistakes, changes by hand.
+// Views of a run: figures, curves, the first layer, mistakes, manual changes.
 
 import { element, inkScale, paint, signedScale } from "./canvas.js";
 import { makeChart } from "./charts.js";
@@ -150,8 +150,8 @@ const showChanges = (run) => {
 };
 
 /**
- * Shows all of a run as far as it is known; domain is [first, last] epoch of the curves, `frames`
- * the curves that the axes must have room for, where those of the run itself are not all.
+ * Shows all that is known of a run; domain is [first, last] epoch of the curves, `frames` the
+ * curves that the axes must cover, if those of the run itself are not all.
  */
 export const showRun = (run, domain, frames) => {
   showHeader(run);
@@ -162,7 +162,7 @@ export const showRun = (run, domain, frames) => {
   showChanges(run);
 };
 
-/** Says a sentence in the status line; `wrong` marks a refusal. */
+/** Shows a sentence in the status line; `wrong` marks a refusal. */
 export const say = (text, wrong = false) => {
   const place = at("said");
   if (place.textContent !== text) place.textContent = text;

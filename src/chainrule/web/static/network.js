@@ -1,5 +1,5 @@
-// The network in the browser: the forward pass and the gradient by the input, as network.py has
-// them. One image at a time, so that Z, A and dZ are vectors.
+// The network in the browser: the forward pass and the gradient w.r.t. the input, as in network.py.
+// One image at a time, so that Z, A and dZ are vectors.
 
 const LEAK = 0.01;
 const GELU_SCALE = Math.sqrt(2 / Math.PI);
@@ -9,7 +9,7 @@ const gate = (z) => (1 + Math.tanh(z / 2)) / 2;
 const geluGate = (z) => gate(2 * GELU_SCALE * (z + GELU_CUBIC * z ** 3));
 
 /**
- * Each activation a = g(z) beside its derivative, given z and a: the rows of activations.py but
+ * Each activation a = g(z) with its derivative, given z and a: the rows of activations.py except
  * softmax, which takes a whole layer at once.
  */
 export const ACTIVATIONS = {
@@ -42,7 +42,7 @@ export const ACTIVATIONS = {
   },
 };
 
-/** Probabilities of all classes from the last layer's outputs; both Float64Array(K). */
+/** Class probabilities from the last layer's outputs; both Float64Array(K). */
 const softmax = (outputs) => {
   const highest = Math.max(...outputs);
   const powers = outputs.map((z) => Math.exp(z - highest));
@@ -61,14 +61,14 @@ const activateBackward = (name, dA, Z, A) => {
   return dA.map((value, unit) => value * ACTIVATIONS[name].slope(Z[unit], A[unit]));
 };
 
-/** Numbers of float32, little endian, from base64. */
+/** Decodes base64 of float32, little endian. */
 const decodeFloats = (text) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   return new Float32Array(bytes.buffer);
 };
 
 /**
- * The model that a page was given as JSON, its weights decoded.
+ * The model from the JSON of a page, its weights decoded.
  * Each layer has W, Float32Array (fanIn, fanOut) row by row, and b, Float32Array (fanOut).
  */
 export const decodeModel = (description) => ({
@@ -89,11 +89,11 @@ export const decodeModel = (description) => ({
   })),
 });
 
-/** The name under which a neuron of member 0 stands in a set of those that are off. */
+/** Key of a neuron of member 0 in the set of those switched off. */
 export const neuronKey = (layer, unit) => `${layer}:${unit}`;
 
 /**
- * One image through one network.
+ * Forward pass of one image through one network.
  * X: pixels times the model's scale, (n). off: a Set of neuronKeys whose output is held at 0.
  * Returns {X, Z, A, probabilities}; Z[i] and A[i] are layer i's Float64Array (fanOut).
  */
@@ -122,7 +122,7 @@ export const forward = (network, X, off = new Set()) => {
 };
 
 /**
- * The gradient of one class's weighted sum z_k, in the last layer, by each input: the chain rule
+ * The gradient of one class's weighted sum z_k, in the last layer, w.r.t. each input: chain rule
  * dA_prev = dZ W', dZ_prev = dA_prev g'(Z_prev), back to the pixels. Float64Array (n).
  */
 export const inputGradient = (network, pass, k, off = new Set()) => {
@@ -147,7 +147,7 @@ export const inputGradient = (network, pass, k, off = new Set()) => {
 };
 
 /**
- * What a model says of pixels in 0..1, (n): the mean over its members, and member 0's pass.
+ * Prediction of a model for pixels in 0..1, (n): the mean over its members, and member 0's pass.
  * Returns {probabilities, pass}.
  */
 export const predict = (model, pixels, off = new Set()) => {

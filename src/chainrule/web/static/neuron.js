@@ -1,11 +1,11 @@
-// One neuron written out: its weights as a picture, and w.x + b term by term.
+// Neuron view: its weights as a picture, and w.x + b term by term.
 
 import { ACTIVATIONS, neuronKey } from "./network.js";
 import { element, magnitude, paint, signedScale } from "./canvas.js";
 import { plateColumns } from "./layers.js";
 
 const TERMS = 8;
-/** Those, the smaller ones, the zeros and the bias: as many for each neuron, so nothing jumps. */
+/** Those, the smaller ones, the zeros and the bias: a fixed number, so that nothing jumps. */
 const ROWS = TERMS + 3;
 
 const figure = (value) => {
@@ -15,7 +15,7 @@ const figure = (value) => {
   return text.replace("-", "−");
 };
 
-/** What a neuron is called, such as "Layer 2, neuron 17" or "Output 7". */
+/** Name of a neuron, such as "Layer 2, neuron 17" or "Output 7". */
 export const neuronName = (model, { layer, unit }) =>
   layer === model.members[0].layers.length - 1
     ? `Output “${model.classes[unit]}”`
@@ -26,11 +26,11 @@ const inputName = (model, layer, row) =>
     ? `pixel ${Math.floor(row / model.width) + 1}, ${(row % model.width) + 1}`
     : `neuron ${row + 1}`;
 
-/** A neuron's weights, one for each input, Float32Array (fanIn). */
+/** A neuron's weights, one per input, Float32Array (fanIn). */
 const weightsInto = (layer, unit) =>
   Float32Array.from({ length: layer.fanIn }, (_, row) => layer.W[row * layer.fanOut + unit]);
 
-/** The terms x w of a weighted sum, the weightiest first: [{row, x, w, product}]. */
+/** The terms x w of a weighted sum, the largest first: [{row, x, w, product}]. */
 const weightyTerms = (x, w) =>
   Array.from(x, (value, row) => ({ row, x: value, w: w[row], product: value * w[row] }))
     .filter((term) => term.product !== 0)
@@ -48,7 +48,7 @@ const fillRows = (place, rows) => {
 
 /**
  * Shows one neuron of member 0 in the elements {title, canvas, caption, terms, sum, activation}.
- * pass: what forward() returned, or null while nothing is drawn.
+ * pass: the result of forward(), or null while nothing is drawn.
  */
 export const showNeuron = (elements, model, neuron, pass, off) => {
   const network = model.members[0];

@@ -1,4 +1,4 @@
-// A photo instead of a drawing: decoded here, its digits found, boxed, and one of them chosen.
+// Photos instead of drawings: decoding, finding and boxing the digits, selecting one of them.
 
 import { find } from "./preprocess.js";
 import { element, inkScale, paint } from "./canvas.js";
@@ -8,7 +8,7 @@ const LARGEST_SIDE = 1600;
 const AIR = 2;
 const TYPES = ["image/png", "image/jpeg"];
 
-/** Decodes a picture file, the right way up; throws an Error with a sentence for the user. */
+/** Decodes a picture file, upright; throws an Error with a sentence for the user. */
 const decodePhoto = async (file) => {
   if (!TYPES.includes(file.type)) {
     throw new Error(`${file.name} is no PNG or JPEG picture; save it as one.`);
@@ -33,7 +33,7 @@ const decodePhoto = async (file) => {
 
 /**
  * Reads a picture file: {canvas, digits}, digits as find() returns them, in reading order.
- * Throws an Error that says what is wrong, also when no digit is there.
+ * Throws an Error that says what is wrong, also if there is no digit.
  */
 export const readPhoto = async (file) => {
   const canvas = await decodePhoto(file);
@@ -45,7 +45,7 @@ export const readPhoto = async (file) => {
   return { canvas, digits };
 };
 
-/** How a photo lies on the sheet, whole: {factor, left, top}. */
+/** Placement of a whole photo on the sheet: {factor, left, top}. */
 const placeOnSheet = (sheet, { canvas }) => {
   const factor = Math.min(sheet.width / canvas.width, sheet.height / canvas.height);
   return {
@@ -55,7 +55,7 @@ const placeOnSheet = (sheet, { canvas }) => {
   };
 };
 
-/** A digit's box on the sheet, with a little air: [left, top, width, height]. */
+/** A digit's box on the sheet, with a margin: [left, top, width, height]. */
 const boxOn = ({ factor, left, top }, digit) => [
   left + digit.column * factor - AIR,
   top + digit.row * factor - AIR,
@@ -63,7 +63,7 @@ const boxOn = ({ factor, left, top }, digit) => [
   digit.height * factor + 2 * AIR,
 ];
 
-/** Draws the photo on the sheet, whole, with a box around each digit, the chosen one stronger. */
+/** Draws the whole photo on the sheet, with a box around each digit, the chosen one stronger. */
 export const showPhoto = (sheet, photo, chosen) => {
   const context = sheet.getContext("2d");
   const layout = placeOnSheet(sheet, photo);
@@ -80,7 +80,7 @@ export const showPhoto = (sheet, photo, chosen) => {
   });
 };
 
-/** The number of the digit whose box holds a point of the sheet, or -1. */
+/** The index of the digit whose box contains a point of the sheet, or -1. */
 export const digitAt = (sheet, photo, x, y) => {
   const layout = placeOnSheet(sheet, photo);
   return photo.digits.findIndex((digit) => {
@@ -89,7 +89,7 @@ export const digitAt = (sheet, photo, x, y) => {
   });
 };
 
-/** Lists the digits of a photo as buttons: what the network sees of each, and what it says. */
+/** Lists the digits of a photo as buttons: each one's network input and prediction. */
 export const listDigits = (place, photo, labels, chosen, onChoose) => {
   const scale = inkScale();
   place.replaceChildren(

@@ -1,4 +1,4 @@
-// Any drawing or photo of digits, each made to look as MNIST's images do: data/digits.py.
+// Preprocessing of drawings and photos to MNIST's format: digits/preprocess.py.
 //
 // White ink on black, the longer side of the digit 20 pixels, its centre of mass in the middle of
 // 28x28. The steps and their names are those of the Python; a test compares the results.
@@ -14,10 +14,10 @@ const LEAST_STROKE = 8;
 const MOST_PARTS = 400;
 
 /**
- * One digit as MNIST shows it. All that is drawn is taken for one digit, but for specks.
+ * Normalises one digit to MNIST's format. Everything drawn, except specks, is taken as one digit.
  * @param image {width, height, data: RGBA bytes} or {width, height, grey: numbers 0..1}
  * @returns {Float32Array} 784 numbers 0..1, 28 rows of 28, white on black, centred
- * @throws {Error} "no digit found: ..." when nothing is drawn
+ * @throws {Error} "no digit found: ..." if nothing is drawn
  */
 export function normalize(image) {
   const drawn = drawnOn(image);
@@ -33,10 +33,10 @@ export function normalize(image) {
 }
 
 /**
- * The digits in a picture, such as a phone number on paper, in reading order.
+ * Finds the digits in a picture, such as a phone number on paper, in reading order.
  * @param image as for normalize; a digit needs about 20 pixels
  * @returns {{row, column, height, width, pixels: Float32Array, line}[]} boxes in the image's pixels
- * @throws {Error} "no digit found: ..." when there is none
+ * @throws {Error} "no digit found: ..." if there is none
  */
 export function find(image) {
   const drawn = drawnOn(image);
@@ -62,7 +62,7 @@ export function find(image) {
   );
 }
 
-/** The box of a digit, in pixels of the picture that was given. */
+/** The box of a digit, in pixels of the original picture. */
 function boxIn(size, working, { top, left, bottom, right }) {
   const row = Math.floor((top * size.height) / working.height);
   const column = Math.floor((left * size.width) / working.width);
@@ -71,7 +71,7 @@ function boxIn(size, working, { top, left, bottom, right }) {
   return { row, column, height, width };
 }
 
-/** The ink of some parts alone, with what is around them where strokes fade into paper. */
+/** Cuts out the ink of some parts, with the margin where their strokes fade into paper. */
 function cut({ width, height, amount }, { labels, boxes }, members) {
   const own = new Set(members);
   let [top, left, bottom, right] = [height, width, 0, 0];
@@ -105,7 +105,7 @@ function cut({ width, height, amount }, { labels, boxes }, members) {
   return inside;
 }
 
-/** 1 within so many pixels of a 1, down or across. */
+/** Dilates a mask: 1 within `reach` pixels of a 1, down or across. */
 function spread(mask, { width, height }, reach) {
   const along = (from, count, length, step, next) => {
     const to = new Uint8Array(from.length);
@@ -123,7 +123,7 @@ function spread(mask, { width, height }, reach) {
   return along(along(mask, width, height, width, 1), height, width, 1, width);
 }
 
-/** Ink as MNIST shows it: its box scaled to 20 pixels, its centre of mass in the middle. */
+/** Frames ink as in MNIST: its box scaled to 20 pixels, its centre of mass in the middle. */
 function framed(amount) {
   let digit = trimmed(amount);
   const longer = Math.max(digit.width, digit.height);
@@ -136,7 +136,7 @@ function framed(amount) {
   return centred(digit);
 }
 
-/** Without the empty rows and columns around it. */
+/** Crops the empty rows and columns around it. */
 function trimmed({ width, height, values }) {
   let [top, left, bottom, right] = [height, width, 0, 0];
   for (let pixel = 0; pixel < values.length; pixel++) {
@@ -157,7 +157,7 @@ function trimmed({ width, height, values }) {
   return { ...size, values: result };
 }
 
-/** In the field, with its centre of mass on pixel 14, as far as it fits. */
+/** Places a digit in the field, its centre of mass on pixel 14 as far as it fits. */
 function centred({ width, height, values }) {
   let [mass, down, across] = [0, 0, 0];
   values.forEach((value, pixel) => {
@@ -166,7 +166,7 @@ function centred({ width, height, values }) {
     across += value * (pixel % width);
   });
   const start = (moment, side) => {
-    // 1e-9: a middle of exactly 13.5 must round up, whatever the last bit of the sum is.
+    // 1e-9: a middle of exactly 13.5 must round up, whatever the last bit of the sum.
     const first = CENTRE - Math.floor(moment / mass + 0.5 + 1e-9);
     return Math.min(Math.max(first, 0), FIELD_SIDE - side);
   };

@@ -1,22 +1,22 @@
-// Pictures made smaller or larger as Pillow's BILINEAR does it: data/digits.py relies on that.
+// Image resizing as in Pillow's BILINEAR, which digits/preprocess.py relies on.
 //
 // A plane is {width, height, values}: numbers row by row.
 
 const PRECISION = 1 << 22;
 
-/** side * new / old, to the nearest whole number (half a pixel upwards), at least 1. */
+/** side * new / old, rounded to the nearest integer (halves up), at least 1. */
 export function scaled(side, newSide, oldSide) {
   return Math.max(1, Math.floor((2 * side * newSide + oldSide) / (2 * oldSide)));
 }
 
-/** Scaled with an average over what falls into each pixel: Pillow's BILINEAR for 32-bit floats. */
+/** Resizes by averaging the area of each new pixel: Pillow's BILINEAR for 32-bit floats. */
 export function resized(plane, height, width) {
   const single = { ...plane, values: Float32Array.from(plane.values) };
   const narrow = alongRows(single, width, Float32Array, (sum) => sum, 1);
   return turned(alongRows(turned(narrow), height, Float32Array, (sum) => sum, 1));
 }
 
-/** The same for bytes, in whole numbers: Pillow's BILINEAR for 8 bits. */
+/** The same for bytes, in integers: Pillow's BILINEAR for 8 bits. */
 export function resizedBytes(plane, height, width) {
   const toByte = (sum) => Math.min(255, Math.max(0, Math.floor((sum + PRECISION / 2) / PRECISION)));
   const narrow = alongRows(plane, width, Uint8Array, toByte, PRECISION);
@@ -42,7 +42,7 @@ function alongRows(plane, width, Numbers, finish, precision) {
   return { width, height: plane.height, values };
 }
 
-/** For each new pixel the first old one that it takes from, and the weights; their sum is 1. */
+/** For each new pixel, the first old one it averages and the weights, which sum to 1. */
 function triangles(oldSide, newSide) {
   const scale = oldSide / newSide;
   const reach = Math.max(scale, 1);

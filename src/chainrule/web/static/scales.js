@@ -1,4 +1,4 @@
-// Round ticks, readable numbers, and where on an axis a value lies.
+// Axis scales: round ticks, readable numbers, and positions of values.
 
 const NINES = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999];
 const RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹";
@@ -17,7 +17,7 @@ export const roundTicks = (low, high, count) => {
   );
 };
 
-/** Round numbers for a logarithmic axis that take in `low` and `high`, both above 0. */
+/** Round numbers for a logarithmic axis that cover `low` to `high`, both above 0. */
 export const decadeTicks = (low, high) => {
   const from = Math.floor(Math.log10(low));
   const to = Math.ceil(Math.log10(high));
@@ -31,7 +31,7 @@ export const decadeTicks = (low, high) => {
   return all.slice(start, (end < 0 ? all.length : Math.max(end, start + 1)) + 1);
 };
 
-/** A number as one reads it: three digits, 1,234, or 2 × 10⁻⁵ where it is very small. */
+/** A number as readable text: three digits, 1,234, or 2 × 10⁻⁵ if it is very small. */
 export const shortNumber = (value) => {
   const size = Math.abs(value);
   if (value === 0) return "0";
@@ -43,7 +43,7 @@ export const shortNumber = (value) => {
   return factor === 1 ? `10${raised}` : `${factor} × 10${raised}`;
 };
 
-/** A share, 0..1, in percent, with as many digits as tell it from its neighbours near 1. */
+/** A fraction 0..1 in percent, with enough digits to tell values near 1 apart. */
 export const shortPercent = (share) => `${Number((100 * share).toFixed(2))} %`;
 
 const extent = (values) =>
@@ -72,7 +72,7 @@ const logScale = (values, format) => {
   };
 };
 
-/** Accuracies: each halving of the errors takes the same room, and 100 % is where one would be. */
+/** Scale of accuracies: each halving of the errors takes the same space. */
 const ninesScale = (values, format, { finest = 1e-3 }) => {
   const [low, high] = extent(values);
   const nines = (value) => -Math.log10(Math.max(1 - value, finest));
@@ -89,7 +89,7 @@ const ninesScale = (values, format, { finest = 1e-3 }) => {
 };
 
 /**
- * The vertical axis for values, all of them finite (above 0 for "log"): {at(value) -> 0..1, ticks:
+ * Vertical axis for values, all of them finite (above 0 for "log"): {at(value) -> 0..1, ticks:
  * [{value, text}] from below}. Options as makeChart has them.
  */
 export const chooseScale = (options, values) => {

@@ -3,7 +3,7 @@
 import { element } from "./canvas.js";
 
 const SIDE = 280;
-/** The side of what the network's eye is given: five times what it sees, and quick to look at. */
+/** Side of the image passed to preprocess.js: five times the network's, and fast to process. */
 const LOOK = 140;
 const STEP = 8;
 
@@ -27,8 +27,8 @@ const line = (context, { brush, points }) => {
 
 /**
  * Makes a canvas a sheet of SIDE x SIDE on which people draw, dark on light.
- * onChange is called after each change of what is on it; isTaken(x, y), before a stroke begins,
- * whether something else there takes the touch.
+ * onChange is called after each change; isTaken(x, y), called before a stroke begins, is true if
+ * something else there takes the touch.
  * Returns {undo, clear, setBrush, forget, isEmpty, image}.
  */
 export const makeSheet = (canvas, onChange, isTaken) => {
@@ -129,14 +129,14 @@ export const makeSheet = (canvas, onChange, isTaken) => {
     setBrush: (width) => {
       brush = width;
     },
-    /** Forgets the strokes, for something else to be shown here. */
+    /** Discards the strokes, so that something else can be shown. */
     forget: () => {
       strokes.length = 0;
       pen.down = false;
       pen.shown = false;
     },
     isEmpty: () => strokes.length === 0,
-    /** What is drawn, as preprocess.js takes it: RGBA, LOOK x LOOK. */
+    /** The drawing in the form that preprocess.js takes: RGBA, LOOK x LOOK. */
     image: () => {
       look.setTransform(LOOK / SIDE, 0, 0, LOOK / SIDE, 0, 0);
       wipe(look);
