@@ -192,5 +192,5 @@ def _slope(
 def _sides_of_kinks(network: Network, workspace: Workspace) -> Callable[[], list[Array]]:
     """Function returning the side of its kink each kinked unit was on in the last forward pass."""
     kinked = [i for i, layer in enumerate(network.layers) if ACTIVATIONS[layer.activation].kinked]
-    # A kinked activation keeps the sign of Z, so A tells the side.
+    # A kinked activation keeps the sign of Z, so A shows the side.
     return lambda: [workspace.A[i] > 0 for i in kinked]

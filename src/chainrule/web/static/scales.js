@@ -72,7 +72,7 @@ const logScale = (values, format) => {
   };
 };
 
-/** Scale of accuracies: each halving of the errors takes the same space. */
+/** Scale of accuracies: each halving of the errors takes the same space, 100 % is at `finest`. */
 const ninesScale = (values, format, { finest = 1e-3 }) => {
   const [low, high] = extent(values);
   const nines = (value) => -Math.log10(Math.max(1 - value, finest));
