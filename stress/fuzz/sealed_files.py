@@ -1,4 +1,4 @@
-"""Model files, snapshots and settings with damaged words and tensors, sealed anew or not."""
+"""Model files, checkpoints and settings with damaged words and tensors, resealed or not."""
 
 from __future__ import annotations
 

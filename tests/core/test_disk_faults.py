@@ -78,7 +78,7 @@ def test_bytes_that_come_back_changed_are_noticed(
     write_checkpoint(tmp_path, checkpoint(1))
     real = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: real(path)[:-1] + b"?")
-    with pytest.raises(OSError, match="gives back other bytes"):
+    with pytest.raises(OSError, match="returned other bytes"):
         write_checkpoint(tmp_path, checkpoint(2))
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000001.safetensors"]

@@ -38,7 +38,7 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     try:
         _write(descriptor, content, path)
         if temporary.read_bytes() != content:
-            raise OSError(errno.EIO, "the disk gives back other bytes than it was given", str(path))
+            raise OSError(errno.EIO, "the disk returned other bytes than were written", str(path))
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):  # report the first error, not this one
