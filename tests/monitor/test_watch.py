@@ -78,7 +78,7 @@ def test_a_damaged_watch_file_costs_the_curves_and_not_the_run(chainrule, few, v
     view()
     done = chainrule("train", "--resume", "cut", "--no-pictures", "--watch")
     assert done.code == 0
-    assert "warning: the curves begin anew" in done.err
+    assert "warning: the curves start over" in done.err
     assert events("cut", "observation")
 
 
