@@ -104,7 +104,7 @@ def test_a_form_must_hold_files(ask: Asker) -> None:
     kind = {"Content-Type": "multipart/form-data; boundary=cut"}
     field = b'--cut\r\nContent-Disposition: form-data; name="a"\r\n\r\ntext\r\n--cut--\r\n'
     for body, status, word in [
-        (field, 422, "'a' is no file"),
+        (field, 422, "'a' is not a file"),
         (b"--cut--\r\n", 422, "at least one"),
         (b"no form", 400, ""),
         (b"", 422, "at least one"),

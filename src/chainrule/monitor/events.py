@@ -98,7 +98,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Reads the events of a file. Raises ValueError, naming the file, where it holds anything else."""
+    """Reads the events of a file. Raises ValueError, naming the file, for anything else in it."""
     with path.open("rb") as file:
         raw = file.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
