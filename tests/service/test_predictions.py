@@ -172,7 +172,7 @@ def test_a_network_that_says_nan_is_never_ready(caplog: pytest.LogCaptureFixture
     broken = network(784, 10)
     broken.b[0][...] = np.nan
     with running(Model(broken, (), (28, 28))) as ask:
-        assert "first test" in ask("GET", "/readyz").error
+        assert "self-test" in ask("GET", "/readyz").error
         assert ask("GET", "/healthz").status == 200
     assert "fails its self-test" in caplog.text
 

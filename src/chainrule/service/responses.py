@@ -18,7 +18,7 @@ def as_json(
     probabilities: Float[Array, "N K"],
     places: tuple[dict[str, Any], ...] = (),
 ) -> bytes:
-    """{"model": name, "predictions": [...]}: each image's class, confidence, all K probabilities."""
+    """{"model": name, "predictions": [...]}: each image: class, confidence, K probabilities."""
     best = probabilities.argmax(axis=1)
     key, labels = ("digit", range(len(DIGITS))) if classes == DIGITS else ("label", classes)
     predictions: list[dict[str, Any]] = [
