@@ -1,4 +1,4 @@
-"""Detections: a photo with a box around each digit, and beside it the network's input and output."""
+"""Detections: a photo with a box around each digit, beside it the network's input and output."""
 
 from __future__ import annotations
 
