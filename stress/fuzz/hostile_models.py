@@ -1,4 +1,4 @@
-"""Hostile model files, snapshots and settings, made by hand."""
+"""Hostile model files, checkpoints and settings, made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files, snapshots and settings with damaged words and tensors, sealed anew or not."""
+"""Mutations of model files, checkpoints, settings: words and tensors, checksum repaired or not."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Training:
-    """A recorded training run."""
+    """Recorded training run."""
 
     name: str
     settings: Settings
@@ -50,7 +50,7 @@ class Training:
 
 
 class StopAskedError(Exception):
-    """A stop was requested; the last step is complete."""
+    """Stop requested; the last step is complete."""
 
 
 Hear = Callable[[Moment], None]

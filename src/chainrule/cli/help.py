@@ -22,7 +22,7 @@ SECTIONS = ("arguments", "commands", "options", *GROUPS)
 
 
 class Command(TyperCommand):
-    """A command with a help page of ours."""
+    """Command with a help page of ours."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the page."""
@@ -30,7 +30,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The program: a group of commands with a help page of ours."""
+    """Command group, the program itself, with a help page of ours."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the page."""

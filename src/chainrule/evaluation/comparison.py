@@ -32,7 +32,7 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether p is below LEVEL."""
+        """True if p is below LEVEL."""
         return self.p < LEVEL
 
     def as_json(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Comparison:
         }
 
     def verdict(self) -> str:
-        """The result in one sentence."""
+        """Result in one sentence."""
         a, b, only_a, only_b = self.name_a, self.name_b, self.only_a_right, self.only_b_right
         if only_a == only_b:
             return (

@@ -22,7 +22,7 @@ RATES = (1e-12, 1e12)
 
 @dataclass(frozen=True)
 class Command:
-    """A command to a running training."""
+    """Command to a running training."""
 
     action: str
     """One of ACTIONS."""

@@ -25,7 +25,7 @@ LARGEST_FILE = 32 * 2**20
 
 @dataclass(frozen=True)
 class Event:
-    """An event, ready to be sent."""
+    """Event, ready to be sent."""
 
     number: int
     """1, 2, 3, ... in order of occurrence."""

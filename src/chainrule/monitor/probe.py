@@ -59,7 +59,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A misclassified example."""
+    """Mistake: a misclassified example."""
 
     index: int
     """Index among the measured examples."""
@@ -183,7 +183,7 @@ def flat_shares(
 def worst(
     probabilities: Float[Array, "N K"], labels: Int[Array, " N"], count: int = MISTAKES
 ) -> tuple[Mistake, ...]:
-    """The `count` worst mistakes at most, the least probable label first."""
+    """Worst mistakes, at most `count`, the least probable label first."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     order = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]

@@ -66,7 +66,7 @@ class Readiness:
 
 
 def failure(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A refusal: one sentence in JSON."""
+    """Refusal: one sentence in JSON."""
     more = {"retry-after": RETRY[1].decode()} if status == 503 else {}
     return Response(
         sentence(text), status, {**more, **(headers or {})}, media_type="application/json"

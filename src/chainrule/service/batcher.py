@@ -41,7 +41,7 @@ Predict: TypeAlias = Callable[[Array], Array]
 
 
 class FullError(Exception):
-    """The queue is full; the client should retry."""
+    """Full queue; the client should retry."""
 
 
 @dataclass

@@ -159,7 +159,7 @@ class Protocol(HttpToolsProtocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         self.stalled = None
         super().resume_writing()
 
