@@ -1,4 +1,4 @@
-"""How busy other programs keep the machine: seconds that were measured beside them count little."""
+"""CPU contention: cores taken by other programs, which make measured seconds unreliable."""
 
 from __future__ import annotations
 

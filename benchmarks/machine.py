@@ -1,4 +1,4 @@
-"""Which machine and which versions the figures belong to."""
+"""Machine and versions that the figures belong to."""
 
 from __future__ import annotations
 

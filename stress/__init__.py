@@ -1,1 +1,1 @@
-"""Stress tests: fuzzing, killed training, planted bugs, and the corpus of hostile files."""
+"""Stress tests: fuzzing, killed training, mutation testing, and the corpus of hostile files."""

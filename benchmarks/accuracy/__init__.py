@@ -1,1 +1,1 @@
-"""Accuracy benchmark: each recipe over seeds, beside what it promises."""
+"""Accuracy benchmark: each recipe over seeds, beside its goals."""

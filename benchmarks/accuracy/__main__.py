@@ -1,9 +1,9 @@
-"""Runs each recipe with each seed and fills benchmarks/results/records.json:
+"""Accuracy benchmark: runs each recipe with each seed into benchmarks/results/records.json:
 
 python -m benchmarks.accuracy
 
-Whatever is there is kept, whatever was begun goes on, and each finished run is put down at once:
-so it may be ended at any time and given again. `--write` puts the table into docs/records.md.
+Finished runs are kept, begun ones resumed, and each is recorded as soon as it is finished: it can
+be interrupted at any time and repeated. `--write` puts the table into docs/records.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs what is missing, one run at a time, and puts down each as soon as it is finished."""
+"""Filling of records.json: trains the missing runs one at a time, recording each when finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each recipe promises, on two cores."""
+"""Accuracy and time goals of each recipe, on two cores."""
 
 from __future__ import annotations
 

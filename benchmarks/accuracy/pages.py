@@ -1,4 +1,4 @@
-"""docs/records.md, from benchmarks/results/records.json."""
+"""Accuracy page: docs/records.md, from benchmarks/results/records.json."""
 
 from __future__ import annotations
 

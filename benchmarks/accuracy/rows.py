@@ -1,4 +1,4 @@
-"""The measured runs, a row each in records.json; stale once their recipe has changed."""
+"""Measured runs, a row each in records.json; stale once their recipe has changed."""
 
 from __future__ import annotations
 

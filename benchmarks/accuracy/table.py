@@ -1,4 +1,4 @@
-"""The rows as a table: what each recipe promised, what came out, and how sure that is."""
+"""Accuracy table: goals and results of each recipe, with confidence intervals."""
 
 from __future__ import annotations
 

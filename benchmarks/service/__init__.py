@@ -1,1 +1,1 @@
-"""The service under load: what `make load` measures."""
+"""Load test of the service: `make load`."""

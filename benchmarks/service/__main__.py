@@ -1,7 +1,7 @@
-"""Puts the service under load and prints its goals and figures: python -m benchmarks.service
+"""Load test of the service, with its goals and figures: python -m benchmarks.service
 
-Everything happens on 127.0.0.1: the service is a process of its own, the clients another one, so
-both share the cores. `--only rate,rows` measures these alone, `--short` takes a tenth of the time.
+Everything runs on 127.0.0.1: the service is one process, the clients another, so both share the
+cores. `--only rate,rows` measures these alone, `--short` takes a tenth of the time.
 """
 
 from __future__ import annotations

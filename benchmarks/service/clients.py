@@ -1,7 +1,7 @@
-"""Clients that ask as fast as they are answered, or at a pace: prepared bytes, no library between.
+"""Load generators, closed-loop or at a fixed rate: prepared bytes on a socket, no HTTP library.
 
-At a pace a latency counts from when the request was due, so that a slow answer, which keeps the
-next request waiting, is not hidden by that one's being sent late.
+At a fixed rate latency counts from when the request was due, so that a slow response, which delays
+the next request, is not hidden by its late sending (coordinated omission).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The goals of the service, each measured by a function of its own."""
+"""Goals of the service, each measured by a function of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service in a process of its own, as `chainrule serve` starts it."""
+"""Server process: the service as `chainrule serve` starts it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""chainrule beside its peers: the same work, the same data, in one run, on this machine."""
+"""Speed benchmark: chainrule beside its peers, same work, same data, one run, this machine."""

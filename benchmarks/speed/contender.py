@@ -1,8 +1,8 @@
-"""One contender in a process of its own: python -m benchmarks.speed.contender PEER THREADS.
+"""Contender process: python -m benchmarks.speed.contender PEER THREADS.
 
 It reads one JSON object a line from stdin and answers with one a line on stdout:
 {"prepare": "T1"} -> {"ready": true}      {"run": true} -> {"seconds": 0.61}
-{"accuracy": true} -> {"accuracy": 0.95}  whatever it cannot do -> {"failed": why}
+{"accuracy": true} -> {"accuracy": 0.95}  anything unsupported -> {"failed": why}
 """
 
 from __future__ import annotations

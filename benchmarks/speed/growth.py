@@ -1,7 +1,7 @@
-"""What training costs as the network, the batch or the data grow: one process for each point.
+"""Scaling of training's cost with network, batch and data: one process for each point.
 
 python -m benchmarks.speed.growth WIDTHS BATCH IMAGES FOLDER measures one of
-them and prints it as JSON.
+point and prints it as JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ratios as one picture: a bar for each peer and piece of work, a mark for each goal."""
+"""Bar chart of the ratios: a bar for each peer and workload, a mark for each goal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures as rows, as a table for the terminal, as Markdown and as one JSON object."""
+"""Report of the figures: rows, a table for the terminal, Markdown, one JSON object."""
 
 from __future__ import annotations
 

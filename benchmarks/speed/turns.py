@@ -1,4 +1,4 @@
-"""Contenders take turns: A B C, A B C, ..., so that a change of the machine's speed meets all."""
+"""Interleaved contenders, A B C, A B C, ..., so that the machine's changes of speed affect all."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What watching costs: the same run with and without `--watch`, in turns, a page looking on.
+"""Overhead of `--watch`: the same run with and without it, interleaved, with a page connected.
 
     python -m benchmarks.speed.watching --pairs 10
 
-Prints the ratio of the seconds of training, its median and its middle half over the pairs. The
-goal is below 1.03.
+Prints the ratio of the training seconds: median and interquartile range over the pairs. The goal
+is below 1.03.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is measured: each piece of work once, with the goals that it is held to."""
+"""Workloads of the speed benchmark, each with its goals."""
 
 from __future__ import annotations
 

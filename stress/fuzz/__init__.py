@@ -1,1 +1,1 @@
-"""Damaged files by the million: every reader must accept or refuse, and nothing else."""
+"""Fuzzing of the readers: damaged files by the million, each to be accepted or refused."""

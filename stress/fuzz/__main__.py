@@ -1,9 +1,9 @@
-"""Reads damaged files by the million: python -m stress.fuzz --inputs 1000000
+"""Fuzzing of the readers with damaged files: python -m stress.fuzz --inputs 1000000
 
-Every reader of the library gets files that are nearly right, half of them with lengths and
-checksums put right again. It must accept each or refuse it with its own error, in a second at
-most and with little memory. Whatever else happens is written to a file, named, and the exit code
-is 1. The same seed makes the same files.
+Every reader of the library gets nearly valid files, half of them with lengths and checksums
+repaired. It must accept each or refuse it with its own error, within a second and with little
+memory. A failing input is written to a file, which is named, and the exit code is 1. The same seed
+makes the same files.
 """
 
 from __future__ import annotations

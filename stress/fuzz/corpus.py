@@ -1,4 +1,4 @@
-"""Writes the hostile files that the tests read: python -m stress.fuzz.corpus tests/corpus"""
+"""Corpus of the hostile files that the tests read: python -m stress.fuzz.corpus stress/corpus"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choices by chance, the same ones for the same seed, and the damage that any file can suffer."""
+"""Random choices, the same for the same seed, and mutations that apply to any file."""
 
 from __future__ import annotations
 

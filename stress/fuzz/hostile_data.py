@@ -1,4 +1,4 @@
-"""Hostile IDX, gzip, npz and CSV files, made by hand: the bytes, and words of their refusal."""
+"""Hostile IDX, gzip, npz and CSV files, made by hand: their bytes, and words of their refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile pickles, made by hand: code to be run, memory to be filled, time to be wasted."""
+"""Hostile pickles, made by hand: to run code, fill memory, waste time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile pictures, made by hand: sizes, bombs in their words, scans without end, other formats."""
+"""Hostile pictures, made by hand: sizes, bombs in their metadata, endless scans, other formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pickles with operations exchanged, doubled, lost and added, whose arguments keep their form."""
+"""Mutations of pickles: opcodes exchanged, doubled, removed, added, with well-formed arguments."""
 
 from __future__ import annotations
 

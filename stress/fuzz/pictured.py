@@ -1,4 +1,4 @@
-"""PNG chunks and JPEG segments damaged, exchanged and added; checksums and lengths right or not."""
+"""Mutations of PNG chunks and JPEG segments; checksums and lengths repaired or not."""
 
 from __future__ import annotations
 

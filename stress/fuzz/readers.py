@@ -1,4 +1,4 @@
-"""The readers, each with how its files are damaged, how it is called, and what it may raise."""
+"""Readers under test, each with its mutations, its call, and the errors it may raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Some thousand damaged files through one reader, counted, timed and measured."""
+"""Fuzzing runs: some thousand damaged files through one reader, counted, timed and measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files, checkpoints and settings with damaged words and tensors, resealed or not."""
+"""Mutations of model files, checkpoints, settings: words and tensors, checksum repaired or not."""
 
 from __future__ import annotations
 

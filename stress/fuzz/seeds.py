@@ -1,4 +1,4 @@
-"""Small valid files of every kind: what is damaged, and what the readers are warmed up on."""
+"""Seed corpus: small valid files of every kind, to be mutated, and to warm up the readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage to IDX, gzip, npz and text tables, with what surrounds the damage put right or not."""
+"""Mutations of IDX, gzip, npz and text tables, with the lengths and checksums repaired or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage to what JSON and TOML hold: a value somewhere in the tree is another, gone, or doubled."""
+"""Mutations of JSON and TOML trees: a value somewhere is changed, removed, or doubled."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Training, killed again and again."""
+"""Kill test of training: SIGKILL at random moments."""

@@ -1,12 +1,11 @@
-"""Kills training at random moments and lets it go on: python -m stress.kill --kills 1000
+"""Kill test: training killed at random moments and resumed, python -m stress.kill --kills 1000
 
-Each run is killed with SIGKILL, which no process can see coming, and resumed, until it is done;
-then its weights must be those of a run that nobody disturbed, to the last bit. After each kill
-every checkpoint in the folder must be whole, and none that was there before may be gone but those
-that a newer one replaces.
+Each run is killed with SIGKILL, which no process can catch, and resumed, until it is finished; then
+its weights must equal those of an undisturbed run, bit for bit. After each kill every checkpoint in
+the folder must be whole, and none may be missing except those that a newer one replaces.
 
-A process that dies leaves what it wrote to the operating system: this rehearsal finds no missing
-flush to the disk. tests/core/test_power_cut.py does.
+The operating system keeps what a dead process wrote, so this test finds no missing flush to the
+disk; tests/core/test_power_cut.py does.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Plants one bug after another in a copy of the library, and sees whether the tests find it.
+"""Mutation testing: plants one bug after another in a copy of the library and runs the tests.
 
     python stress/mutants/run.py                 all bugs, two at a time
     python stress/mutants/run.py label reader    those with one of these words in name or file
 
-The bugs are the *.toml files beside this one: a text in a file under src/chainrule that occurs
-once, what replaces it, and the tests that must fail then. First these tests must pass without it.
+The bugs are in the *.toml files beside this one: a text that occurs once in a file under
+src/chainrule, its replacement, and the tests that must then fail. Without the bug they must pass.
 """
 
 from __future__ import annotations

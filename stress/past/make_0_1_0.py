@@ -1,10 +1,10 @@
-"""Writes the corpus of runs that later versions must load, go on with and train anew.
+"""Backward-compatibility corpus: runs that later versions must load, resume and retrain.
 
     python stress/past/make_0_1_0.py FOLDER
 
-Run it with chainrule 0.1.0 (commit 1d10e56) and with numba installed. It calls the command line
-alone. Each run of the corpus is a folder as `chainrule train` leaves it, but of its checkpoints
-only the last but one is kept: who goes on from there must come to the model beside it.
+Run it with chainrule 0.1.0 (commit 1d10e56) and with numba installed. It uses only the command
+line. Each run of the corpus is a folder as `chainrule train` leaves it, but with only the last but
+one of its checkpoints: resuming from there must give the model beside it.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_a_trained_network_is_told_from_one_that_has_learned_nothing(chainrule, 
         assert found["told_from_luck"]
         better = abs(found["a"]["errors"] - found["b"]["errors"])
         assert found["verdict"].startswith(
-            f"mine is right on {better} images more than {nothing}, which is significant "
+            f"mine is right on {better} more images than {nothing}, which is significant "
             "at the 5 % level (McNemar's exact test: p = "
         )
 
@@ -101,7 +101,7 @@ def test_a_difference_of_few_images_is_not_significant(chainrule, mine, few) -> 
 def test_a_network_does_not_differ_from_itself(chainrule, mine) -> None:
     found = json.loads(chainrule("compare", "mine", "mine", "--json").out)
     assert (found["only_a_right"], found["only_b_right"], found["p"]) == (0, 0, 1)
-    assert "no difference to tell from luck" in found["verdict"]
+    assert "no difference to test" in found["verdict"]
 
 
 def test_a_model_file_is_measured_on_the_other_ones_data_on_either_side(chainrule, mine) -> None:

@@ -132,7 +132,7 @@ def test_the_disputed_labels_are_counted_and_left_out_on_mnist(chainrule, reader
     low, high = disputed["interval"]
     assert low < disputed["accuracy"] < high
     text = chainrule("evaluate", reader).out
-    assert f"15 test labels that people dispute: {disputed['disputed_errors']};" in text
+    assert f"15 disputed test labels: {disputed['disputed_errors']};" in text
     assert "of 9,985 test images right" in text
 
 

@@ -33,7 +33,7 @@ def test_json_tells_the_page_and_its_size(chainrule, mine, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("page", "code", "sentence"),
     [
-        ("page.pdf", 2, "page.pdf: a page is written; let its name end in .html"),
+        ("page.pdf", 2, "page.pdf: a page is HTML; give it a name ending in .html"),
         ("nowhere/page.html", 1, "error: nowhere: there is no such folder; make it first"),
     ],
 )

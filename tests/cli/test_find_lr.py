@@ -31,5 +31,5 @@ def test_a_run_cannot_be_resumed_to_look_for_a_rate(chainrule, few) -> None:
     done = chainrule("train", "--find-lr", "--resume", "mine")
     assert (done.code, done.err.splitlines()[-1]) == (
         2,
-        "error: --find-lr begins anew: leave out --resume",
+        "error: --find-lr starts a new run: leave out --resume",
     )

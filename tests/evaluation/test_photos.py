@@ -77,7 +77,7 @@ def test_the_command_measures_photos_too(chainrule, mine, monkeypatch) -> None:
     found = json.loads(done.out)["photos"]
     assert (found["photos"], found["rows"]) == (5, 2)
     assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
-    assert "made-up photos" in chainrule("evaluate", "mine", "--photos").out
+    assert "synthetic photos" in chainrule("evaluate", "mine", "--photos").out
 
 
 def test_photos_have_digits_where_they_say_and_of_the_sizes_they_say(mnist) -> None:

@@ -78,7 +78,7 @@ def test_a_damaged_watch_file_costs_the_curves_and_not_the_run(chainrule, few, v
     view()
     done = chainrule("train", "--resume", "cut", "--no-pictures", "--watch")
     assert done.code == 0
-    assert "warning: the curves begin anew" in done.err
+    assert "warning: the curves start over" in done.err
     assert events("cut", "observation")
 
 
@@ -122,7 +122,7 @@ def test_a_taken_port_is_one_sentence_before_anything_is_made(chainrule, few) ->
         port = taken.getsockname()[1]
         done = chainrule("train", "--data", few, "--watch", "--no-open", "--port", port)
     assert done.code == 2
-    assert f"port {port} of 127.0.0.1 cannot be had" in done.err
+    assert f"port {port} of 127.0.0.1 is not available" in done.err
     assert done.err.count("\n") == 1
     assert not Path("runs").exists()
 

@@ -1,4 +1,4 @@
-"""The hostile files of tests/corpus: refused for their own reason, at once, and nothing is run."""
+"""The hostile files of stress/corpus: refused for their own reason, at once, and nothing is run."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def test_the_caps_that_the_threat_model_promises_are_those_of_the_code(cap: str)
 
 
 def test_what_the_threat_model_points_to_is_there() -> None:
-    for path in re.findall(r"`((?:tests|docs|\.ci)/[^` ]*)`", SECURITY):
+    for path in re.findall(r"`((?:tests|stress|docs|\.ci)/[^` ]*)`", SECURITY):
         assert (ROOT / path).exists(), path
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"`make (\w+)`", SECURITY):

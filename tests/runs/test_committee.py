@@ -106,7 +106,7 @@ def test_a_member_that_was_begun_goes_on_to_the_same_committee(chainrule, three,
     shutil.rmtree("runs/c")
     done = chainrule("committee", "c", *OPTIONS, "--data", few, "--jobs", 2)
     assert done.code == 0, done.err
-    assert "c-seed-0: going on with runs/c-seed-0" in done.err
+    assert "c-seed-0: resuming runs/c-seed-0" in done.err
     assert Path("runs/c/model.safetensors").read_bytes() == before
 
 

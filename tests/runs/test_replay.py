@@ -95,10 +95,10 @@ def test_a_run_without_pictures_or_figures_is_still_shown(chainrule, mine) -> No
     ("name", "content", "said"),
     [
         ("watch.jsonl", b"nonsense\n", "watch.jsonl, line 1: no JSON"),
-        ("history.jsonl", b"nonsense\n", "no history of epochs"),
-        ("history.jsonl", b"7\n", "no history of epochs"),
-        ("history.jsonl", b"\xff\n", "no history of epochs"),
-        ("curves.png", b"<svg>", "no PNG picture"),
+        ("history.jsonl", b"nonsense\n", "not a history of epochs"),
+        ("history.jsonl", b"7\n", "not a history of epochs"),
+        ("history.jsonl", b"\xff\n", "not a history of epochs"),
+        ("curves.png", b"<svg>", "not a PNG picture"),
         ("config.toml", b"=", "not TOML"),
     ],
 )
@@ -116,8 +116,8 @@ def test_a_damaged_run_is_refused_in_one_sentence(
 def test_no_run_no_history_and_no_page_are_refused_in_words(chainrule, mine) -> None:
     missing = chainrule("report", "yours")
     assert (missing.code, missing.err) == (2, "error: no run 'yours': there are mine\n")
-    assert "let its name end in .html" in chainrule("report", "mine", "page.pdf").err
+    assert "give it a name ending in .html" in chainrule("report", "mine", "page.pdf").err
     (mine / "history.jsonl").unlink()
-    assert "let it train to its end first" in chainrule("report", "mine").err
+    assert "train it to the end first" in chainrule("report", "mine").err
     shutil.rmtree("runs")
     assert "train one first" in chainrule("report", "mine").err

@@ -57,7 +57,7 @@ def half(chainrule, few, monkeypatch) -> str:
         done = chainrule("train", "--data", few, *SMALL, *PLAIN, "--run", "half")
     assert done.code == 143
     assert "interrupted after 1 epochs and 7 batches, step 17" in done.err
-    assert "to go on: chainrule train --resume half" in done.err
+    assert "to resume: chainrule train --resume half" in done.err
     assert step_of("half") == 17
     return "half"
 
@@ -66,7 +66,7 @@ def test_a_run_ended_by_sigterm_goes_on_to_the_same_bits(chainrule, half) -> Non
     assert weights("half") != weights("whole")
     done = chainrule("train", "--resume", half, *PLAIN)
     assert done.code == 0, done.err
-    assert "going on with runs/half after 1 epochs and 7 batches, step 17" in done.err
+    assert "resuming runs/half after 1 epochs and 7 batches, step 17" in done.err
     assert "warning" not in done.err
     assert weights("half") == weights("whole")
     histories = [
@@ -200,14 +200,14 @@ def test_without_any_whole_checkpoint_it_begins_again(chainrule, half) -> None:
     shutil.rmtree("runs/half/checkpoints")
     done = chainrule("train", "--resume", half, *PLAIN)
     assert done.code == 0
-    assert "no whole checkpoint, so it starts from the beginning" in done.err
+    assert "no whole checkpoint, so training starts from the beginning" in done.err
     assert weights("half") == weights("whole")
 
 
 def test_no_such_run_is_one_sentence_with_the_choices(chainrule, half) -> None:
     done = chainrule("train", "--resume", "hlaf")
     assert done.code == 2
-    assert "no run 'hlaf' to go on with: did you mean half? there are half, whole" in done.err
+    assert "no run 'hlaf' to resume: did you mean half? there are half, whole" in done.err
 
 
 def test_a_disk_that_fills_up_is_said_and_after_three_times_the_end(

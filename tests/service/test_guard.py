@@ -223,7 +223,7 @@ def test_a_body_above_the_limit_is_refused(length: str) -> None:
     app = guard(echo, hosts=LOOPBACK, body_limit=10)
     status, _, body = told(app, body=(b"01234", b"56789", b"a"), content_length=length)
     assert status == 413
-    assert "at most 10 are read" in json.loads(body)["error"]
+    assert "at most 10 are accepted" in json.loads(body)["error"]
 
 
 def test_many_bodies_at_a_time_are_refused_until_there_is_room() -> None:

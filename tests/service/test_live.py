@@ -145,7 +145,7 @@ def test_more_pages_than_there_are_places_are_refused(live: Live, monkeypatch: A
     assert eventually(lambda: live.audience.now == 1)
     status, _, content = live.ask("GET", "/events")
     assert status == 503
-    assert json.loads(content)["error"] == "1 pages look on already: close one"
+    assert json.loads(content)["error"] == "1 pages are connected already: close one"
     connection.close()
 
 
@@ -160,10 +160,10 @@ def test_commands_arrive_in_their_order(live: Live) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (b"", 400, "the body is no JSON"),
-        (b"{", 400, "the body is no JSON"),
-        (b"\xff", 400, "the body is no JSON"),
-        (b"[" * 4000, 400, "the body is no JSON"),
+        (b"", 400, "the body is not JSON"),
+        (b"{", 400, "the body is not JSON"),
+        (b"\xff", 400, "the body is not JSON"),
+        (b"[" * 4000, 400, "the body is not JSON"),
         (b'"pause"', 422, "a command is a table"),
         (b'{"action": "explode"}', 422, "choose one of"),
         (b'{"action": "rate", "rate": NaN}', 422, "give a number"),

@@ -151,7 +151,7 @@ def test_ready_is_who_passed_the_first_test_and_does_not_end(ask: Asker) -> None
     assert ask("GET", "/readyz").json == {"status": "ready"}
     ask.readiness.draining = True
     try:
-        assert "about to end" in ask("GET", "/readyz").error
+        assert "shutting down" in ask("GET", "/readyz").error
         assert ask("GET", "/readyz").status == 503
         assert ask("GET", "/healthz").status == 200
     finally:
@@ -172,9 +172,9 @@ def test_a_network_that_says_nan_is_never_ready(caplog: pytest.LogCaptureFixture
     broken = network(784, 10)
     broken.b[0][...] = np.nan
     with running(Model(broken, (), (28, 28))) as ask:
-        assert "first test" in ask("GET", "/readyz").error
+        assert "self-test" in ask("GET", "/readyz").error
         assert ask("GET", "/healthz").status == 200
-    assert "fails its first test" in caplog.text
+    assert "fails its self-test" in caplog.text
 
 
 def test_models_of_another_size_and_of_other_classes_do(images: Array) -> None:

@@ -17,19 +17,19 @@ ROUTES = ["/v1/predict", "/v1/model", "/v1/weights", "/healthz", "/readyz", "/me
 @pytest.mark.parametrize(
     ("status", "word", "value"),
     [
-        (400, "no JSON", b""),
-        (400, "no JSON", b"{"),
-        (400, "no JSON", b'{"images": [[NaN]]}'),
-        (400, "no JSON", b'{"images": [[Infinity]]}'),
-        (400, "no JSON", b"[" * 100_000),
-        (400, "no JSON", b'{"images": "\xff"}'),
+        (400, "not JSON", b""),
+        (400, "not JSON", b"{"),
+        (400, "not JSON", b'{"images": [[NaN]]}'),
+        (400, "not JSON", b'{"images": [[Infinity]]}'),
+        (400, "not JSON", b"[" * 100_000),
+        (400, "not JSON", b'{"images": "\xff"}'),
         (422, "nothing else", []),
         (422, "nothing else", None),
         (422, "nothing else", {"image": [BLANK]}),
         (422, "nothing else", {"images": [BLANK], "model": "other"}),
         (422, "at least one", {"images": []}),
         (422, "at least one", {"images": BLANK[0]}),
-        (422, "no list", {"images": BLANK}),
+        (422, "not a list", {"images": BLANK}),
         (422, "783 numbers", {"images": [BLANK[1:]]}),
         (422, "784 (28 x 28)", {"images": [BLANK, [*BLANK, 0]]}),
         (422, "0 numbers", {"images": [[]]}),
@@ -104,7 +104,7 @@ def test_a_form_must_hold_files(ask: Asker) -> None:
     kind = {"Content-Type": "multipart/form-data; boundary=cut"}
     field = b'--cut\r\nContent-Disposition: form-data; name="a"\r\n\r\ntext\r\n--cut--\r\n'
     for body, status, word in [
-        (field, 422, "'a' is no file"),
+        (field, 422, "'a' is not a file"),
         (b"--cut--\r\n", 422, "at least one"),
         (b"no form", 400, ""),
         (b"", 422, "at least one"),

@@ -117,7 +117,7 @@ def test_a_token_is_held_to_its_rules(served: list[Any], monkeypatch: pytest.Mon
 
 
 def test_a_taken_port_is_one_sentence(folder: Path, ask: Asker) -> None:
-    with pytest.raises(ConfigError, match=f"port {ask.port} of 127.0.0.1 cannot be had"):
+    with pytest.raises(ConfigError, match=f"port {ask.port} of 127.0.0.1 is not available"):
         give("--port", str(ask.port), "--no-open")
 
 
@@ -131,8 +131,7 @@ def test_without_the_extra_the_remedy_is_named(folder: Path, missing: str) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"error: {missing} is missing; the service is an optional part: "
-        "pip install 'chainrule[serve]'\n"
+        f"error: {missing} is missing; the service is optional: pip install 'chainrule[serve]'\n"
     )
 
 

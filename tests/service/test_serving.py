@@ -198,11 +198,11 @@ def test_who_reads_late_but_reads_is_not_cut(ask: Asker, monkeypatch: pytest.Mon
 
 
 def test_a_taken_port_and_a_foreign_address_are_one_sentence(ask: Asker) -> None:
-    with pytest.raises(ConfigError, match=f"port {ask.port} of 127.0.0.1 cannot be had"):
+    with pytest.raises(ConfigError, match=f"port {ask.port} of 127.0.0.1 is not available"):
         listen("127.0.0.1", ask.port)
     with pytest.raises(ConfigError, match=r"no address 'no\.such\.host\.invalid'"):
         listen("no.such.host.invalid", 8000)
-    with pytest.raises(ConfigError, match="cannot be had"):
+    with pytest.raises(ConfigError, match="is not available"):
         listen("192.0.2.1", 8000)
 
 

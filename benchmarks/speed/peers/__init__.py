@@ -1,1 +1,1 @@
-"""The other contenders of the benchmark, one module each, written as their own handbooks advise."""
+"""Peers of the benchmark, one module each, written as their own documentation advises."""

@@ -1,4 +1,4 @@
-"""The articles' own arithmetic: float64, one example a column, a new array for each result.
+"""Articles as peers: their own arithmetic, float64, one example a column, an array for each result.
 
 T1 is the sigmoid network of "Deep Neural Network with MNIST Digit Recognition Example from
 Scratch" (Parikshit Patil), T5 the ReLU network of "MNIST digits classification with Deep Learning

@@ -1,4 +1,4 @@
-"""JAX: one jitted call an epoch, its steps inside lax.scan, the parameters' memory donated."""
+"""JAX: one jitted call an epoch, its steps inside lax.scan, the parameter buffers donated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How other libraries read the same 70,000 images from the disk, without their checks."""
+"""Data loaders of other libraries: the same 70,000 images from disk, without their checks."""
 
 from __future__ import annotations
 

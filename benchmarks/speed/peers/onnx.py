@@ -1,4 +1,4 @@
-"""onnxruntime on a graph of Gemm, Sigmoid or Relu, and Softmax nodes."""
+"""ONNX Runtime on a graph of Gemm, Sigmoid or Relu, and Softmax nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch on the processor: eager, and a whole training step by torch.compile."""
+"""PyTorch on the CPU: eager, and a whole training step under torch.compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control: how fast this machine multiplies two large float32 matrices."""
+"""SGEMM, the control: this machine's speed of multiplying two large float32 matrices."""
 
 from __future__ import annotations
 

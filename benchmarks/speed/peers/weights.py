@@ -1,4 +1,4 @@
-"""The weights that every contender starts from: the same numbers for everyone."""
+"""Initial weights, the same numbers for every contender."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The five articles, a module each: the numbers it prints, its claims, its ablations.
+"""Articles: five tutorials, a module each, with the numbers it prints, its claims, its ablations.
 
-A module of this package is an article if it defines `ARTICLE = Article(...)`; nothing lists them.
+A module of this package is an article if it defines `ARTICLE = Article(...)`; there is no list.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chainrule.core.tables import Table
 
 
 def found() -> dict[str, Article]:
-    """Recipe -> article, by number, of all modules of this package."""
+    """Articles by recipe, in the order of their numbers, from all modules of this package."""
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     values = [getattr(module, "ARTICLE", None) for module in modules]
     articles = [value for value in values if isinstance(value, Article)]
@@ -25,7 +25,7 @@ ARTICLES: Table[Article] = Table("article", found())
 
 
 def named(name: str) -> list[Article]:
-    """The article of this name or number, or all. Raises ConfigError for one that is not there."""
+    """Article of this name or number, or all. Raises ConfigError for an unknown one."""
     if name == "all":
         return list(ARTICLES.values())
     numbers = {str(article.number): article for article in ARTICLES.values()}

@@ -1,4 +1,4 @@
-"""Ablations: the same run with one of an article's mistakes put right, and what that is worth."""
+"""Ablations: an article's run with one of its mistakes corrected, and the gain in accuracy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chainrule.experiments.settings import Settings
 
 @dataclass(frozen=True)
 class Worth:
-    """What correcting a mistake is worth: accuracy on test, 0..1, mean over the seeds."""
+    """Result of an ablation: test accuracy with and without the mistake, 0..1, mean over seeds."""
 
     fix: str
     mistake: str
@@ -28,7 +28,7 @@ class Worth:
 
 
 def ablation_of(article: Article, quirk: str) -> Ablation:
-    """The ablation of this name. Raises ConfigError for a mistake not made by the article."""
+    """Ablation of this name. Raises ConfigError for a mistake that the article does not make."""
     try:
         return Table(f"quirk of {article.recipe}", dict(article.ablations))[quirk]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""An article: its recipe, its claims, its ablations, and three ways to break its network."""
+"""Article: its recipe, its claims, its ablations, and three ways to break its network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chainrule.data.dataset import Dataset
 
 @dataclass(frozen=True)
 class Ablation:
-    """One of an article's mistakes, corrected."""
+    """Ablation: one of an article's mistakes, corrected."""
 
     mistake: str
     changes: dict[str, Any]
-    """Settings that put it right."""
+    """Settings that correct it."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +26,27 @@ class Break:
 
     options: str
     see: str
-    """What one will see, and why."""
+    """Expected symptom, and its cause."""
     at_most: float = 0.0
-    """Accuracy on test in percent that it does not pass; 0: the run diverges, exit code 1."""
+    """Upper bound of the test accuracy in percent; 0: the run diverges, exit code 1."""
 
 
 @dataclass(frozen=True)
 class Article:
-    """An article: each module of this package that describes one has its ARTICLE."""
+    """Article: each module of this package that describes one defines it as ARTICLE."""
 
     number: int
     recipe: str
-    """Its name here, and that of its recipe."""
+    """Its name, and that of its recipe."""
     title: str
     claims: Callable[[Dataset, Effort, Recorder], Iterator[Claim]]
-    """Yields each claim as it is settled."""
+    """Generator of the claims, each as it is settled."""
     ablations: Mapping[str, Ablation]
     breaks: tuple[Break, ...]
     seeds: int = 1
     """Runs where the article gives no seed."""
 
     def commands(self) -> list[tuple[str, str]]:
-        """(a command that breaks its network, what one will see) of each break."""
+        """(command that breaks its network, expected symptom) of each break."""
         train = f"chainrule train --recipe {self.recipe}"
         return [(f"{train} {one.options}", one.see) for one in self.breaks]

@@ -15,12 +15,12 @@ LONGEST_SHOWN = 24
 """Characters of numbers that a claim spells out; more are counted."""
 OUTSIDE = "outside"
 NOT_JUDGED = "not judged"
-"""The verdict where nothing can be held against anything; neither right nor wrong."""
+"""Verdict where there is nothing to compare; neither right nor wrong."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of an article, and what became of it here."""
+    """Claim of an article: the published value, the measured one, the verdict."""
 
     claim: str
     published: str
@@ -31,7 +31,7 @@ class Claim:
 
 
 def exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim:
-    """Equal to the last printed digit, or outside."""
+    """Claim that our numbers equal the article's to the last printed digit; else outside."""
     ours = as_printed(printed, measured)
     theirs = as_printed(printed, np.array(printed.split(), float))
     differing = sum(a != b for a, b in zip(ours, theirs, strict=True))
@@ -43,10 +43,9 @@ def exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim
 
 
 def as_printed(printed: str, values: Array) -> list[str]:
-    """The values with as many digits as the article prints.
+    """The values, formatted with as many digits as the article prints.
 
-    NumPy drops the zeros at the end of a number, so the longest number of an array tells how many
-    digits all of them have.
+    NumPy drops trailing zeros, so the longest number of an array gives the digits of all.
     """
     tokens = printed.split()
     kind = "e" if any("e" in token for token in tokens) else "f"
@@ -63,7 +62,7 @@ def as_printed(printed: str, values: Array) -> list[str]:
 def inside(
     claim: str, value: float, found: Sequence[float], *, digits: int, note: str = ""
 ) -> Claim:
-    """Where one more run of ours could have come out, or outside; one run alone judges nothing."""
+    """Claim that the value is inside our 95 % prediction interval; with one seed, not judged."""
     published, mean = f"{value:.{digits}f}", f"{np.mean(found):.{digits}f}"
     if len(found) < 2:
         remedy = "one run shows no spread to hold it to: give --seeds 2 or more"
@@ -80,7 +79,7 @@ def _joined(*notes: str) -> str:
 
 
 def falling(claim: str, losses: Sequence[float], *, note: str = "") -> Claim:
-    """Each loss lower than the one before, or outside."""
+    """Claim that each loss is lower than the one before; else outside."""
     falls = all(after < before for before, after in pairwise(losses))
     measured = f"{losses[0]:.4f} -> {losses[-1]:.4f}"
     return Claim(claim, "falls", measured, "within" if falls else OUTSIDE, note)

@@ -1,6 +1,7 @@
-"""Article 3: each function on small arrays, then 2,000 iterations on 5,000 images.
+"""Article 3, "Building a Neural Network using Numpy".
 
-"Building a Neural Network using Numpy". Arrays stand as it prints them, one example a column.
+Each function on small arrays, then 2,000 iterations on 5,000 images. Arrays are as it prints them,
+one example a column.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from chainrule.nn.network import Network, Workspace
 LAYER_INPUT = "1 0 5 10 2  2 5 3 10 2"
 LAYER_W = "10 5 2 0 1 0"
 LAYER_B = "10 5 0"
-"""two inputs, three units, five examples."""
+"""Two inputs, three units, five examples."""
 LAYER_FORWARD = """
     1.         1.         1.         1.         1.
     0.99908895 0.99330715 0.99999969 1.         0.99987661
@@ -85,7 +86,7 @@ ACCURACY = {"train": 88, "test": 87}
 
 
 def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]:
-    """Each function on small arrays, then the accuracy of the whole training."""
+    """Claims on each function with small arrays, then on the accuracy of the whole training."""
     yield from _one_layer()
     settings = RECIPES["relu-45"]
     small = replace(settings, layers=(784, 3, 7, 10), examples=20)
@@ -116,7 +117,7 @@ def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]
 
 
 def _one_layer() -> Iterator[Claim]:
-    """A single layer of three units: forward, loss, backward."""
+    """Claims on a single layer of three units: forward, loss, backward."""
     X = np.array(LAYER_INPUT.split(), float).reshape(2, 5).T
     network = Network([Dense(2, 2), Dense(2, 3, "sigmoid")], np.float64)
     network.W[0][...] = np.eye(2)
@@ -130,7 +131,7 @@ def _one_layer() -> Iterator[Claim]:
     loss = np.array(cross_entropy_of_probabilities(probabilities, labels))
     yield exact("cross-entropy of given probabilities", LOSS, loss)
 
-    # The identity layer in front hands its input on, so that its dA is the layer's dX.
+    # The identity layer in front passes its input through, so its dA is the layer's dX.
     relu = Network([Dense(2, 2), Dense(2, 3, "relu")], np.float64)
     relu.parameters[...] = network.parameters
     workspace = Workspace(relu, 5)
@@ -154,13 +155,13 @@ ARTICLE = Article(
     breaks=(
         Break(
             "--learning-rate 10 --epochs 100",
-            "the first steps push some 40 of the 45 ReLU units below 0 for every image, where no "
+            "the first steps push about 40 of the 45 ReLU units below 0 for every image, where no "
             "gradient reaches them: the network guesses",
             at_most=20.0,
         ),
         Break(
             "--layers 784,45,45,45,45,45,10 --activation sigmoid --epochs 100",
-            "the gradient shrinks in each sigmoid layer: the loss stays at 2.3, where guessing is",
+            "the gradient shrinks in each sigmoid layer: the loss stays at 2.3, as for guessing",
             at_most=20.0,
         ),
         Break(

@@ -1,6 +1,6 @@
-"""Article 5: 1,000 iterations on all 60,000 images; it prints a falling curve, no number.
+"""Article 5, "MNIST digits classification with Deep Learning using Python and Numpy".
 
-"MNIST digits classification with Deep Learning using Python and Numpy".
+1,000 iterations on all 60,000 images; it shows a falling curve and prints no number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chainrule.experiments.recipes import RECIPES
 
 
 def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]:
-    """The cost falls."""
+    """Claim that the cost falls."""
     settings = RECIPES["relu-50-50-50"]
     if effort.quick:
         few = replace(settings, epochs=10)
@@ -43,7 +43,7 @@ ARTICLE = Article(
         ),
         Break(
             "--activation sigmoid --epochs 100",
-            "the gradient shrinks in each sigmoid layer: the loss stays above 2.3, as of guessing",
+            "the gradient shrinks in each sigmoid layer: the loss stays above 2.3, as for guessing",
             at_most=20.0,
         ),
         Break(

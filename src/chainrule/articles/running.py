@@ -1,4 +1,4 @@
-"""Training runs of the articles: how much to run, and a recorder of what each epoch came to."""
+"""Training runs of the articles: the effort to spend, and a recorder of their epochs."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from chainrule.training.train import Epoch, never
 
 @dataclass(frozen=True)
 class Effort:
-    """How much of an article to run."""
+    """Effort: how much of an article to run."""
 
     seeds: int | None = None
-    """How many runs where the article gives no seed; None: as the article has it."""
+    """Number of runs where the article gives no seed; None: the article's own."""
     quick: bool = False
     """Only what takes seconds."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A training run's state after an epoch; epoch 0: it begins."""
+    """State of a training run after an epoch; epoch 0: its beginning."""
 
     run: str
     epoch: int
     epochs: int
     loss: float
     seconds_left: float
-    """Estimate for all runs that are planned; 0 at epoch 0 of the first, where none is known."""
+    """Estimate for all planned runs; 0 at epoch 0 of the first, where none is known."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """One recorded training run."""
+    """Recorded training run."""
 
     name: str
     settings: Settings
@@ -50,29 +50,29 @@ class Training:
 
 
 class StopAskedError(Exception):
-    """Someone asked to stop; the last step was a whole one."""
+    """Stop requested; the last step is complete."""
 
 
 Hear = Callable[[Moment], None]
 
 
 def deaf(_moment: Moment) -> None:
-    """The default listener: nobody."""
+    """Default listener: ignores everything."""
 
 
 class Recorder:
-    """Training runs of an article, recorded: their epochs are kept, and the time left is told."""
+    """Recorder of an article's training runs: keeps their epochs and estimates the time left."""
 
     def __init__(self, hear: Hear = deaf, *, stop: Callable[[], bool] = never) -> None:
         self.hear = hear
         self.stop = stop
         self.trainings: list[Training] = []
         self.planned = self.done = 0
-        """Work: the examples seen, in all runs."""
+        """Work: the examples seen, over all runs."""
         self.seconds = 0.0
 
     def plan(self, settings: Settings, data: Dataset, *, runs: int = 1) -> None:
-        """Counts runs that will follow towards the time left."""
+        """Counts future runs towards the time left."""
         count = len(data.train.labels)
         self.planned += runs * settings.epochs * min(settings.examples or count, count)
 
@@ -81,7 +81,7 @@ class Recorder:
         settings, examples = job.settings, len(job.train[1])
         training = Training(name, settings, job.network, [])
         self.trainings.append(training)
-        # What nobody planned counts from its beginning on.
+        # An unplanned run counts from its beginning.
         self.planned = max(self.planned, self.done + settings.epochs * examples)
         self.hear(Moment(name, 0, settings.epochs, float("nan"), self.seconds_left))
         began = perf_counter()
@@ -97,11 +97,11 @@ class Recorder:
 
     @property
     def seconds_left(self) -> float:
-        """What the planned runs still take, at the speed so far."""
+        """Estimated seconds for the rest of the planned runs, at the speed so far."""
         return self.seconds * (self.planned / self.done - 1) if self.done else 0.0
 
     def train(self, name: str, settings: Settings, data: Dataset) -> Job:
-        """The job of these settings, trained to its end."""
+        """Job of these settings, trained to its end."""
         job = prepare(settings, data)
         for _ in self.run(name, job):
             pass
@@ -109,7 +109,7 @@ class Recorder:
 
 
 def accuracy(job: Job, part: str) -> float:
-    """The accuracy of a job's network in percent, on "train" or "test"."""
+    """Accuracy of a job's network in percent, on "train" or "test"."""
     return 100 * evaluate(job.network, job.train if part == "train" else job.test)[1]
 
 
@@ -117,7 +117,7 @@ def falls(
     claim: str, settings: Settings, data: Dataset, recorder: Recorder, *, every: int,
     seeds: Sequence[int] = (0,),
 ) -> Claim:  # fmt: skip
-    """The costs fall in the run of each seed; shown are their means, and the accuracy's spread."""
+    """Claim that the costs fall for each seed; shows their means, and the accuracy's spread."""
     recorder.plan(settings, data, runs=len(seeds))
     costs, accuracies = [], []
     for seed in seeds:

@@ -1,6 +1,6 @@
-"""Article 1: toy data, and 51 epochs of batches of 10 on pixels 0..255.
+"""Article 1, "Deep Neural Network with MNIST Digit Recognition Example from Scratch", P. Patil.
 
-"Deep Neural Network with MNIST Digit Recognition Example from Scratch", P. Patil.
+Toy data, and 51 epochs of batches of 10 on pixels 0..255.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ FIRST_TEN_ACTUAL = "5 0 4 1 9 2 1 3 1 4"
 
 
 def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]:
-    """The toy data, the toy network, the cost of each fifth epoch, the first ten images."""
+    """Claims on the toy data, the toy network, the cost of each fifth epoch, ten predictions."""
     random = np.random.RandomState(95)
     X, labels = random.rand(3, 6), random.randint(4, size=6)
     yield exact("toy data X (3 x 6) after seed 95", TOY_X, X)
@@ -96,7 +96,7 @@ def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]
 
 
 def _toy_cost_falls(random: np.random.RandomState, X: Array, labels: Array) -> Claim:
-    """The toy network, [3, 5, 5, 4], weights uniform in 0..1 from the same stream."""
+    """Claim on the toy network, [3, 5, 5, 4], weights uniform in 0..1 from the same stream."""
     layers = [Dense(3, 5, "sigmoid"), Dense(5, 5, "sigmoid"), Dense(5, 4)]
     network = Network(layers, np.float64, link="sigmoid")
     for layer, W in zip(layers, network.W, strict=True):
@@ -112,7 +112,7 @@ def _toy_cost_falls(random: np.random.RandomState, X: Array, labels: Array) -> C
 
 
 def _first_ten(job: Job) -> Claim:
-    """Ten digits tell little: ours over all images must lie where the article's ten leave room."""
+    """Claim on ten digits: our accuracy on all images lies in the interval of the article's ten."""
     theirs = FIRST_TEN_PREDICTED.split()
     actual = FIRST_TEN_ACTUAL.split()
     ours = [str(digit) for digit in job.network.predict(job.train[0][:10])]
@@ -140,8 +140,7 @@ ARTICLE = Article(
     breaks=(
         Break(
             "--learning-rate 100 --epochs 2",
-            "each step overshoots by far: the loss is near 1,000 and stays there, and the network "
-            "guesses",
+            "each step overshoots by far: the loss stays near 1,000, and the network guesses",
             at_most=20.0,
         ),
         Break(

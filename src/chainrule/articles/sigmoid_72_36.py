@@ -1,7 +1,7 @@
-"""Article 4: 500 iterations on pixels 0..255, without a seed. "MNIST Neural Network From Scratch".
+"""Article 4, "MNIST Neural Network From Scratch": 500 iterations on pixels 0..255, without a seed.
 
 Its listing takes the first 10,000 training images, and prints 11.84 and 17.35 % from a run of one
-iteration. The figures of its text come out with all 60,000 images; with 10,000 they do not.
+iteration. All 60,000 images reproduce the figures of its text; 10,000 do not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ACCURACY = {"train": 92.9, "test": 91.1}
 
 
 def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]:
-    """The accuracies with all images, held to their spread; beside them those of the listing."""
+    """Claims on the accuracies with all images, held to their spread; beside them the listing's."""
     listing = RECIPES["sigmoid-72-36"]
     if effort.quick:
         few = replace(listing, epochs=20)
@@ -50,7 +50,7 @@ def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]
 def _accuracies(
     what: str, settings: Settings, seeds: int, data: Dataset, recorder: Recorder
 ) -> dict[str, list[float]]:
-    """In percent, for each part and seed."""
+    """Accuracies in percent, for each part and seed."""
     found: dict[str, list[float]] = {part: [] for part in ACCURACY}
     for seed in range(seeds):
         job = recorder.train(f"{what}, seed {seed}", replace(settings, seed=seed), data)
@@ -79,7 +79,7 @@ ARTICLE = Article(
         ),
         Break(
             "--learning-rate 100 --epochs 20",
-            "each step overshoots: the loss stays at 2.3, as of guessing",
+            "each step overshoots: the loss stays at 2.3, as for guessing",
             at_most=20.0,
         ),
         Break(

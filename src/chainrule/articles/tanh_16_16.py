@@ -1,7 +1,6 @@
-"""Article 2: 150 iterations on all 60,000 images, a table row at each tenth.
+"""Article 2, Q. Wang: 150 iterations on all 60,000 images, a table row at each tenth.
 
-"Building Your First Neural Network From Scratch: A Step-by-Step Guide with the MNIST Dataset",
-Q. Wang.
+"Building Your First Neural Network From Scratch: A Step-by-Step Guide with the MNIST Dataset".
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ TANH_FIRST_TEST_IMAGE = "7"
 
 
 def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]:
-    """The table, row by row; quick: its first three rows."""
+    """Claims on the table, row by row; quick: its first three rows."""
     settings = RECIPES["tanh-16-16"]
     if effort.quick:
         settings = replace(settings, epochs=21)
@@ -65,7 +64,7 @@ def claims(data: Dataset, effort: Effort, recorder: Recorder) -> Iterator[Claim]
 
 
 def _watched(job: Job) -> tuple[Job, list[int]]:
-    """The job with a loss that also notes how many of the examples it sees are right so far."""
+    """Job whose loss also counts the correct predictions before each step."""
     right: list[int] = []
 
     def loss(
@@ -100,7 +99,7 @@ ARTICLE = Article(
         ),
         Break(
             "--layers 784,16,16,16,16,16,10 --epochs 20",
-            "five layers of 0.1 N(0, 1) hand on ever less: the loss stays at 0.23, as of guessing",
+            "five layers of 0.1 N(0, 1) pass on ever less: the loss stays at 0.23, as for guessing",
             at_most=20.0,
         ),
         Break(

@@ -1,4 +1,4 @@
-"""The command line: each command parses its arguments, calls the room that does it, and prints."""
+"""Command line: each command parses arguments, calls the room that does the work, and prints."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 
 def main() -> None:
-    """Runs a command; a user's mistake ends in one line on stderr and an exit code of 1 or 2."""
-    # Before anything of ours loads NumPy, and OpenBLAS with it.
+    """Entry point: a user's mistake ends in one line on stderr and exit code 1 or 2."""
+    # Before any import of NumPy, which loads OpenBLAS.
     choose_kernel(os.environ, read_cpuinfo())
     from chainrule.cli.app import app
     from chainrule.core.errors import (

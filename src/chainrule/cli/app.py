@@ -1,6 +1,6 @@
-"""The Typer app: every module here that has a function of its own name is a command.
+"""Typer app: every module here that has a function of its own name is a command.
 
-Its ORDER is its place in `chainrule --help`. So a new command is one new file.
+Its ORDER is its position in `chainrule --help`. A new command is one new file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`chainrule committee`: several runs in one model file, trained first where they are not there."""
+"""`chainrule committee`: an ensemble of runs in one model file, trained first if missing."""
 
 from __future__ import annotations
 
@@ -30,29 +30,30 @@ RECIPE, SEEDS = "record", "0,1,2,3,4"
 
 
 def committee(
-    name: Annotated[str, typer.Argument(help="Of its folder under runs/.")],
+    name: Annotated[str, typer.Argument(help="Name of the folder under runs/.")],
     recipe: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help=f"That of the members: {{recipe}}. [default: {RECIPE}]",
+            help=f"Recipe of the members: {{recipe}}. [default: {RECIPE}]",
             autocompletion=completer(recipes),
         ),
     ] = "",
     seeds: Annotated[
-        str, typer.Option(metavar="LIST", help=f"One for each member; by default {SEEDS}.")
+        str, typer.Option(metavar="LIST", help=f"A seed for each member; by default {SEEDS}.")
     ] = "",
     members: Annotated[
         str,
         typer.Option(
             metavar="RUN,RUN,...",
-            help="Finished runs to take instead.",
+            help="Finished runs to use instead.",
             autocompletion=completer(runs, listed=True),
         ),
     ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Members trained at a time.")] = 1,
     threads: Annotated[
-        int | None, typer.Option(min=0, help="Cores for each; by default all, shared by the jobs.")
+        int | None,
+        typer.Option(min=0, help="Cores for each member; by default all, shared by the jobs."),
     ] = None,
     data: Source = "mnist",
     test_data: TestSource = "",
@@ -61,11 +62,11 @@ def committee(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Average the probabilities of several networks, which usually err less than the best of them.
+    """Average the probabilities of several networks, usually more accurate than the best of them.
 
-    The members are runs NAME-seed-0, ...: kept if finished, gone on with if begun, else started.
-    The same command goes on where it was ended. What is made is one model file in a folder of its
-    own, for evaluate, predict and compare.
+    The members are runs NAME-seed-0, ...: kept if finished, resumed if begun, else started. After
+    an interruption the same command resumes. The result is one model file in a folder of its own,
+    for evaluate, predict and compare.
 
     Example: chainrule committee five --recipe fast --seeds 0,1,2,3,4 --jobs 2
     """
@@ -90,7 +91,7 @@ def committee(
                 threads=threads, offline=offline, quiet=quiet, say=say,
             )  # fmt: skip
         except MemberError as error:
-            note(f"error: {error}; the same command goes on")
+            note(f"error: {error}; the same command resumes")
             if json:
                 print_json({"error": str(error)})
             raise typer.Exit(error.code) from None
@@ -101,7 +102,7 @@ def committee(
 
 
 def _print(made: Ensemble) -> None:
-    """A table of the members, their mean, and what they are worth together."""
+    """Prints a table of the members, their mean, and the ensemble's accuracy."""
     from chainrule.evaluation.assessment import headline
 
     print_table(

@@ -24,7 +24,7 @@ def compare(
     ],
     run_b: Annotated[str, typer.Argument(help="Another one.", autocompletion=completer(runs))],
     data: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="Other data than they were trained with.")
+        str, typer.Option(metavar="NAME|PATH", help="Data other than they were trained with.")
     ] = "",
     offline: Offline = False,
     quiet: Quiet = False,
@@ -32,9 +32,9 @@ def compare(
 ) -> None:
     """Compare two networks on the same test images, with McNemar's exact test.
 
-    Only the images that one reads rightly and the other wrongly count: were both equally good, they
-    would fall to either side like a coin. This is about two networks, not about two recipes:
-    another seed is another network.
+    Only images that one network gets right and the other wrong count: if both were equally good,
+    they would fall to either side like coin flips. The test compares two networks, not two recipes:
+    another seed gives another network.
 
     Example: chainrule compare mine yours
     """
@@ -48,7 +48,7 @@ def compare(
 
 
 def _print(found: Comparison) -> None:
-    """Both headlines, the table of agreement, the verdict."""
+    """Prints both headlines, the table of agreement, the verdict."""
     from chainrule.evaluation.assessment import headline
 
     a, b = found.name_a, found.name_b

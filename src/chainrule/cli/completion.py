@@ -1,7 +1,7 @@
-"""Shell completion, and the lists of names in `--help`: both read the tables when they are asked.
+"""Shell completion, and the lists of names in `--help`: both read the tables on demand.
 
-`chainrule --install-completion` sets it up. Names that stand in tables beside NumPy code load
-NumPy, about 0.2 s; recipes, data sets and runs do not.
+`chainrule --install-completion` sets it up. Names in tables beside NumPy code import NumPy, about
+0.2 s; recipes, data sets and runs do not.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from chainrule.training.options import Choices
 
 
 def recipes() -> Iterable[str]:
-    """The names of the recipes."""
+    """Names of the recipes."""
     from chainrule.experiments.recipes import RECIPES
 
     return RECIPES
 
 
 def articles() -> Iterable[str]:
-    """The names of the articles."""
+    """Names of the articles."""
     from chainrule.articles import ARTICLES
 
     return ARTICLES
 
 
 def data_sets() -> Iterable[str]:
-    """The names of the data sets that can be downloaded."""
+    """Names of the data sets that can be downloaded."""
     from chainrule.data.catalog import SOURCES
 
     return SOURCES
 
 
 def runs() -> Iterable[str]:
-    """The names of the runs under runs/."""
+    """Names of the runs under runs/."""
     from chainrule.runs.folder import RUNS
 
     return sorted(path.parent.name for path in RUNS.glob("*/config.toml"))
@@ -44,16 +44,16 @@ def runs() -> Iterable[str]:
 NAMES: dict[str, Choices] = {"recipe": recipes, "article": articles, "data": data_sets} | {
     name: rule.choices for name, rule in RULES.items() if rule.choices
 }
-"""What `{name}` in a help text stands for."""
+"""Choices that `{name}` in a help text stands for."""
 
 
 def filled(text: str) -> str:
-    """A help text with each `{name}` replaced by the names it stands for."""
+    """Help text with each `{name}` replaced by its choices."""
     return re.sub(r"\{(\w+)\}", lambda match: ", ".join(filter(None, NAMES[match[1]]())), text)
 
 
 def completer(names: Choices, *, listed: bool = False) -> Callable[[str], list[str]]:
-    """A completion of one name, or where `listed` of the last one in a list with commas."""
+    """Completion of one name, or if `listed` of the last one in a comma-separated list."""
 
     def complete(incomplete: str) -> list[str]:
         before, comma, word = incomplete.rpartition(",") if listed else ("", "", incomplete)

@@ -1,4 +1,4 @@
-"""What the commands share: results go to stdout, everything else to stderr."""
+"""Console output and common options: results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = Annotated[
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", rich_help_panel="run", help="Nothing on stderr but errors."),
+    typer.Option("--quiet", "-q", rich_help_panel="run", help="Only errors on stderr."),
 ]
 Offline = Annotated[
     bool, typer.Option("--offline", rich_help_panel="run", help="Never use the network.")
@@ -56,26 +56,26 @@ Classes = Annotated[
 
 
 def names(classes: str) -> tuple[str, ...]:
-    """The names in a list with commas between."""
+    """Names in a comma-separated list."""
     return tuple(name for name in classes.split(",") if name)
 
 
 def note(text: str) -> None:
-    """One line for people, on stderr."""
+    """Prints one line for people on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def silence(text: str) -> None:
-    """What --quiet does with a note."""
+    """Discards a note: --quiet."""
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """The one JSON object of a command."""
+    """Prints the one JSON object of a command."""
     print(json.dumps(value))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, at most 160 characters wide where that is no terminal."""
+    """Prints a table on stdout, at most 160 characters wide if that is not a terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -96,14 +96,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def contents_line(folder: Path) -> str:
-    """A run folder and the names in it, in one line."""
+    """Contents of a run folder, in one line."""
     from chainrule.runs.folder import contents
 
     return f"{folder}: {', '.join(contents(folder))}"
 
 
 def print_page(page: WrittenPage, *, quiet: bool, as_json: bool) -> None:
-    """Says where a page was written and how large it is."""
+    """Reports the path and size of a written page."""
     if as_json:
         print_json(page.as_json())
     elif not quiet:

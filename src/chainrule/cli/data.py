@@ -1,4 +1,4 @@
-"""`chainrule data`: which data there are, from where, and their checksums."""
+"""`chainrule data`: the data on this disk, their sources and checksums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chainrule distort`: pictures of what training and what the corruptions make of digits."""
+"""`chainrule distort`: sample sheets of training's distortions, or of the corruptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ORDER = 90
 USUAL = "accurate"
-"""Whose distortion is drawn when no recipe is asked for."""
+"""Default recipe, whose distortion is drawn."""
 DISTORTION = [name for name, rule in RULES.items() if rule.group == "distortion"]
 
 
@@ -37,7 +37,7 @@ def distort(
         str,
         typer.Option(
             metavar="NAME",
-            help=f"Whose distortion to draw; options win: {{recipe}}. [default: {USUAL}]",
+            help=f"Recipe of the distortion; options override it: {{recipe}}. [default: {USUAL}]",
             autocompletion=completer(recipes),
         ),
     ] = "",
@@ -46,7 +46,9 @@ def distort(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="samples.png, or corruptions.png, unless given."),
+        typer.Option(
+            metavar="FILE.png", help="Picture to write. [default: samples.png, or corruptions.png]"
+        ),
     ] = None,
     data: Source = "mnist",
     classes: Classes = "",
@@ -72,8 +74,8 @@ def distort(
     asked_for = given(settings)
     if corruptions and (recipe or asked_for):
         raise ConfigError(
-            "--corruptions draws the copies that evaluate --corrupted measures on, and these do "
-            "not change: leave out --recipe, --seed and the amounts"
+            "--corruptions draws the copies that evaluate --corrupted measures on, which are "
+            "fixed: leave out --recipe, --seed and the amounts"
         )
     chosen = None if corruptions else _settings(recipe or USUAL, asked_for)
     path = output or Path("samples.png" if chosen else "corruptions.png")
@@ -92,7 +94,7 @@ def distort(
 
 
 def _settings(recipe: str, asked_for: dict[str, Any]) -> Settings:
-    """The settings of recipe and options; ConfigError where they do not distort images."""
+    """Settings from recipe and options; ConfigError where they do not distort images."""
     from chainrule.core.errors import ConfigError
     from chainrule.experiments.job import distortion_of
     from chainrule.experiments.recipes import combine

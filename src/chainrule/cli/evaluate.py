@@ -1,4 +1,4 @@
-"""`chainrule evaluate`: how good a trained network is, where it errs, and how sure one can be."""
+"""`chainrule evaluate`: accuracy of a trained network, its mistakes, its calibration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ORDER = 40
 
 SHOWN = 12
-"""Mistakes that are listed by their index."""
+"""Most mistakes listed by index."""
 
 
 def evaluate(
@@ -38,19 +38,20 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="Other data than the run was trained with.")
+        str, typer.Option(metavar="NAME|PATH", help="Data other than the run was trained with.")
     ] = "",
     pictures: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Draw the mistakes, the confusion and the reliability there."
+            metavar="FOLDER",
+            help="Draw the mistakes, the confusion matrix and the reliability diagram there.",
         ),
     ] = None,
     robust: Annotated[
         bool, typer.Option("--corrupted", help="Also measure on corrupted copies; half a minute.")
     ] = False,
     photos: Annotated[
-        bool, typer.Option("--photos", help="Also measure on made-up photos; about a minute.")
+        bool, typer.Option("--photos", help="Also measure on synthetic photos; about a minute.")
     ] = False,
     offline: Offline = False,
     quiet: Quiet = False,
@@ -58,9 +59,9 @@ def evaluate(
 ) -> None:
     """Measure a network on the test images: accuracy with its interval, confusion, calibration.
 
-    On MNIST's own test images a second accuracy leaves out the 15 labels that people dispute; it is
-    there to be read, never to choose a network by. A temperature is fitted on the images that the
-    run held out, never on the test images.
+    On MNIST's own test images a second accuracy leaves out the 15 disputed labels; read it, but
+    never choose a network by it. A temperature is fitted on the images that the run held out, never
+    on the test images.
 
     Example: chainrule evaluate mine --pictures pictures
     """
@@ -94,7 +95,7 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
         print(f"first mistakes, by index: {listed}")
     if evaluation.undisputed is not None:
         print(
-            f"mistakes among the {evaluation.disputed.size} test labels that people dispute: "
+            f"mistakes among the {evaluation.disputed.size} disputed test labels: "
             f"{evaluation.disputed_errors}; without disputed labels: "
             f"{headline(evaluation.undisputed)}"
         )
@@ -130,7 +131,7 @@ def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
 
 
 def print_corrupted(found: Robustness) -> None:
-    """A table in percent: a row for each corruption, a column for each severity."""
+    """Prints a table in percent: a row for each corruption, a column for each severity."""
     from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
 
     print(f"clean: {100 * found.clean:.2f} % of {found.images:,} test images right")
@@ -147,15 +148,15 @@ def print_corrupted(found: Robustness) -> None:
 
 
 def print_photos(found: Readings) -> None:
-    """Two sentences: lone digits, and rows."""
+    """Prints two sentences: single digits, and rows."""
     from chainrule.digits.synthetic import LARGEST, SMALLEST
     from chainrule.evaluation.photos import IN_A_ROW
 
     low, high = (100 * end for end in found.interval)
     print(
-        f"photos: {100 * found.accuracy:.2f} % of {found.photos:,} made-up photos of one digit, "
-        f"{SMALLEST} to {LARGEST} pixels, read rightly (95 % interval {low:.2f} to {high:.2f} %); "
-        f"one digit was found on {found.found:,}"
+        f"photos: {100 * found.accuracy:.2f} % of {found.photos:,} synthetic photos of one digit, "
+        f"{SMALLEST} to {LARGEST} pixels, read correctly (95 % interval {low:.2f} to {high:.2f} "
+        f"%); one digit was found on {found.found:,}"
     )
     print(
         f"photos of {IN_A_ROW} digits in a row: {found.rows_right} of {found.rows} read whole and "

@@ -1,4 +1,4 @@
-"""`chainrule train --find-lr`: the learning rate that a search suggests, printed."""
+"""Output of `chainrule train --find-lr`: the suggested learning rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def print_search(found: LearningRateSearch, *, as_json: bool) -> None:
-    """The suggestion and how to train with it; or the one JSON object."""
+    """Prints the suggestion and how to train with it; or the one JSON object."""
     if as_json:
         print_json(found.as_json())
         return

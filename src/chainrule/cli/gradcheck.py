@@ -1,4 +1,4 @@
-"""`chainrule gradcheck`: every hand-derived gradient against numeric differences."""
+"""`chainrule gradcheck`: hand-derived gradients against finite differences."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ORDER = 120
 
 
 def gradcheck(
-    seed: int = typer.Option(0, help="Of the small networks."), json: Json = False
+    seed: int = typer.Option(0, help="Seed of the small networks."), json: Json = False
 ) -> None:
     """Check every activation with every loss, with and without penalty and label smoothing.
 
-    Small networks in float64, each parameter nudged. Exit code 1 if any gradient is wrong.
+    Small networks in float64, each parameter perturbed. Exit code 1 if any gradient is wrong.
     """
     import numpy as np
 
@@ -34,7 +34,7 @@ def gradcheck(
 
 
 def _print(report: GradientReport) -> None:
-    """The largest errors in a table, the parameters that failed, the verdict."""
+    """Prints the largest errors in a table, the parameters that failed, the verdict."""
     table = report.worst_by_activation()
     losses = next(iter(table.values()))
     print_table(

@@ -14,15 +14,15 @@ from chainrule.cli.completion import filled
 from chainrule.training.options import GROUPS
 
 NARROWEST, WIDEST = 40, 120
-"""Columns that a page adapts to."""
+"""Range of widths, in columns."""
 BESIDE = 76
-"""Columns from which explanations stand beside the options, not below them."""
+"""Least width with explanations beside the options, not below them."""
 FIRST_COLUMN = 32
 SECTIONS = ("arguments", "commands", "options", *GROUPS)
 
 
 class Command(TyperCommand):
-    """A command with a help page of ours."""
+    """Command with a help page of ours."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the page."""
@@ -30,7 +30,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The program: a group of commands with a help page of ours."""
+    """Command group, the program itself, with a help page of ours."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the page."""
@@ -38,12 +38,12 @@ class Group(TyperGroup):
 
 
 def columns() -> int:
-    """The width of the terminal, or $COLUMNS."""
+    """Width of the terminal, or $COLUMNS."""
     return min(max(get_terminal_size().columns, NARROWEST), WIDEST)
 
 
 def page(command: TyperCommand | TyperGroup, ctx: Any, width: int) -> str:
-    """The whole help of a command; no line is longer than `width`, and no word is split."""
+    """Help page of a command; no line is longer than `width`, and no word is split."""
     usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
     parts = [_wrapped(f"Usage: {usage}", width, later=" " * len("Usage: "))]
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
@@ -71,7 +71,7 @@ def _sections(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, list[tu
 
 
 def _row(name: str, text: str, width: int) -> str:
-    """One option: its explanation beside it, or below where the page is narrow or the name long."""
+    """Row of an option: explanation beside it, or below on a narrow page or after a long name."""
     column = FIRST_COLUMN if width >= BESIDE else 6
     indent = " " * column
     if not text:

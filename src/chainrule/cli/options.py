@@ -1,4 +1,4 @@
-"""Options of the command line that are settings: made from the fields of `Settings`, none by hand.
+"""Command-line options of the settings, generated from the fields of `Settings`.
 
 Each has its field's type, help and group; its choices are listed and completed from the tables.
 """
@@ -19,14 +19,14 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def with_settings(*names: str, usual: str) -> Callable[[Command], Command]:
-    """Gives a command an option for each of these settings, by default for all.
+    """Decorator that gives a command an option for each of these settings, by default for all.
 
     The command receives them as `**settings`, None where not given; `given` reads them. `usual` is
-    the recipe that applies when none is named.
+    the default recipe.
     """
 
     def extended(command: Command) -> Command:
-        # Typer reads the signature, of which the options are a part from here on.
+        # Typer reads the signature, which now includes the options.
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
         options = [_parameter(name, usual) for name in names or RULES]
@@ -37,7 +37,7 @@ def with_settings(*names: str, usual: str) -> Callable[[Command], Command]:
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that were given, lists split at their commas."""
+    """Settings given on the command line, lists split at their commas."""
     return {
         name: _items(name, value) if _is_list(name) else value
         for name, value in settings.items()
@@ -46,7 +46,7 @@ def given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def option_name(setting: str) -> str:
-    """`--batch-size` for `batch_size`."""
+    """Option of a setting: `--batch-size` for `batch_size`."""
     return f"--{setting.replace('_', '-')}"
 
 
@@ -67,7 +67,7 @@ def _parameter(name: str, usual: str) -> inspect.Parameter:
 
 
 def _help(name: str, usual: str) -> str:
-    """Help, choices and default; where the usual recipe differs from the default, its value too."""
+    """Help, choices and default; where the default recipe's value differs, that too."""
     rule, default, recipe = RULES[name], getattr(Settings, name), getattr(RECIPES[usual], name)
     choices = f" One of {{{name}}}." if rule.choices else ""
     values = [f"default: {_text(default)}"] if default != "" else []

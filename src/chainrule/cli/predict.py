@@ -1,4 +1,4 @@
-"""`chainrule predict`: which digits are on a picture."""
+"""`chainrule predict`: the digits on a picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BAR = 40
 """Characters for a probability of 1."""
 SURE = 0.8
 OTHERS = 2
-"""Classes beside the first that a row of the table names."""
+"""Most further classes in a row of the table."""
 
 
 def predict(
@@ -41,16 +41,16 @@ def predict(
         list[Path] | None, typer.Argument(help="PNG or JPEG files of any size.", metavar="IMAGE...")
     ] = None,
     index: Annotated[
-        list[int] | None, typer.Option(help="A test image, counted from 0; may be repeated.")
+        list[int] | None, typer.Option(help="Index of a test image, from 0; may be repeated.")
     ] = None,
     show: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png", help="Draw the picture with its digits, and what the network saw."
+            metavar="FILE.png", help="Draw the picture with its digits and the network's inputs."
         ),
     ] = None,
     sure: Annotated[
-        float, typer.Option(min=0, max=1, help="Not sure of a digit whose probability is less.")
+        float, typer.Option(min=0, max=1, help="Mark a digit below this probability as not sure.")
     ] = SURE,
     offline: Offline = False,
     quiet: Quiet = False,
@@ -58,7 +58,7 @@ def predict(
 ) -> None:
     """Read the digits on pictures, with the probability of each class.
 
-    Every digit is brought into the form of MNIST first: ink found, scaled, centred by its mass.
+    Every digit is first converted to MNIST's form: ink found, scaled, centred by its mass.
     Several digits on one picture are read line by line.
 
     Example: chainrule predict mine photo.jpg --show seen.png
@@ -95,7 +95,7 @@ def _print_one(name: str, classes: tuple[str, ...], one: Detection, sure: float)
 def _print_several(
     name: str, classes: tuple[str, ...], found: list[Detection], sure: float
 ) -> None:
-    """The digits line by line, with a question mark for each that the network is not sure of."""
+    """Prints the digits line by line, with a question mark for each that is not sure."""
     lines: dict[int, str] = {}
     for one in found:
         read = classes[one.best] if one.confidence >= sure else "?"

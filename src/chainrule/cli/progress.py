@@ -1,4 +1,4 @@
-"""How training shows itself: a bar on a terminal, a line an epoch elsewhere, or nothing."""
+"""Progress display of training: a bar on a terminal, a line an epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _bar(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
 
 
 def summary(epoch: Epoch) -> str:
-    """Loss and, where it was measured, validation accuracy."""
+    """Summary of an epoch: loss and, where measured, validation accuracy."""
     text = f"loss {epoch.loss:.4f}"
     if epoch.validation_accuracy is not None:
         text += f"  validation {100 * epoch.validation_accuracy:.2f} %"

@@ -1,4 +1,4 @@
-"""`chainrule report`: how a run learned and what it came to, as one page that works offline."""
+"""`chainrule report`: a run's history and results, as one page that works offline."""
 
 from __future__ import annotations
 

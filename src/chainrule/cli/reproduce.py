@@ -1,4 +1,4 @@
-"""`chainrule reproduce`: the articles' numbers and ours, side by side."""
+"""`chainrule reproduce`: the articles' numbers beside ours."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reproduce(
         ),
     ] = None,
     fix: Annotated[
-        str, typer.Option(metavar="QUIRK", help="Put one of the article's mistakes right.")
+        str, typer.Option(metavar="QUIRK", help="Correct one of the article's mistakes.")
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Only what takes seconds.")] = False,
     data: Source = "mnist",
@@ -52,7 +52,7 @@ def reproduce(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Run what an article ran, and compare each number that it prints.
+    """Rerun an article, and compare each number that it prints.
 
     Verdicts: exact (equal to the last digit printed), within (inside the spread or tolerance that
     the note states), outside, not judged (the note says why). Exit code 1 if any is outside. A
@@ -111,7 +111,7 @@ def reproduce(
 
 
 def _print(result: Reproduction) -> None:
-    """The claims as a table, where they are kept, and what one may break now."""
+    """Prints the claims as a table, their folder, and the commands that break the network."""
     from chainrule.runs.reproduction import PAGE
 
     print_table(
@@ -139,7 +139,7 @@ def _worth_in_words(worth: Worth) -> str:
 
 @contextmanager
 def _display(*, quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callable[[str], None]]]:
-    """(hears how far training is, says a line): on stderr, a status line on a terminal."""
+    """Progress display: (listener for moments, printer of lines), on stderr."""
     if quiet:
         yield (lambda _: None), silence
     elif sys.stderr.isatty():
@@ -153,7 +153,7 @@ def _display(*, quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callabl
 
 
 def _tenths(moment: Moment) -> None:
-    """A line as a run begins, and at each tenth of a long one."""
+    """Prints a line as a run begins, and at each tenth of a long one."""
     tenth = moment.epochs // 10
     if moment.epoch == 0 or (tenth and moment.epoch % tenth == 0):
         note(_told(moment))
@@ -175,7 +175,7 @@ def _in_one_line(moment: Moment) -> str:
 
 
 def duration(seconds: float) -> str:
-    """45 s, 1 min 40 s, 2 h 5 min."""
+    """Duration in words: 45 s, 1 min 40 s, 2 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""`chainrule serve`: the page that draws and looks inside, and predictions over HTTP."""
+"""`chainrule serve`: the page to draw on and look inside, and predictions over HTTP."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def serve(
     token: Annotated[
         str,
         typer.Option(
-            help="Who asks must send it; needed for an address that others can reach.",
+            help="Required of clients; needed for an address that others can reach.",
             envvar="CHAINRULE_TOKEN",
             show_envvar=True,
         ),
     ] = "",
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Let everybody ask who can reach the address.")
+        bool, typer.Option("--no-auth", help="Let everyone in who can reach the address.")
     ] = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A further name by which the server is called; may be repeated."),
+        typer.Option(help="A further Host name to accept; may be repeated."),
     ] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Serve a network: the page to draw digits on, and predictions at /v1/predict.
 
-    It listens on this machine alone, unless --host says otherwise. Ctrl-C or SIGTERM ends it; what
-    was asked before is answered.
+    It listens on this machine only, unless --host says otherwise. Ctrl-C or SIGTERM ends it, after
+    pending requests are answered.
 
     Example: chainrule serve mine --port 8001
     """
@@ -65,13 +65,13 @@ def serve(
         load_model(path), name, host=host, port=port, token=token, no_auth=no_auth,
         allow_hosts=allow_host or (),
     )  # fmt: skip
-    with server.capture_signals():  # from before anybody knows the address
+    with server.capture_signals():  # before anyone knows the address
         print(f"{server.address}/", flush=True)
         if not quiet:
             note(f"{name} is served; Ctrl-C ends it")
         if not no_open and has_display():
             # It connects before the server runs, and waits; some browsers run in the terminal.
             Thread(target=browse, args=(server.address, token), daemon=True).start()
-        # What is loaded by now stays: no request shall wait for a search through it.
+        # Objects loaded by now are permanent: no request waits for the collector to scan them.
         gc.freeze()
         server.run()

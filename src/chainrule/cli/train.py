@@ -1,4 +1,4 @@
-"""`chainrule train`: data, training, report, in one run folder."""
+"""`chainrule train`: a training run, with its results in one run folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ORDER = 10
 CODES = {"finished": 0, "stopped": 0, "diverged": 1}
-"""How a run ended -> exit code; 128 and the signal's number where one interrupted it."""
+"""Ending of a run -> exit code; 128 plus the signal's number for an interruption."""
 
 _run_option = partial(typer.Option, rich_help_panel="run")
 
@@ -66,23 +66,22 @@ def train(
         str,
         _run_option(
             metavar="RUN",
-            help="Go on with this run, from its newest whole checkpoint.",
+            help="Resume this run from its newest whole checkpoint.",
             autocompletion=completer(runs),
         ),
     ] = "",
     require_exact: Annotated[
-        bool, _run_option("--require-exact", help="Go on only if the last bits will be the same.")
+        bool,
+        _run_option("--require-exact", help="Resume only if the result will be bit-identical."),
     ] = False,
     find_lr: Annotated[
-        bool, _run_option("--find-lr", help="Only look for a learning rate; writes its curve.")
+        bool, _run_option("--find-lr", help="Only search for a learning rate; writes its curve.")
     ] = False,
     pictures: Annotated[bool, _run_option(help="Draw pictures into the run folder.")] = True,
     watch: Annotated[
-        bool, _run_option("--watch", help="Watch it learn, live in the browser.")
+        bool, _run_option("--watch", help="Watch training live in the browser.")
     ] = False,
-    port: Annotated[
-        int, _run_option(help="With --watch: its port; 0: any.", min=0, max=65535)
-    ] = 8765,
+    port: Annotated[int, _run_option(help="With --watch: port; 0: any.", min=0, max=65535)] = 8765,
     no_open: Annotated[
         bool, _run_option("--no-open", help="With --watch: open no browser.")
     ] = False,
@@ -96,8 +95,8 @@ def train(
 ) -> None:
     """Train a network; without options the recipe `fast` on MNIST.
 
-    Settings come from the recipe, then the file, then the options; the later win. A list of layers
-    without a recipe starts from plain settings: Adam, 5 epochs, batches of 128.
+    Settings come from the recipe, then the file, then the options; the last one wins. A list of
+    layers without a recipe starts from plain settings: Adam, 5 epochs, batches of 128.
 
     Example: chainrule train --recipe fast --seed 0 --run mine
     """
@@ -116,7 +115,7 @@ def train(
     origin = Origin(data, test_data, names(classes))
     if resume:
         if find_lr:
-            raise ConfigError("--find-lr begins anew: leave out --resume")
+            raise ConfigError("--find-lr starts a new run: leave out --resume")
         if recipe or config or run or origin != Origin():
             raise ConfigError(
                 "--resume takes recipe, data and name from the run: leave out --recipe, --config, "
@@ -144,7 +143,7 @@ def train(
     )
     if find_lr:
         if watch:
-            raise ConfigError("--find-lr only looks for a learning rate: leave out --watch")
+            raise ConfigError("--find-lr only searches for a learning rate: leave out --watch")
         print_search(search_learning_rate(request, say=say), as_json=json)
         return
     watching: AbstractContextManager[View | None] = nullcontext()
@@ -157,7 +156,7 @@ def train(
 
 
 def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) -> None:
-    """The result on stdout; what went wrong and how to go on, on stderr."""
+    """Prints the result on stdout; errors and how to resume on stderr."""
     from chainrule.evaluation.assessment import headline
     from chainrule.runs.resume import so_far
 
@@ -180,5 +179,5 @@ def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) ->
     if done.ending in ("interrupted", "stopped"):
         note(
             f"{done.ending} after {so_far(done.progress)}: the weights so far are in "
-            f"{done.folder}; to go on: chainrule train --resume {done.folder.name}"
+            f"{done.folder}; to resume: chainrule train --resume {done.folder.name}"
         )

@@ -1,1 +1,1 @@
-"""Evaluation: metrics, calibration, robustness, and how to tell two networks apart."""
+"""Evaluation: metrics, calibration, robustness, and paired comparison of two networks."""

@@ -1,4 +1,4 @@
-"""Assessment of a network on examples: its predictions and the figures that they come to."""
+"""Assessment: a network's predictions on labelled examples, and the metrics computed from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chainrule.nn.model_file import Model
 
 @dataclass(frozen=True)
 class Assessment:
-    """A network's predictions on some examples, and what they come to."""
+    """Predictions of a network on N examples, and their metrics."""
 
     labels: Int[Array, " N"]
     predicted: Int[Array, " N"]
@@ -32,7 +32,7 @@ class Assessment:
 
     @property
     def confidence(self) -> Float[Array, " N"]:
-        """The probability of each predicted class, 0..1."""
+        """Probability of each predicted class, 0..1."""
         confidence: Array = self.probabilities.max(axis=1)
         return confidence
 
@@ -42,7 +42,7 @@ class Assessment:
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
 
     def mistakes_in_full(self) -> list[dict[str, Any]]:
-        """Each wrong prediction with its confidence, 0..1, for JSON."""
+        """Wrong predictions, each with its confidence, 0..1, for JSON."""
         confidence = self.confidence
         return [
             {"index": i, "actual": a, "predicted": p, "confidence": float(confidence[i])}
@@ -66,9 +66,9 @@ def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) 
 
 
 def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
-    """`assess` on the test images, for a model file that may come from anywhere.
+    """`assess` on the test images, for an untrusted model file.
 
-    Raises ModelFileError where its answers are not finite numbers.
+    Raises ModelFileError where its outputs are not finite.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         found = assess(model, *data.test)
@@ -82,7 +82,7 @@ def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
 
 
 def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Assessment:
-    """What these predictions come to."""
+    """Metrics of these predictions."""
     predicted = probabilities.argmax(axis=1)
     classes = probabilities.shape[1]
     right = int(np.count_nonzero(predicted == labels))
@@ -101,14 +101,14 @@ def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Ass
 
 
 def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
-    """The same predictions measured on the examples but these."""
+    """The same predictions, measured without these examples."""
     kept = np.ones(len(found.labels), bool)
     kept[indices] = False
     return measure(found.probabilities[kept], found.labels[kept])
 
 
 def headline(found: Assessment) -> str:
-    """The result in one line."""
+    """One-line summary: accuracy with its 95 % interval, and the number of errors."""
     low, high = found.interval
     return (
         f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "

@@ -1,12 +1,13 @@
-"""Whether a network's confidence can be believed: of all answers given at 90 %, are 90 % right?
+"""Calibration: of all predictions made at 90 % confidence, are 90 % right?
 
-The calibration error is the gap between the two, weighed over bins of confidence. A network can be
-right often and still be too sure or too modest; one number, the temperature T, mends most of it:
+The expected calibration error (ECE) is the mean gap between confidence and accuracy, weighted over
+bins of confidence. An accurate network can still be over- or underconfident; temperature scaling,
+a single number T, corrects most of it:
 
-    probabilities = softmax(scores / T)        T > 1: less sure        T < 1: surer
+    probabilities = softmax(logits / T)        T > 1: less sure        T < 1: surer
 
-Both as in Guo et al. 2017 (arXiv:1706.04599), sections 2 and 4.2. T changes no answer, only how
-sure it is, and it is fitted on examples that the network has not learned from.
+Both as in Guo et al. 2017 (arXiv:1706.04599), sections 2 and 4.2. T changes confidences, never the
+predicted class, and is fitted on examples held out from training.
 """
 
 from __future__ import annotations
@@ -25,37 +26,37 @@ from chainrule.nn.losses import Buffers, check_labels, softmax_cross_entropy
 from chainrule.nn.model_file import Model
 
 BINS = 15
-"""As many as Guo et al. use."""
+"""Number of bins, as in Guo et al."""
 COLDEST, HOTTEST = 0.01, 100.0
-"""A temperature is looked for between these."""
+"""Range in which the temperature is searched."""
 HALVINGS = 32
-"""Of the range of log T, 9.2 wide: they leave 2e-9 of it."""
+"""Bisections of the range of log T, 9.2 wide: they leave 2e-9 of it."""
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Answers sorted by their confidence into M bins of equal width over 0..1, (M,) each."""
+    """Reliability bins: predictions by confidence, M bins of equal width over 0..1, (M,) each."""
 
     counts: Int[Array, " M"]
     right: Int[Array, " M"]
-    """How many answers in each bin are right."""
+    """Correct predictions in each bin."""
     confidence: Float[Array, " M"]
-    """The mean confidence in each bin, 0..1; 0 in an empty one."""
+    """Mean confidence in each bin, 0..1; 0 in an empty one."""
 
     @property
     def accuracy(self) -> Float[Array, " M"]:
-        """The share of right answers in each bin, 0..1; 0 in an empty one."""
+        """Accuracy in each bin, 0..1; 0 in an empty one."""
         shares: Array = self.right / np.maximum(self.counts, 1)
         return shares
 
     @property
     def mean_confidence(self) -> float:
-        """Over all answers, 0..1."""
+        """Mean confidence over all predictions, 0..1."""
         return float(self.counts @ self.confidence / self.counts.sum())
 
     @property
     def error(self) -> float:
-        """The expected calibration error, 0..1: mean gap of confidence and accuracy, by bin."""
+        """Expected calibration error, 0..1: mean gap between confidence and accuracy, over bins."""
         gaps = np.abs(self.accuracy - self.confidence)
         return float(self.counts @ gaps / self.counts.sum())
 
@@ -63,10 +64,9 @@ class Bins:
 def reliability(
     probabilities: Float[Array, "N K"], labels: Int[Array, " N"], *, bins: int = BINS
 ) -> Bins:
-    """Each example's most probable class, right or wrong, by the probability it was given.
+    """Reliability bins of these predictions; a bin includes its upper end, not its lower one.
 
-    A bin holds its upper end and not its lower one. Raises ValueError without an example or a bin,
-    and for labels that do not fit.
+    Raises ValueError without an example or a bin, and for labels that do not fit.
     """
     _check(probabilities, labels)
     if bins < 1:
@@ -86,17 +86,17 @@ def reliability(
 def expected_calibration_error(
     probabilities: Float[Array, "N K"], labels: Int[Array, " N"], *, bins: int = BINS
 ) -> float:
-    """How far confidence and accuracy lie apart on average, 0..1 (Guo et al. 2017, equation 3)."""
+    """Expected calibration error, 0..1 (Guo et al. 2017, equation 3)."""
     return reliability(probabilities, labels, bins=bins).error
 
 
 def fit_temperature(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> float:
-    """The temperature T that makes the labels most likely, from COLDEST to HOTTEST.
+    """Maximum-likelihood temperature T, from COLDEST to HOTTEST.
 
-    The mean loss is convex in 1/T: its slope, sum(dscores * scores), changes sign once, and halving
-    the interval of log T finds where. It does not where each most probable class is right: any
-    lower T is better then, and the answer is COLDEST. Raises ValueError without an example, and for
-    labels that do not fit.
+    The mean loss is convex in 1/T: its slope, sum(dscores * scores), changes sign once, and
+    bisection of log T finds where. If every prediction is right it never does: the lower T, the
+    better, and the result is COLDEST. Raises ValueError without an example, and for labels that do
+    not fit.
     """
     _check(probabilities, labels)
     scores = _logarithms(probabilities)
@@ -115,10 +115,10 @@ def fit_temperature(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]
 
 
 def tempered(probabilities: Float[Array, "N K"], temperature: float) -> Float[Array, "N K"]:
-    """The probabilities at another temperature, in float64: p^(1/T), each row summing to 1.
+    """Probabilities at another temperature, in float64: p^(1/T), each row summing to 1.
 
-    That is softmax(logits / T) for a network that ends in a softmax: the logarithm of its
-    probabilities is its logits, less one number a row. Raises ValueError unless T > 0.
+    For a network that ends in a softmax this is softmax(logits / T): its log-probabilities are its
+    logits less a constant per row. Raises ValueError unless T > 0.
     """
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature {temperature}: give a number above 0")
@@ -127,7 +127,7 @@ def tempered(probabilities: Float[Array, "N K"], temperature: float) -> Float[Ar
 
 
 def _logarithms(probabilities: Float[Array, "N K"]) -> Float[Array, "N K"]:
-    """Their logarithms in float64; what underflowed to 0 counts as the smallest normal number."""
+    """Log-probabilities in float64; a 0 from underflow counts as the smallest normal number."""
     smallest = float(np.finfo(probabilities.dtype).tiny)
     values = np.maximum(probabilities, smallest).ravel().tolist()
     return np.fromiter(map(math.log, values), np.float64, len(values)).reshape(probabilities.shape)
@@ -144,19 +144,19 @@ def _check(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> None
 
 @dataclass(frozen=True)
 class Calibration:
-    """How sure a network is of its answers, as it is and at the temperature that suits it."""
+    """Calibration of a network, as trained and at its fitted temperature."""
 
     bins: Bins
     temperature: float | None
-    """None: none was fitted, see `reason`."""
+    """None: not fitted, see `reason`."""
     after: Bins | None
-    """The bins at that temperature."""
+    """Bins at that temperature."""
     fitted_on: int
     """Images held out from training."""
     reason: str
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, with the bins' counts, shares of right answers and mean confidences."""
+        """All of it, with each bin's count, accuracy and mean confidence."""
         after = None if self.after is None else _bins_as_json(self.after)
         return _bins_as_json(self.bins) | {
             "temperature": self.temperature,
@@ -179,7 +179,7 @@ class Calibration:
 def calibrate(
     model: Model, found: Assessment, validation: Examples | None, reason: str
 ) -> Calibration:
-    """How sure the answers are; at a temperature too, where there are examples to fit it on.
+    """Calibration, with a fitted temperature where there are validation examples to fit it on.
 
     `reason` says why there are none.
     """

@@ -12,12 +12,12 @@ from chainrule.evaluation.assessment import Assessment, assess_saved
 from chainrule.nn.model_file import Model
 
 LEVEL = 0.05
-"""The significance level: a difference that chance alone gives less often is significant."""
+"""Significance level: a difference with p below it is significant."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two networks on the same images: their assessments, and where they disagree."""
+    """Paired comparison of two networks: both assessments, and where they disagree."""
 
     name_a: str
     name_b: str
@@ -28,11 +28,11 @@ class Comparison:
     only_b_right: int
     both_wrong: int
     p: float
-    """The probability of a difference like this one, or a larger one, by chance alone."""
+    """p-value: the probability of a difference at least this large by chance alone."""
 
     @property
     def significant(self) -> bool:
-        """Whether p is below LEVEL."""
+        """True if p is below LEVEL."""
         return self.p < LEVEL
 
     def as_json(self) -> dict[str, Any]:
@@ -57,26 +57,26 @@ class Comparison:
         }
 
     def verdict(self) -> str:
-        """One sentence."""
+        """Result in one sentence."""
         a, b, only_a, only_b = self.name_a, self.name_b, self.only_a_right, self.only_b_right
         if only_a == only_b:
             return (
-                f"{a} and {b} are right on as many images ({only_a:,} that the other has wrong "
-                "each), so there is no difference to tell from luck (McNemar's exact test: p = 1)"
+                f"{a} and {b} are right on equally many images ({only_a:,} each that the other "
+                "gets wrong), so there is no difference to test (McNemar's exact test: p = 1)"
             )
         better, worse = (a, b) if only_a > only_b else (b, a)
         significant = "significant" if self.significant else "not significant"
         return (
-            f"{better} is right on {abs(only_a - only_b):,} images more than {worse}, which is "
+            f"{better} is right on {abs(only_a - only_b):,} more images than {worse}, which is "
             f"{significant} at the {100 * LEVEL:.0f} % level (McNemar's exact test: "
-            f"p = {self.p:.3g}, of {only_a + only_b:,} images that one of the two has right)"
+            f"p = {self.p:.3g}, over {only_a + only_b:,} images that only one gets right)"
         )
 
 
 def compare(name_a: str, a: Model, name_b: str, b: Model, data: Dataset) -> Comparison:
     """Compares two networks on the test images.
 
-    Raises ModelFileError where the answers of one are not finite numbers.
+    Raises ModelFileError where the outputs of one are not finite.
     """
     found_a, found_b = assess_saved(name_a, a, data), assess_saved(name_b, b, data)
     right_a, right_b = (found.labels == found.predicted for found in (found_a, found_b))
@@ -95,7 +95,7 @@ def compare(name_a: str, a: Model, name_b: str, b: Model, data: Dataset) -> Comp
 
 
 def check_alike(name_a: str, a: Model, name_b: str, b: Model) -> None:
-    """Raises ConfigError unless both take the same images and know the same classes."""
+    """Raises ConfigError unless both networks have the same inputs and classes."""
     for what, one, other in (
         ("pixels", a.inputs, b.inputs),
         ("classes", a.outputs, b.outputs),

@@ -1,4 +1,4 @@
-"""Metrics of predictions: accuracy, confusion matrix, precision, recall and F1, top-k."""
+"""Classification metrics: accuracy, confusion matrix, precision, recall, F1, top-k accuracy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from chainrule.core.arrays import Array, Float, Int
 
 
 def accuracy(labels: Int[Array, " N"], predicted: Int[Array, " N"]) -> float:
-    """The share of examples whose class was predicted, 0..1."""
+    """Fraction of correct predictions, 0..1."""
     return float(np.mean(labels == predicted))
 
 
 def confusion_matrix(
     labels: Int[Array, " N"], predicted: Int[Array, " N"], *, classes: int
 ) -> Int[Array, "K K"]:
-    """Counts, (K, K): row = actual class, column = predicted class."""
+    """Confusion matrix, counts (K, K): row = actual class, column = predicted class."""
     pairs = labels.astype(np.int64) * classes + predicted
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
@@ -30,7 +30,7 @@ class ClassScores:
     recall: Float[Array, " K"]
     f1: Float[Array, " K"]
     support: Int[Array, " K"]
-    """How many examples each class has."""
+    """Number of examples of each class."""
 
 
 def per_class(confusion: Int[Array, "K K"]) -> ClassScores:
@@ -48,9 +48,9 @@ def per_class(confusion: Int[Array, "K K"]) -> ClassScores:
 def top_k_accuracy(
     labels: Int[Array, " N"], probabilities: Float[Array, "N K"], *, k: int
 ) -> float:
-    """The share of examples whose class is among the k most probable, 0..1.
+    """Top-k accuracy, 0..1: fraction of examples whose class is among the k most probable.
 
-    A class ties with another only by equal probability; ties count against the prediction.
+    Classes of equal probability tie; ties count against the prediction.
     """
     at_label = np.take_along_axis(probabilities, labels[:, None], axis=1)
     return float(np.mean((probabilities >= at_label).sum(axis=1) <= k))

@@ -1,4 +1,4 @@
-"""Accuracy on made-up photos of the test images: `chainrule evaluate --photos`."""
+"""Accuracy on synthetic photos of the test images: `chainrule evaluate --photos`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.digits.preprocess import find
 from chainrule.digits.synthetic import photo_of_one, photo_of_row
 
 SEED = 0
-"""Of the photos, whatever the run's own: everybody measures on the same ones."""
+"""Seed of the photos, not the run's: every network is measured on the same ones."""
 PHOTOS, ROWS, IN_A_ROW = 1000, 100, 7
 """Photos of one digit, photos of a row of digits, and how many a row has: a phone number."""
 Predict: TypeAlias = Callable[[Array], Array]
@@ -25,27 +25,27 @@ Predict: TypeAlias = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Readings:
-    """How many photos were read, and what went wrong with the others."""
+    """Results on synthetic photos: found and read, single digits and rows."""
 
     photos: int
     right: int
     """Photos of one digit on which that digit was read, and nothing else."""
     found: int
-    """Photos of one digit on which one digit was found, rightly read or not."""
+    """Photos of one digit on which one digit was found, read correctly or not."""
     rows: int
     rows_right: int
     """Photos of a row on which all digits were read, in their order, and nothing else."""
     rows_found: int
-    """Photos of a row on which as many digits as there are were found, all in one line."""
+    """Photos of a row on which the right number of digits was found, all in one line."""
 
     @property
     def accuracy(self) -> float:
-        """The share of photos of one digit that were read rightly, 0..1."""
+        """Fraction of the photos of one digit that were read correctly, 0..1."""
         return self.right / self.photos
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of that share, 95 %."""
+        """95 % confidence interval of the accuracy."""
         return wilson_interval(self.right, self.photos)
 
     def as_json(self) -> dict[str, Any]:
@@ -65,9 +65,9 @@ class Readings:
 def read_photos(
     predict: Predict, dataset: Dataset, *, photos: int = PHOTOS, rows: int = ROWS
 ) -> Readings:
-    """Has a network read made-up photos of test images, one digit each, and rows of seven.
+    """Tests a network on synthetic photos of test images: one digit each, and rows of seven.
 
-    Raises DataError unless these are digits as MNIST has them.
+    Raises DataError unless the images are MNIST-like digits.
     """
     if dataset.shape != (28, 28) or dataset.classes != DIGITS:
         raise DataError(
@@ -91,7 +91,7 @@ def read_photos(
 
 
 def _read(predict: Predict, picture: Array) -> list[list[int]]:
-    """The digits of a picture, line by line; an empty list where none is found."""
+    """Digits of a picture, line by line; an empty list where none is found."""
     try:
         digits = find(picture)
     except DataError:

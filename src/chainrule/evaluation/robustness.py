@@ -13,7 +13,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.nn.model_file import Model
 
 SEED = 0
-"""Of the corruptions, whatever the run's own: everybody measures on the same copies."""
+"""Seed of the corruptions, not the run's: every network is measured on the same copies."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Robustness:
     images: int
     clean: float
     accuracy: dict[str, tuple[float, ...]]
-    """Of each corruption, severities 1 to 5."""
+    """By corruption, severities 1 to 5."""
 
     def mean(self, corruption: str) -> float:
-        """Over the severities of one corruption."""
+        """Mean over the severities of one corruption."""
         return float(np.mean(self.accuracy[corruption]))
 
     @property
     def overall(self) -> float:
-        """The mean over all corruptions and severities."""
+        """Mean over all corruptions and severities."""
         return float(np.mean(list(self.accuracy.values())))
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, the means too."""
+        """All accuracies and their means."""
         return {
             "images": self.images,
             "clean": self.clean,
@@ -48,9 +48,9 @@ class Robustness:
 
 
 def corrupted(model: Model, dataset: Dataset) -> Robustness:
-    """Measures a model on the test images and on copies of them, 40 for each image.
+    """Accuracy of a model on the test images and on 40 corrupted copies of each.
 
-    An answer that is no finite number, as a damaged model may give, is a wrong one.
+    A non-finite output, as a damaged model may give, counts as wrong.
     """
     images, labels = dataset.test
     return Robustness(
@@ -69,7 +69,7 @@ def corrupted(model: Model, dataset: Dataset) -> Robustness:
 def copies(
     images: Float[Array, "N pixels"], shape: tuple[int, int], corruption: str, severity: int
 ) -> Float[Array, "N pixels"]:
-    """The corrupted copies that everybody measures on; images (N, h*w) in 0..1."""
+    """The corrupted copies to measure on; images (N, h*w) in 0..1."""
     return CORRUPTIONS[corruption](images, shape, severity, np.random.default_rng(SEED))
 
 

@@ -1,1 +1,1 @@
-"""Monitoring: diagnostics, events and controls of a training run that is watched."""
+"""Monitoring: probe, event log and control of a training run that is being watched."""

@@ -1,8 +1,8 @@
-"""Commands to a run under way: pause, resume, stop, or another learning rate.
+"""Control of a running training: pause, resume, stop, or change the learning rate.
 
-Commands come from other threads and are carried out between two steps, by the trainer. A changed
-learning rate is a changed schedule: its peak, and with it all that follows, times a factor. So it
-is saved and taken up again with the run, as the schedule is.
+Commands come from other threads; the trainer executes them between two steps. Changing the learning
+rate scales the whole schedule from its peak on, so the change is saved and restored with the
+schedule.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from chainrule.optim.schedules import Schedule
 
 ACTIONS = ("pause", "resume", "rate", "stop")
 RATES = (1e-12, 1e12)
-"""The learning rates that settings allow."""
+"""Range of learning rates that settings allow."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One thing that was asked for."""
+    """Command to a running training."""
 
     action: str
     """One of ACTIONS."""
     factor: float = 1.0
-    """For `rate`: what the learning rate is multiplied by, unless `rate` says what it shall be."""
+    """For `rate`: factor on the learning rate, unless `rate` gives the new value."""
     rate: float | None = None
 
 
 def read_command(body: object) -> Command:
-    """The command in what was sent; ValueError, naming value, rule and remedy, if there is none.
+    """Parses a command; ValueError, naming value, rule and remedy, if it is not one.
 
     {"action": "pause"}, "resume", "stop"; {"action": "rate", "factor": 0.5} or {..., "rate": 1e-3}.
     """
@@ -57,7 +57,7 @@ def read_command(body: object) -> Command:
 
 
 def change_rate(schedule: Schedule, step: int, command: Command) -> tuple[float, float]:
-    """Multiplies a schedule's rates as was asked for; (learning rate before, after) at this step.
+    """Scales a schedule as the command asks; (learning rate before, after) at this step.
 
     Raises ValueError, and changes nothing, where the schedule does not follow.
     """
@@ -84,7 +84,7 @@ def change_rate(schedule: Schedule, step: int, command: Command) -> tuple[float,
 
 
 def _parts(schedule: Schedule) -> Iterator[Schedule]:
-    """The schedule, and those that it goes on with."""
+    """The schedule and those nested in it."""
     part: Schedule | None = schedule
     while part:
         yield part
@@ -93,7 +93,7 @@ def _parts(schedule: Schedule) -> Iterator[Schedule]:
 
 @dataclass(frozen=True)
 class View:
-    """What training tells the live view, and what it is asked there."""
+    """Live view: the events that training sends to it, the commands that come back."""
 
     event_log: EventLog = field(default_factory=EventLog)
     commands: SimpleQueue[Command] = field(default_factory=SimpleQueue)

@@ -1,8 +1,8 @@
-"""The event log of a run while it trains, never longer than a page can replay.
+"""Event log of a training run, bounded to what a page can replay.
 
-An event is a JSON object with its kind. Observations come as long as training lasts: of a long
-run every second, every fourth, every eighth ... is kept, and the newest always. So what is kept
-covers the whole run evenly.
+An event is a JSON object with its kind. Observations come throughout training: of a long run every
+second, every fourth, every eighth ... is kept, and always the newest, so the log covers the whole
+run evenly.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from chainrule.core.files import write_atomically
 
 FILE = "watch.jsonl"
 KEPT = {"observation": 600, "weights": 60, "epoch": 2000, "by_hand": 1000}
-"""Events of a kind that are kept at most, besides the newest; of other kinds there are few."""
+"""Most events kept of a kind, besides the newest; other kinds are few."""
 
 LARGEST_FILE = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, ready to be sent."""
+    """Event, ready to be sent."""
 
     number: int
-    """1, 2, 3, ... in the order in which they happened."""
+    """1, 2, 3, ... in order of occurrence."""
     kind: str
     line: str
     """A JSON object, in one line."""
@@ -36,7 +36,7 @@ class Event:
 
 @dataclass
 class _Kind:
-    """Number of events of a kind; one in `every` of them is kept."""
+    """Number of events of this kind; one in `every` is kept."""
 
     count: int = 0
     every: int = 1
@@ -47,7 +47,7 @@ class _Kind:
 
 
 class EventLog:
-    """The events of a run; one thread writes them down, others read them."""
+    """Event log of a run, with one writing thread and many readers."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -57,7 +57,7 @@ class EventLog:
         self._closed = False
 
     def add(self, kind: str, /, **values: Any) -> None:
-        """One more event; a value that is no finite number becomes null."""
+        """Appends an event; non-finite numbers become null."""
         line = json.dumps(_finite(values) | {"kind": kind}, separators=(",", ":"))
         with self._lock:
             self._last += 1
@@ -80,25 +80,25 @@ class EventLog:
             self._events = [event for event in self._events if event.number not in gone]
 
     def after(self, number: int) -> tuple[list[Event], bool]:
-        """(events that happened after that one, whether nothing will follow them)."""
+        """(events after that number, whether the log is closed)."""
         with self._lock:
             if number >= self._last:
                 return [], self._closed
             return [event for event in self._events if event.number > number], self._closed
 
     def close(self) -> None:
-        """Nothing will follow."""
+        """Closes the log: no event will follow."""
         with self._lock:
             self._closed = True
 
     def write(self, folder: Path) -> None:
-        """watch.jsonl in the folder of the run: what is kept, one event a line."""
+        """Writes watch.jsonl into the run's folder, one event a line."""
         events, _ = self.after(0)
         write_atomically(folder / FILE, "".join(event.line + "\n" for event in events).encode())
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events in a file of them. Raises ValueError, naming the file, where it holds others."""
+    """Reads the events of a file. Raises ValueError, naming the file, for anything else in it."""
     with path.open("rb") as file:
         raw = file.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
@@ -116,7 +116,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 
 def until(events: Iterable[dict[str, Any]], step: int) -> list[dict[str, Any]]:
-    """The events of the steps up to this one, without the first and the last word on the run."""
+    """Events of the steps up to this one, without those that begin and end the run."""
     return [
         event for event in events if event["kind"] not in ("begin", "end") and _step(event) <= step
     ]
@@ -132,7 +132,7 @@ def _refuse(constant: str) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """The same with None for each number that JSON cannot hold."""
+    """The value with None for each number that JSON cannot hold."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):

@@ -1,8 +1,8 @@
 """Training diagnostics, computed between steps on a few hundred examples.
 
-How right it is, how far a step moves each layer, which units have stopped learning, which mistakes
-are the worst. Nothing here writes into the network or draws a random number: a run that is watched
-comes to the same bits as one that is not.
+Loss and accuracy, update ratios, dead and saturated units, the worst mistakes. The probe never
+writes to the network and draws no random number: a watched run gives the same bits as an unwatched
+one.
 """
 
 from __future__ import annotations
@@ -24,64 +24,64 @@ Examples: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
 
 EXAMPLES = 300
-"""Examples of the training and of the validation set that are measured, at most."""
+"""Most training examples, and most validation examples, to measure on."""
 
 FLAT = 0.05
-"""A slope below this share of the activation's steepest lets nothing through that is worth it."""
+"""Slopes below this fraction of the activation's steepest count as flat: the gradient vanishes."""
 
 UNITS = 24
-"""Units of the first layer whose weights are shown."""
+"""First-layer units whose weights are shown."""
 
 MISTAKES = 12
 
 
 @dataclass(frozen=True)
 class Measured:
-    """How right the network is on some examples."""
+    """Loss and accuracy on some examples."""
 
     loss: float | None
-    """The mean, without penalties, dropout or smoothing; None where it is not finite."""
+    """Mean loss, without penalties, dropout or label smoothing; None where not finite."""
     accuracy: float
     """0..1"""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How a layer fares; None where there is nothing to say."""
+    """Condition of a layer; None where a figure does not apply."""
 
     update_ratio: float | None
-    """|dW| / |W| of one step."""
+    """Update ratio |dW| / |W| of one step."""
     stuck: float | None
-    """The share of its units that are flat for every example: dead, or saturated for good."""
+    """Fraction of units that are flat for every example: dead, or saturated for good."""
     flat: float | None
-    """The share of all its answers, a unit's to an example, where the slope is flat."""
+    """Fraction of activations, over units and examples, where the slope is flat."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """An example that the network gets wrong."""
+    """Mistake: a misclassified example."""
 
     index: int
-    """Its place among the examples that are looked at."""
+    """Index among the measured examples."""
     label: int
     predicted: int
     confidence: float
-    """The probability of the predicted class, 0..1."""
+    """Probability of the predicted class, 0..1."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen of a network between two steps."""
+    """Diagnostics of a network between two steps."""
 
     training: Measured
     validation: Measured | None
     layers: tuple[Condition, ...]
     mistakes: tuple[Mistake, ...]
-    """The worst first; of the validation examples, or without them of the training examples."""
+    """Worst first; from the validation examples, or without them from the training examples."""
 
 
 class Probe:
-    """Looks at a network now and then: `arm` before a step, `observe` after it."""
+    """Probe of a network in training: `arm` before a step, `observe` after it."""
 
     def __init__(
         self,
@@ -101,19 +101,19 @@ class Probe:
 
     @property
     def held(self) -> Examples:
-        """The examples whose mistakes are told, (images, labels)."""
+        """Examples whose mistakes are reported, (images, labels)."""
         return self.validation or self.training
 
     def arm(self) -> None:
-        """Remembers the weights, so that `observe` can tell how far the next step moved them."""
+        """Copies the weights, so that `observe` can measure the next step's update."""
         for copy, W in zip(self._before, self.network.W, strict=True):
             np.copyto(copy, W)
         self.armed = True
 
     def observe(self) -> Observation:
-        """What there is to see now; without `arm` there is no update ratio."""
+        """Diagnostics now; without `arm` there is no update ratio."""
         ratios: Sequence[float | None] = [None] * len(self.network.W)
-        # A network that runs away overflows here: training says so itself, at its next step.
+        # A diverging network overflows here; training reports that itself at its next step.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.armed:
                 ratios = [*map(update_ratio, self._before, self.network.W)]
@@ -152,7 +152,7 @@ def sample(examples: Examples, count: int = EXAMPLES) -> Examples:
 def update_ratio(
     before: Float[Array, "fan_in fan_out"], after: Float[Array, "fan_in fan_out"]
 ) -> float | None:
-    """|after - before| / |before|, how far a step moves a layer; None if that is no number.
+    """Update ratio of a layer, |after - before| / |before|; None where it is not finite.
 
     About 1/1000 is usual (Karpathy, CS231n, "Ratio of weights:updates").
     """
@@ -167,10 +167,10 @@ def update_ratio(
 def flat_shares(
     activation: str, Z: Float[Array, "N n"], A: Float[Array, "N n"]
 ) -> tuple[float, float] | None:
-    """(share of units that are flat for all N examples, share of all N n answers that are flat).
+    """(fraction of units flat for all N examples, fraction of all N n activations that are flat).
 
     Flat: the slope is below FLAT times the activation's steepest, as a ReLU's below zero or a
-    sigmoid's at its ends. Units that are flat for all learn nothing from these examples. None for
+    sigmoid's at its ends. A unit that is flat for all examples learns nothing from them. None for
     softmax, whose outputs have no slope of their own.
     """
     if activation == "softmax":
@@ -183,7 +183,7 @@ def flat_shares(
 def worst(
     probabilities: Float[Array, "N K"], labels: Int[Array, " N"], count: int = MISTAKES
 ) -> tuple[Mistake, ...]:
-    """At most `count` of the wrong predictions, that with the least probable label first."""
+    """Worst mistakes, at most `count`, the least probable label first."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     order = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
@@ -196,10 +196,10 @@ def worst(
 def as_pictures(
     W: Float[Array, "pixels units"], count: int = UNITS
 ) -> tuple[UInt8[Array, "_ pixels"], float]:
-    """The weights of the first `count` units as bytes, a row each, and the weight that is 255.
+    """First `count` units' weights as bytes, a row each, and the scale: the weight shown as 255.
 
-    128 is a weight of 0 and 1 one of minus that scale. One scale for all, where 199 of 200 weights
-    are inside; what is beyond is cut. 1.0 where no weight is but 0 or a number.
+    128 stands for 0, 1 for minus the scale. One scale for all units; it covers 199 of 200 weights,
+    and larger ones are clipped. 1.0 where all weights are 0 or not finite.
     """
     shown = np.nan_to_num(W[:, :count].T, posinf=0.0, neginf=0.0)
     scale = float(np.quantile(np.abs(shown), 0.995)) or 1.0
@@ -207,9 +207,9 @@ def as_pictures(
 
 
 def grey(images: Float[Array, "N pixels"]) -> UInt8[Array, "N pixels"]:
-    """Images as bytes: 255 for the brightest of each, whatever the network's inputs are scaled to.
+    """Images as bytes, 255 for each one's brightest pixel, whatever the scale of the inputs.
 
-    An image of nothing stays black.
+    A blank image stays black.
     """
     highest = np.maximum(images.max(axis=1, keepdims=True), np.finfo(images.dtype).tiny)
     bytes_: Array = np.rint(255 * np.clip(images / highest, 0, 1)).astype(np.uint8)
@@ -223,7 +223,7 @@ def _slope(activation: str, Z: Array, A: Array) -> Array:
 
 @cache
 def _steepest(activation: str) -> float:
-    """The activation's steepest slope between -4 and 4, where all of them have it."""
+    """Steepest slope of the activation, searched in -4..4."""
     Z = np.linspace(-4, 4, 801)[:, None]
     A = ACTIVATIONS[activation].forward(Z.copy(), np.empty_like(Z))
     return float(_slope(activation, Z, A).max())

@@ -1,4 +1,4 @@
-"""The watcher of a training run: it measures now and then, and carries out commands."""
+"""Watcher of a training run: runs the probe now and then, and executes commands."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from chainrule.training.train import Epoch
 from chainrule.web.bundle import base64
 
 EVERY = 0.25
-"""Seconds between two looks, at least."""
+"""Least seconds between two observations."""
 SHARE = 0.015
-"""Of the time, at most so much goes into looking: a larger network is looked at less often."""
+"""Most of the training time to spend on observations: a larger network is observed less often."""
 PICTURES_EVERY = 1.0
 """Seconds between two pictures of the first layer."""
 WRITTEN_EVERY = 30.0
-"""Seconds after which what was seen is written down at the end of an epoch."""
+"""Seconds after which the event log is written at the end of an epoch."""
 BLINK = 0.2
-"""Seconds within which a paused run hears Ctrl-C."""
+"""Seconds within which a paused run reacts to Ctrl-C."""
 BY_HAND = "by_hand.jsonl"
-"""In the run folder: what was changed by hand, so that config.toml alone does not repeat it."""
+"""File in the run folder with the changes by hand, which config.toml alone does not reproduce."""
 
 
 class Watcher:
-    """Asked before each step, and passes the question on to the checkpointer, who saves."""
+    """Watcher: called before each step, then calls the checkpointer, which saves."""
 
     def __init__(
         self,
@@ -70,10 +70,10 @@ class Watcher:
         earlier = sum(float(epoch["seconds"]) for epoch in checkpointer.history)
         self.started = perf_counter() - earlier - self.progress.seconds
         self.waited = 0.0
-        """Seconds that this epoch was paused."""
+        """Paused seconds in this epoch."""
 
     def __call__(self) -> bool:
-        """Before each step: True if training shall stop, and then everything is saved."""
+        """Called before each step: True if training must stop, and then everything is saved."""
         if self.probe.armed:
             self._look()
         elif not self.commands.empty():
@@ -85,7 +85,7 @@ class Watcher:
         return self.checkpointer()
 
     def begin(self, *, recipe: str, classes: Iterable[str]) -> None:
-        """Tells what is going to be trained, and what was seen of it before a break."""
+        """Logs the run's description, and the events from before an interruption."""
         settings, network = self.job.settings, self.job.network
         self.event_log.add(
             "begin",
@@ -109,7 +109,7 @@ class Watcher:
                 self.shown.add(event["index"])
             self.event_log.add(event["kind"], **event)
         if not self.progress.step:
-            # Before training, where the memory that looking needs is first touched.
+            # Before training, so that the probe's memory is allocated by then.
             self._look()
             self.due = 0.0
 
@@ -120,11 +120,11 @@ class Watcher:
         try:
             return until(read_events(path), self.progress.step)
         except (OSError, ValueError) as error:
-            self.say(f"warning: the curves begin anew: {error}")
+            self.say(f"warning: the curves start over: {error}")
             return []
 
     def following(self, epochs: Iterable[Epoch]) -> Iterator[Epoch]:
-        """The epochs, each told as it passes, without the time for which it was paused."""
+        """The epochs, each logged as it passes, without its paused time."""
         for epoch in epochs:
             told = replace(epoch, seconds=max(epoch.seconds - self.waited, 0.0))
             self.waited = 0.0
@@ -134,14 +134,14 @@ class Watcher:
             yield told
 
     def end(self, ending: str, text: str, **figures: Any) -> None:
-        """A last look, and the last word."""
+        """Logs a last observation, and how the run ended."""
         self.probe.armed = False
         self._look(last=True)
         self._tell("end", ending=ending, text=text, **figures)
         self.write()
 
     def write(self) -> None:
-        """Writes watch.jsonl; a disk that refuses it does not stop training."""
+        """Writes watch.jsonl; a failing disk does not stop training."""
         self.written = perf_counter()
         try:
             self.event_log.write(self.folder)
@@ -180,7 +180,7 @@ class Watcher:
         self.due = now + max(EVERY, self.cost / SHARE)
 
     def _obey(self) -> None:
-        """Carries out what was asked for; as long as training is paused, waits for more."""
+        """Executes the pending commands; while training is paused, waits for more."""
         began = perf_counter()
         while (self.paused or not self.commands.empty()) and not self.checkpointer.interrupted():
             with suppress(Empty):
@@ -188,7 +188,7 @@ class Watcher:
         waited = perf_counter() - began
         self.started += waited
         if self.stopped:
-            # Earlier pauses are in these seconds, this one is not: no step followed it.
+            # These seconds include earlier pauses but not this one: no step followed it.
             self.progress.seconds = max(self.progress.seconds - self.waited, 0.0)
         else:
             self.waited += waited
@@ -200,7 +200,7 @@ class Watcher:
             self._tell("by_hand", action="pause", text="paused")
         elif command.action == "resume" and self.paused:
             self.paused = False
-            self._tell("by_hand", action="resume", text="went on")
+            self._tell("by_hand", action="resume", text="resumed")
         elif command.action == "stop":
             self.paused, self.stopped = False, True
             self._tell("by_hand", action="stop", text="stopped")
@@ -223,14 +223,14 @@ class Watcher:
             self._tell("refused", text=f"the change could not be written down: {error}")
             return
         self.by_hand.append(entry)
-        # What is saved from here on has the new rate: a resumed run continues with it.
+        # Checkpoints from here on have the new rate: a resumed run continues with it.
         self.checkpointer.save()
         self._tell("by_hand", action="rate", text=text, factor=after / before, rate=after)
         self.say(f"step {step}: {text}, by hand")
 
 
 def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
-    """The changes by hand of a run that resumes at this step; later ones are undone.
+    """Changes by hand of a run that resumes at this step; later ones are undone.
 
     Raises ConfigError for a damaged file.
     """
@@ -249,7 +249,7 @@ def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
 
 
 def write_by_hand(folder: Path, entries: Iterable[dict[str, Any]]) -> None:
-    """by_hand.jsonl: one change a line."""
+    """Writes by_hand.jsonl, one change a line."""
     lines = (json.dumps({"kind": "by_hand"} | entry) + "\n" for entry in entries)
     write_atomically(folder / BY_HAND, "".join(lines).encode())
 
@@ -259,7 +259,7 @@ def _pair(measured: Measured) -> list[float | None]:
 
 
 def _rounded(value: Any) -> Any:
-    """The same with five digits of each number: more cannot be seen."""
+    """The value with each number rounded to five digits: more cannot be seen."""
     if isinstance(value, float):
         return float(f"{value:.5g}")
     if isinstance(value, dict):

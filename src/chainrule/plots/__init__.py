@@ -1,4 +1,4 @@
-"""Pictures of a run: how it learned, what it gets wrong, how sure it is, what it looks for.
+"""Plots of a run: learning curves, mistakes, calibration, first-layer weights.
 
 Each function takes arrays and returns a matplotlib `Figure`; only `style.save` writes.
 """

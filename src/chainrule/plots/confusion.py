@@ -1,4 +1,4 @@
-"""Which classes a network takes for which: the confusion matrix as a picture."""
+"""Confusion matrix as a picture: which classes a network mistakes for which."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ WRONG = LinearSegmentedColormap.from_list(
 
 @matplotlib.rc_context(STYLE)
 def confusion(matrix: Int[Array, "K K"], classes: Sequence[str]) -> Figure:
-    """How often each class (row) was taken for each class (column): a count in each cell.
+    """Confusion matrix: counts of each actual class (row) predicted as each class (column).
 
-    The colour is the share of the row on a cube-root scale, so that 3 mistakes in 1,000 show: blue
-    is right, vermilion wrong. A zero is left blank, and so are all counts and names of more than
-    60 classes. Raises ValueError when the matrix is not K x K for K class names.
+    The colour is the fraction of the row on a cube-root scale, so that 3 mistakes in 1,000 show:
+    blue is right, vermilion wrong. Zeros are left blank; above 60 classes so are all counts and
+    names. Raises ValueError when the matrix is not K x K for K class names.
     """
     K = len(classes)
     if K == 0 or matrix.shape != (K, K):
@@ -102,7 +102,7 @@ def confusion(matrix: Int[Array, "K K"], classes: Sequence[str]) -> Figure:
 
 
 def _in_words(matrix: Int[Array, "K K"], names: Sequence[str]) -> str:
-    """The most frequent mistake, and the classes that were never predicted."""
+    """Subtitle: the most frequent mistake, and the classes that were never predicted."""
     errors = matrix - np.diag(np.diag(matrix))
     text = "No mistakes."
     if errors.any():

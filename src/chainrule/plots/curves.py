@@ -1,4 +1,4 @@
-"""How a network learned: loss and error, epoch by epoch."""
+"""Learning curves: loss and validation error by epoch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chainrule.core.arrays import Array, Float
 from chainrule.plots.style import BLUE, INK, PALE, STYLE, VERMILION, amount, page, place
 
 FEW = 60
-"""Epochs: as many are still told apart as points."""
+"""Most epochs drawn with point markers."""
 
 
 @runtime_checkable
 class EpochRecord(Protocol):
-    """What `curves` reads of an epoch's record."""
+    """Fields of an epoch's record that `curves` reads."""
 
     @property
     def epoch(self) -> int:
@@ -41,10 +41,10 @@ class EpochRecord(Protocol):
 
 @matplotlib.rc_context(STYLE)
 def curves(history: Sequence[EpochRecord]) -> Figure:
-    """Loss (training, validation) and validation error in %, by epoch.
+    """Learning curves: loss (training, validation) and validation error in %, by epoch.
 
-    Values that are None or not finite are left out; without any validation accuracy there is one
-    panel. An axis is logarithmic where all its values are positive and span more than a factor 8.
+    Values that are None or not finite are left out; without validation accuracy there is one panel.
+    An axis is logarithmic where all its values are positive and span more than a factor of 8.
     """
     loss = _points(history, [record.loss for record in history])
     validation = _points(history, [record.validation_loss for record in history])
@@ -94,7 +94,7 @@ def _points(history: Sequence[EpochRecord], values: Sequence[float | None]) -> _
 
 
 def _line(axes: Axes, points: _Points, *, color: str, marker: str, label: str) -> None:
-    """Marked points while they are few, so that a single epoch shows; else their running mean."""
+    """A line with markers for few points, so that a single epoch shows; else their running mean."""
     x, y = points
     if x.size <= FEW:
         axes.plot(x, y, color=color, marker=marker, ms=4.5, linewidth=1.8, label=label)

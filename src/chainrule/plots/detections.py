@@ -1,4 +1,4 @@
-"""Detections: a photo with a box around each digit, and beside it what the network saw and read."""
+"""Detections: a photo with a box around each digit, beside it the network's input and output."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from chainrule.plots.style import (
 )
 
 PHOTO_WIDTH, PHOTO_HEIGHT = 5.6, 5.2
-"""Inches: what the photo is fitted into."""
+"""Inches: the area into which the photo is fitted."""
 GAP = 0.35
 FEW, SOME = 2, 12
-"""Up to so many digits are drawn large, and up to so many in a middle size."""
+"""Most digits drawn large, and most drawn medium-sized."""
 TEXT = 0.5
 """Inches under each digit for its label and its confidence."""
 
@@ -48,16 +48,16 @@ def detections(
     sure: float,
     name: str = "",
 ) -> Figure:
-    """The picture (height, width) or (height, width, 3) with its n digits, and each as it was read.
+    """Detections on a picture (height, width) or (height, width, 3): n digits, each as it was read.
 
-    boxes: (row, column, height, width) in pixels of the picture; `pixels` is what the network saw,
-    the smallest value drawn light and the largest dark; confidence is a fraction of 1, below
-    `sure` the digit is marked. Raises ValueError when the arguments do not fit each other.
+    boxes: (row, column, height, width) in pixels of the picture; `pixels`: the network's inputs,
+    the smallest value drawn light and the largest dark; confidence: 0..1, below `sure` the digit is
+    marked. Raises ValueError when the arguments do not match.
     """
     if not len(boxes) == len(pixels) == len(labels) == len(confidence) or not len(boxes):
         raise ValueError(
             f"{len(boxes)} boxes, {len(pixels)} pictures, {len(labels)} labels and "
-            f"{len(confidence)} confidences: give one of each for every digit, and one at least"
+            f"{len(confidence)} confidences: give one of each for every digit, and at least one"
         )
     n = len(boxes)
     names = drawable(labels)

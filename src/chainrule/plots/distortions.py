@@ -1,4 +1,4 @@
-"""Pictures of distorted and corrupted images, written to a file."""
+"""Sample sheets of distorted and corrupted images, written to a file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from chainrule.plots.grids import corrupted, distorted
 from chainrule.plots.style import save
 
 SHOWN = 64
-"""Training images that are drawn, eight by eight."""
+"""Number of training images drawn, eight by eight."""
 
 
 @dataclass(frozen=True)
 class DrawnCopies:
-    """A picture of images and their copies: its file, and the distortion, if it shows one."""
+    """Sample sheet of images and copies: its file, and the distortion, if it shows one."""
 
     path: Path
     distortion: Distortion | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The picture's path and the amounts of the distortion."""
+        """Path of the picture and amounts of the distortion."""
         return {
             "picture": str(self.path),
             "distortion": asdict(self.distortion) if self.distortion else None,
@@ -36,7 +36,7 @@ class DrawnCopies:
 
 
 def check_output(path: Path) -> None:
-    """Raises ConfigError for a file that `save` would refuse, before any work is done."""
+    """Raises ConfigError for a file name that `save` would refuse, before any work is done."""
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--output {path}: give it a name ending in .png")
     if not path.parent.is_dir():
@@ -54,7 +54,7 @@ def draw_distorted(
 
 
 def draw_corruptions(data: Dataset, path: Path) -> DrawnCopies:
-    """Draws two test images in each corruption and severity."""
+    """Draws two test images under each corruption and severity."""
     images, shape = data.test.images[:2], data.shape
     figure = corrupted(
         images,
@@ -70,7 +70,7 @@ def draw_corruptions(data: Dataset, path: Path) -> DrawnCopies:
 
 
 def _words(distortion: Distortion) -> str:
-    """The amounts that are not 0, in one line."""
+    """Caption: the amounts that are not 0, in one line."""
     d = distortion
     limits = [
         (d.rotation, f"rotation {d.rotation:g} degrees"),

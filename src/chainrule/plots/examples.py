@@ -1,4 +1,4 @@
-"""Single examples and what the network said: the worst mistakes, and nine at a glance."""
+"""Galleries of single examples with their predictions: the worst mistakes, and the first nine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from chainrule.plots.style import (
 
 PENCIL = LinearSegmentedColormap.from_list("pencil", ["#F1F3F5", "#14181C"])
 FEW = 50
-"""Mistakes that are drawn five in a row, larger numbers ten in a row."""
+"""Most mistakes drawn five in a row; larger numbers are drawn ten in a row."""
 GAP = 0.2
 """Inches between two examples."""
 
@@ -44,11 +44,11 @@ def mistakes(
     classes: Sequence[str],
     count: int = 25,
 ) -> Figure:
-    """The `count` worst mistakes: those that the network was most confident of, first.
+    """Gallery of the `count` worst mistakes, most confident first.
 
-    All N examples go in, the right ones too. `images` (N, h*w), the smallest value drawn light and
-    the largest dark; `confidence`: the probability of the predicted class, a fraction of 1; `shape`
-    (h, w). Raises ValueError when the arguments do not fit each other.
+    Takes all N examples, the right ones too. `images` (N, h*w), the smallest value drawn light and
+    the largest dark; `confidence`: probability of the predicted class, 0..1; `shape` (h, w). Raises
+    ValueError when the arguments do not match.
     """
     _check(images, labels, predicted, shape=shape, classes=classes)
     if count < 1 or confidence.shape != labels.shape:
@@ -86,10 +86,10 @@ def samples(
     shape: tuple[int, int],
     classes: Sequence[str],
 ) -> Figure:
-    """The first nine examples, three by three, with actual and predicted class; wrong ones framed.
+    """Gallery of the first nine examples with actual and predicted class; wrong ones framed.
 
     `images` (N, h*w), the smallest value drawn light and the largest dark; `shape` (h, w). Raises
-    ValueError when the arguments do not fit each other, or when there is no example.
+    ValueError when the arguments do not match, or when there is no example.
     """
     _check(images, labels, predicted, shape=shape, classes=classes)
     if not len(labels):
@@ -143,7 +143,7 @@ def _gallery(
     second: Sequence[str],
     marked: Sequence[int],
 ) -> Figure:
-    """Pictures in a grid with two lines of text under each, and a frame around the marked ones."""
+    """Grid of pictures with two lines of text under each, and a frame around the marked ones."""
     h, w = shape
     scale = whole_dots(PICTURE / max(shape))
     text = widest([*first, *second]) * DPI / scale  # pixels

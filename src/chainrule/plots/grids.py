@@ -1,4 +1,4 @@
-"""Many small pictures side by side: what distortion and what corruption make of the same image."""
+"""Image grids side by side: originals with their distorted or corrupted copies."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from chainrule.plots.style import (
 )
 
 TILE = 90
-"""Dots: the longer side of one picture at most."""
+"""Dots: most for the longer side of one picture."""
 BETWEEN = 6
-"""Dots of paper between two pictures."""
+"""Dots between two pictures."""
 APART = 54 / DPI
 """Inches between two grids, whole dots."""
 LINE = 0.17
-"""Inches: the height of a line of text."""
+"""Inches: height of a line of text."""
 
 
 @matplotlib.rc_context(STYLE)
@@ -41,16 +41,16 @@ def distorted(
     remark: str = "",
     columns: int = 8,
 ) -> Figure:
-    """Images on the left, and each one's distorted copy at the same place on the right.
+    """Grid of images on the left, and of their distorted copies in the same order on the right.
 
     Pixels in 0..1, 0 drawn light and 1 dark; `shape` (h, w). Raises ValueError without an image, or
-    when the arguments do not fit each other.
+    when the arguments do not match.
     """
     _check(images, shape)
     if copies.shape != images.shape or columns < 1:
         raise ValueError(
             f"copies of shape {copies.shape} for images of shape {images.shape} in {columns} "
-            "columns: give one copy of each image, and one column at least"
+            "columns: give one copy of each image, and at least one column"
         )
     columns = min(columns, len(images))
     return _side_by_side(
@@ -71,19 +71,19 @@ def corrupted(
     shape: tuple[int, int],
     remarks: Mapping[str, str],
 ) -> Figure:
-    """A row for each corruption and a column for each severity; a grid for each of the images.
+    """Grid for each image, with a row for each corruption and a column for each severity.
 
     `copies`, by the corruption's name: (image, severity from 1 to S, h*w), pixels in 0..1, 0 drawn
     light and 1 dark; `remarks`: a few words on each of these names; `shape` (h, w). Raises
-    ValueError without an image, or when the arguments do not fit each other.
+    ValueError without an image, or when the arguments do not match.
     """
     _check(images, shape)
     shapes = {pictures.shape for pictures in copies.values()}
     if len(shapes) != 1 or set(copies) != set(remarks):
         raise ValueError(
             f"copies {sorted(copies)} of shapes {sorted(shapes)}, and remarks on "
-            f"{sorted(remarks)}: give as many copies of each corruption, one corruption at least, "
-            "and a remark on each"
+            f"{sorted(remarks)}: give the same number of copies of each corruption, at least one "
+            "corruption, and a remark on each"
         )
     number, severities, pixels = shapes.pop()
     if (number, pixels) != images.shape:
@@ -110,12 +110,12 @@ def _check(images: Float[Array, "N pixels"], shape: tuple[int, int]) -> None:
     if not len(images) or images.shape[1] != h * w:
         raise ValueError(
             f"images of shape {images.shape} do not make pictures of {h} x {w} pixels: "
-            f"give one image at least, and {h * w} columns"
+            f"give at least one image, and {h * w} columns"
         )
 
 
 def _grid(images: Float[Array, "N pixels"], columns: int) -> Float[Array, "rows columns pixels"]:
-    """The images row by row; what is left over of the last row is NaN: blank paper."""
+    """The images row by row; the unused end of the last row is NaN: blank."""
     rows = -(-len(images) // columns)
     grid = np.full((rows * columns, images.shape[1]), np.nan)
     grid[: len(images)] = images
@@ -131,13 +131,13 @@ def _side_by_side(
     headings: Sequence[Sequence[str]],
     rows: Mapping[str, str],
 ) -> Figure:
-    """Grids of pictures under a heading for each column, or one for all; names left of the rows."""
+    """Figure of several grids, with a heading per column or one for all, and names of the rows."""
     scale = whole_dots(TILE / max(shape)) / DPI  # inches a pixel
     gap = max(round(BETWEEN / DPI / scale), 1)
     down, across = shape[0] + gap, shape[1] + gap
     row_count, column_count, _ = grids[0].shape
     height, width = row_count * down * scale, column_count * across * scale
-    # Whole dots: a picture that starts between two would be smeared.
+    # Whole dots: a picture that starts between two would be blurred.
     left = float(np.ceil(DPI * widest([*rows, *rows.values()])) + 30) / DPI if rows else 0.0
     figure = page(
         title,
@@ -154,7 +154,7 @@ def _side_by_side(
             columns=column_count,
             pitch=(down, across),
         )
-        # matplotlib of itself smooths what is drawn at 3 dots a pixel and less.
+        # By default matplotlib smooths images drawn at 3 dots a pixel and less.
         interpolation = "nearest" if scale * DPI >= 1 else "auto"
         axes.imshow(sheet, cmap=PENCIL, vmin=0, vmax=1, aspect="auto", interpolation=interpolation)
         for column, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""What the loss did as the learning rate rose: the picture of the range test."""
+"""Learning-rate range test as a picture: the loss while the rate rises."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def learning_rates(
     smoothed: Sequence[float],
     suggestion: float,
 ) -> Figure:
-    """The loss of each batch against its rate, pale, its moving average, and the rate suggested."""
+    """Plot of the loss of each batch against its rate, pale, its EMA, and the suggested rate."""
     left, bottom, width, height = 0.5, 0.35, 5.2, 2.6
     figure = page(
-        f"A highest learning rate of {suggestion:g}",
+        f"Highest learning rate: {suggestion:g}",
         f"{len(rates)} steps, each at a higher rate. Pale: the loss of each batch. Dark: its "
         "moving average. The line: a tenth of the rate where that was lowest.",
         width=left + width,

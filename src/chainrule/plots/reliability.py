@@ -1,4 +1,4 @@
-"""Whether a network is as often right as it is sure: the reliability diagram."""
+"""Reliability diagram: accuracy against confidence."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from chainrule.evaluation.calibration import Bins
 from chainrule.plots.style import BLUE, GREY, PALE, STYLE, VERMILION, amount, page, place
 
 SIDE, HISTOGRAM = 4.2, 1.15
-"""Inches: the diagram is a square, so that the diagonal is one; the answers are counted below."""
+"""Inches: the diagram is square, so that the diagonal is one; the histogram is below it."""
 
 
 FLOOR = 0.7
-"""Where the log scale of the counts begins: a single answer still shows."""
+"""Lower end of the log scale of counts: a single answer still shows."""
 
 
 @matplotlib.rc_context(STYLE)
 def reliability(
     bins: Bins, *, after: Bins | None = None, temperature: float | None = None
 ) -> Figure:
-    """Accuracy by confidence, with the 95 % interval of each bin, and the answers in each.
+    """Reliability diagram: accuracy by confidence with 95 % intervals, and the count of each bin.
 
-    On the diagonal confidence can be believed; above it the network is too modest, below it too
-    sure. `after`: the same answers at a `temperature`. Raises ValueError without an answer, when
-    the two do not count the same number of answers in as many bins, or for one of the two alone.
+    On the diagonal the network is calibrated; above it underconfident, below it overconfident.
+    `after`: the same answers at a `temperature`. Raises ValueError without an answer, when the two
+    differ in number of answers or bins, or for one of the two alone.
     """
     answers, M = int(bins.counts.sum()), len(bins.counts)
     if not answers:
@@ -72,7 +72,7 @@ def _percent(share: float) -> str:
 
 
 def _points(axes: Axes, bins: Bins, *, color: str, marker: str, label: str) -> None:
-    """Each bin that holds an answer: its mean confidence, its accuracy, and the latter's range."""
+    """Points of the non-empty bins: mean confidence, accuracy, and the latter's interval."""
     filled = np.flatnonzero(bins.counts)
     accuracy = bins.accuracy[filled]
     ends = [wilson_interval(int(bins.right[i]), int(bins.counts[i])) for i in filled]
@@ -93,7 +93,7 @@ def _points(axes: Axes, bins: Bins, *, color: str, marker: str, label: str) -> N
 
 
 def _counts(axes: Axes, bins: Bins, *, color: str, filled: bool) -> None:
-    """The number of answers in each bin; an empty one lies on the floor of the log scale."""
+    """Histogram of answers by bin; an empty bin lies at the bottom of the log scale."""
     axes.stairs(
         np.maximum(bins.counts, FLOOR),
         np.linspace(0, 1, len(bins.counts) + 1),
@@ -106,9 +106,9 @@ def _counts(axes: Axes, bins: Bins, *, color: str, filled: bool) -> None:
 
 
 def _finish(diagram: Axes, histogram: Axes, *, most: int) -> None:
-    """Scales, names and grid; the two share what is across."""
-    diagram.text(0.03, 0.98, "too modest", color=GREY, va="top")
-    diagram.text(0.99, 0.03, "too sure", color=GREY, ha="right")
+    """Scales, labels and grid of both axes, which share x."""
+    diagram.text(0.03, 0.98, "underconfident", color=GREY, va="top")
+    diagram.text(0.99, 0.03, "overconfident", color=GREY, ha="right")
     percent = PercentFormatter(1, symbol=" %")
     diagram.set_ylim(0, 1.02)
     diagram.set_ylabel("accuracy")

@@ -1,7 +1,7 @@
-"""The sheet that every picture is drawn on: one style, sizes in inches, a heading, a safe save.
+"""Plot style: the figure under every picture, sizes in inches, a heading, an atomic save.
 
-Figures are made without pyplot: no screen is needed and nothing global is left behind. The same
-input gives the same PNG, whatever the user's own matplotlib settings. Blue and vermilion are from
+Figures are made without pyplot: they need no display and leave no global state behind. The same
+input gives the same PNG, regardless of the user's matplotlib settings. Blue and vermilion are from
 Okabe and Ito's palette, made for every kind of colour vision (jfly.uni-koeln.de/color).
 """
 
@@ -30,7 +30,7 @@ INK, GREY, PALE, PAPER = "#22262B", "#5F6670", "#DDE1E6", "#FFFFFF"
 STYLE: dict[Any, Any] = {
     name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"
 } | {
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same on every machine
     "font.size": 8.5,
     "text.parse_math": False,  # a class may be called "$5"
     "text.color": INK,
@@ -46,13 +46,13 @@ STYLE: dict[Any, Any] = {
 """matplotlib's own defaults with ours on top."""
 
 MARGIN = 0.3
-"""Inches of paper around everything."""
+"""Inches of margin around everything."""
 PICTURE = 196
-"""Dots: the longer side of one example's picture."""
+"""Dots: longer side of one example's picture."""
 
 
 def page(title: str, subtitle: str = "", *, width: float = 0.0, height: float = 0.0) -> Figure:
-    """An empty figure with room for a drawing of `width` x `height` inches under its heading."""
+    """Empty figure with room for a drawing of `width` x `height` inches under its heading."""
     width = max(width, 4.6)
     heading = textwrap.wrap(title, int(width / 0.105))
     remarks = textwrap.wrap(subtitle, int(width / 0.07))
@@ -103,7 +103,7 @@ def mosaic(
     columns: int,
     pitch: tuple[int, int],
 ) -> Float[Array, "height width"]:
-    """All pictures in one array, row by row, one every `pitch` pixels; between them NaN: blank."""
+    """Mosaic of pictures in one array, row by row, one every `pitch` pixels; NaN between them."""
     (h, w), (down, across) = shape, pitch
     rows = -(-len(pictures) // columns)
     sheet = np.full((rows, down, columns, across), np.nan)
@@ -114,7 +114,7 @@ def mosaic(
 
 
 def amount(number: int, noun: str) -> str:
-    """`1 epoch`, `1,500 epochs`."""
+    """Number with its noun: `1 epoch`, `1,500 epochs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -132,7 +132,7 @@ def _short(name: str) -> str:
 
 
 def widest(texts: Sequence[str]) -> float:
-    """Inches: the longest of some lines of text in the usual size."""
+    """Width in inches of the longest of some lines of text, at the default size."""
     font = _font()
     font.set_size(STYLE["font.size"], 72)
     widths = []
@@ -148,7 +148,7 @@ def _font() -> FT2Font:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write the figure as a PNG, whole or not at all: under its name only once it is complete.
+    """Writes the figure as a PNG, atomically: under its name only once it is complete.
 
     Raises ValueError for a name that does not end in .png, FileNotFoundError for a missing folder.
     """

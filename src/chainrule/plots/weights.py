@@ -1,4 +1,4 @@
-"""What the first layer looks for: the weights of each of its units as a picture."""
+"""First-layer weights: each unit's as a picture."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SIGNED = LinearSegmentedColormap.from_list(
 def first_layer(
     W: Float[Array, "pixels units"], *, shape: tuple[int, int], count: int = 64
 ) -> Figure:
-    """The first `count` units of the first layer, each as a picture of its weights.
+    """Weights of the first `count` units of the first layer, each as a picture.
 
-    `W` (h*w, units), `shape` (h, w). One scale for all, the same on both sides of 0; it ends where
-    199 of 200 weights are inside, so that a few large ones do not pale the rest. Raises ValueError
-    when W has not h*w rows or holds a value that is not finite, or `count` is below 1.
+    `W` (h*w, units), `shape` (h, w). One symmetric scale for all, which covers 199 of 200 weights,
+    so that a few large ones do not wash out the rest. Raises ValueError when W has not h*w rows or
+    holds a value that is not finite, or `count` is below 1.
     """
     h, w = shape
     if W.shape[0] != h * w or min(W.shape[1], count) < 1 or not np.isfinite(W).all():

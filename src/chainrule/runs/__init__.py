@@ -1,1 +1,1 @@
-"""Runs: the run folder, resuming, replays, pictures, ensembles, processes."""
+"""Runs: run folders, resuming, replays, pictures, ensembles, processes."""

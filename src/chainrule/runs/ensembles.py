@@ -1,7 +1,7 @@
 """Ensembles: several runs in one model file, which averages their probabilities.
 
-The members are runs NAME-seed-0, ... of one recipe, trained first where they are not there, or
-finished runs that are named. The ensemble has a folder of its own, for evaluate, predict, compare.
+The members are runs NAME-seed-0, ... of one recipe, trained first where missing, or finished runs
+given by name. The ensemble has a folder of its own, for evaluate, predict, compare.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Ensemble:
-    """An ensemble that was made: its members, and what they are worth together."""
+    """Ensemble: its members, and their test results together."""
 
     folder: Path
     recipe: str
@@ -43,12 +43,12 @@ class Ensemble:
 
     @property
     def mean_error(self) -> float:
-        """Of the members, each alone, 0..1."""
+        """Mean test error of the members, each alone, 0..1."""
         return mean(self._errors())
 
     @property
     def sd_error(self) -> float | None:
-        """The standard deviation of the members' errors; None of a single one."""
+        """Standard deviation of the members' errors; None for a single one."""
         errors = self._errors()
         return stdev(errors) if len(errors) > 1 else None
 
@@ -56,7 +56,7 @@ class Ensemble:
         return [member.report["test_error"] for member in self.members]
 
     def as_json(self) -> dict[str, Any]:
-        """The figures of the members and of the whole."""
+        """Figures of the members and of the ensemble."""
         found = self.assessment
         seconds = sum(member.report["train_seconds"] for member in self.members)
         return {
@@ -90,10 +90,10 @@ def train_ensemble(
     quiet: bool = False,
     say: Report,
 ) -> Ensemble:
-    """Makes an ensemble of runs of one recipe; those that are missing or begun are trained first.
+    """Makes an ensemble of runs of one recipe; missing or unfinished ones are trained first.
 
-    `threads` are the cores of each; None: all, shared by the `jobs` that train at a time. Raises
-    ConfigError, DataError, and MemberError where a member did not come to its end.
+    `threads`: cores of each; None: all, shared by the `jobs` that train at a time. Raises
+    ConfigError, DataError, and MemberError where a member did not finish.
     """
     runs_by_seed = {f"{name}-seed-{seed}": seed for seed in seeds}
     check_free(name, list(runs_by_seed))
@@ -109,7 +109,7 @@ def join_runs(name: str, members: Sequence[str], *, offline: bool = False, say: 
 
 
 def seeds_in(text: str) -> list[int]:
-    """`0,1,4` or `0..4`; ConfigError for anything else, or for a seed that is there twice."""
+    """Parses seeds, `0,1,4` or `0..4`; ConfigError for anything else, or for a repeated seed."""
     numbers: list[int] = []
     if match := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", text):
         numbers = list(range(int(match[1]), int(match[2]) + 1)[: MOST_SEEDS + 1])
@@ -121,7 +121,7 @@ def seeds_in(text: str) -> list[int]:
 
 
 def check_free(name: str, members: Sequence[str]) -> None:
-    """Raises ConfigError unless the name is free, or that of an ensemble of the same members."""
+    """Raises ConfigError unless the name is free, or an ensemble of the same members has it."""
     # Its members' names are longer.
     if not runs.NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise ConfigError(
@@ -141,7 +141,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
 
 
 def _make(name: str, members: Sequence[str], *, offline: bool, say: Report) -> Ensemble:
-    """Measures the members together and writes the ensemble's folder."""
+    """Evaluates the members together and writes the ensemble's folder."""
     found = [read_member(run) for run in members]
     model, config = together(found), found[0].config
     dataset = data_of(model, config, "", offline=offline, report=say)

@@ -1,4 +1,4 @@
-"""Evaluation of saved runs: one on its test images, or two against each other."""
+"""Evaluation of saved runs: one on its test images, or two compared."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from chainrule.runs.folder import read_run
 from chainrule.runs.origin import data_of, held_out
 
 DRAWN = 250
-"""Mistakes that are drawn at most: ten in a row, a picture of 25 rows."""
+"""Most mistakes drawn: 25 rows of ten."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's worth: accuracy, mistakes, calibration, and robustness where it was asked for."""
+    """Evaluation of a network: accuracy, mistakes, calibration, and robustness on request."""
 
     classes: tuple[str, ...]
     assessment: Assessment
     disputed: Int[Array, " D"]
-    """Indices of the test labels that people dispute."""
+    """Indices of the disputed test labels."""
     undisputed: Assessment | None
     """The same predictions without these; None where there are none."""
     calibration: Calibration
     robustness: Robustness | None
     photos: Readings | None
     pictures: list[str]
-    """Paths of what was drawn."""
+    """Paths of the pictures."""
 
     def as_json(self) -> dict[str, Any]:
         """Everything."""
@@ -84,10 +84,10 @@ def evaluate_run(
     offline: bool = False,
     say: Report,
 ) -> Evaluation:
-    """Measures a run's network, or a model file's, on the test images.
+    """Evaluates the network of a run or a model file on the test images.
 
-    `data` names other data than the run was trained with; pictures are drawn into the folder
-    `pictures`, if one is given. Raises ConfigError, DataError, ModelFileError.
+    `data` names data other than the run was trained with; pictures are drawn into the folder
+    `pictures`, if given. Raises ConfigError, DataError, ModelFileError.
     """
     model, config = read_run(run)
     dataset = data_of(model, config, data, offline=offline, report=say)
@@ -113,7 +113,7 @@ def compare_runs(
 ) -> Comparison:
     """Compares two runs on the test images of the first, or on other data.
 
-    Raises ConfigError and DataError where they do not belong together, ModelFileError.
+    Raises ConfigError and DataError where the runs do not match, ModelFileError.
     """
     (a, config_a), (b, config_b) = read_run(run_a), read_run(run_b)
     check_alike(run_a, a, run_b, b)
@@ -124,7 +124,7 @@ def compare_runs(
 
 
 def _check_same_test(run_a: str, run_b: str, config: dict[str, Any], data: Dataset) -> None:
-    """Raises DataError unless the second run was measured on these test images too."""
+    """Raises DataError unless the second run has the same test images."""
     sums = config.get("checksums", data.checksums)
     parts = ("test_images", "test_labels")
     if not isinstance(sums, dict) or any(sums.get(part) != data.checksums[part] for part in parts):
@@ -135,7 +135,7 @@ def _check_same_test(run_a: str, run_b: str, config: dict[str, Any], data: Datas
 
 
 def _folder(path: Path) -> Path:
-    """The folder, made if it is not there; ConfigError where it cannot be."""
+    """The folder, created if missing; ConfigError where that fails."""
     try:
         make_folder(path)
     except (OSError, ValueError) as error:
@@ -148,7 +148,7 @@ def _folder(path: Path) -> Path:
 
 
 def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> list[str]:
-    """The pictures of an evaluation; their paths."""
+    """Draws the pictures of an evaluation; returns their paths."""
     from chainrule.plots.confusion import confusion
     from chainrule.plots.examples import mistakes
     from chainrule.plots.reliability import reliability

@@ -1,4 +1,4 @@
-"""The files of a run folder that others read: config.toml, history.jsonl, report.json."""
+"""Files of a run folder for other programs: config.toml, history.jsonl, report.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chainrule.training.train import Epoch
 def write_config(
     folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: Origin
 ) -> None:
-    """config.toml: everything that decides the result. `train --config` takes it again."""
+    """Writes config.toml: everything that determines the result, for `train --config`."""
     tables = {
         "run": {"recipe": recipe},
         "data": origin.as_config(),
@@ -31,7 +31,7 @@ def write_config(
 
 
 def write_tables(folder: Path, tables: dict[str, dict[str, Any]], *, before: str = "") -> None:
-    """config.toml of these tables and of what they were made with, behind the text `before`."""
+    """Writes config.toml: the text `before`, the tables, and the versions they were made with."""
     environment = {
         "chainrule": __version__,
         "python": platform.python_version(),
@@ -45,11 +45,11 @@ def write_tables(folder: Path, tables: dict[str, dict[str, Any]], *, before: str
 
 
 def write_history(folder: Path, history: list[Epoch]) -> None:
-    """history.jsonl: one JSON object an epoch."""
+    """Writes history.jsonl: one JSON object an epoch."""
     lines = [json.dumps(asdict(epoch)) + "\n" for epoch in history]
     write_atomically(folder / "history.jsonl", "".join(lines).encode())
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> None:
-    """report.json: the figures of the run."""
+    """Writes report.json: the figures of the run."""
     write_atomically(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())

@@ -1,4 +1,4 @@
-"""Run folders: their names under runs/, and the way from a name to a folder or a model file."""
+"""Run folders: names under runs/, and look-up of a folder or model file by name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chainrule.nn.model_file import Model, load_model
 RUNS = Path("runs")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MOST_NAMED = 8
-"""Runs that a message names."""
+"""Most runs named in a message."""
 TRAIN_FIRST = "train one first: chainrule train"
 
 
 def claim_folder(name: str, *, otherwise: str) -> Path:
-    """Makes a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
+    """Creates a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
 
-    Raises ConfigError for a name that is taken or is not one.
+    Raises ConfigError for a name that is taken or invalid.
     """
     if name and not NAME.fullmatch(name):
         raise ConfigError(
@@ -46,7 +46,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
 
 
 def run_folder(run: str, *, missing: str = "no run {!r}", none: str = TRAIN_FIRST) -> Path:
-    """The folder of a run: its name under runs/, or the folder itself. Raises ConfigError."""
+    """Folder of a run, from its name under runs/ or the folder itself. Raises ConfigError."""
     for folder in (RUNS / run, Path(run)):
         if (folder / "config.toml").is_file():
             return folder
@@ -54,9 +54,9 @@ def run_folder(run: str, *, missing: str = "no run {!r}", none: str = TRAIN_FIRS
 
 
 def runs_with(name: str, *, like: str) -> str:
-    """The runs that have a file of this name, as `there are A, B and 7 more`; empty without any.
+    """Runs that have a file of this name, as `there are A, B and 7 more`; empty without any.
 
-    The one whose name is nearest to `like` comes first: `did you mean A?`.
+    The name nearest to `like` comes first: `did you mean A?`.
     """
     there = sorted(path.parent.name for path in RUNS.glob(f"*/{name}"))
     if not there:
@@ -71,20 +71,20 @@ def runs_with(name: str, *, like: str) -> str:
 
 
 def existing(run: str) -> Path:
-    """The folder of a run that training can go on with. Raises ConfigError."""
-    folder = run_folder(run, missing="no run {!r} to go on with", none="there is none yet")
+    """Folder of a run that can be resumed. Raises ConfigError."""
+    folder = run_folder(run, missing="no run {!r} to resume", none="there is none yet")
     if "committee" in read_tables(folder / "config.toml"):
-        raise ConfigError(f"{run!r} is a committee: chainrule committee makes it anew")
+        raise ConfigError(f"{run!r} is a committee: run chainrule committee again instead")
     return folder
 
 
 def contents(folder: Path) -> list[str]:
-    """The names in a run folder, but for its hidden ones."""
+    """Names in a run folder, without hidden ones."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def find(run: str) -> Path:
-    """The model file of a run: its name under runs/, its folder, or the file itself.
+    """Model file of a run, from its name under runs/, its folder, or the file itself.
 
     Raises ConfigError if there is none.
     """
@@ -98,7 +98,7 @@ def find(run: str) -> Path:
 
 
 def model_name(path: Path) -> str:
-    """What a model is called: its run, or its file where it lies elsewhere."""
+    """Name of a model: its run, or its file if that lies elsewhere."""
     return path.parent.name if path.name == "model.safetensors" else path.stem
 
 
@@ -112,9 +112,9 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
 
 
 def latest() -> str:
-    """The name of the run whose model was written last. Raises ConfigError without one."""
+    """Default run: the one with the most recently written model. Raises ConfigError without one."""
     models = RUNS.glob("*/model.safetensors")
-    # Of two in the same moment the later name, so that there is one answer.
+    # Ties are broken by name, so that the answer is unique.
     newest = max(models, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), default=None)
     if newest is None:
         raise ConfigError(f"there is no run with a model here: {TRAIN_FIRST}")

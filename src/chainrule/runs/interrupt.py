@@ -8,19 +8,19 @@ from contextlib import contextmanager
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed or SIGTERM came; asked between two steps."""
+    """Interrupt flag: set by Ctrl-C or SIGTERM, checked between two steps."""
 
     def __init__(self) -> None:
         self.signal = 0
 
     def __call__(self) -> bool:
-        """True once there was one."""
+        """True once a signal came."""
         return self.signal != 0
 
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """The first signal only asks to stop, so that no step is cut in half; the second one kills."""
+    """Signal handling: the first signal only requests a stop, after the step; the second kills."""
     interrupt = Interrupt()
     signals = (signal.SIGINT, signal.SIGTERM)
 

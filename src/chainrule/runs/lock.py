@@ -1,4 +1,4 @@
-"""The lock of a run folder: one writer; a second ends at once and says who holds it."""
+"""Run lock: one writer per folder; a second fails at once and names the holder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from chainrule.core.errors import FolderInUseError
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Keeps other writers out of the folder; the system lets go of it when this process dies.
+    """Lock against other writers of the folder; the system releases it when this process dies.
 
     Raises FolderInUseError, naming the holder.
     """
-    from filelock import FileLock, Timeout  # 28 ms that the other commands need not wait
+    from filelock import FileLock, Timeout  # 28 ms, which other commands need not pay
 
     holder = folder / ".writer"
     lock = FileLock(folder / ".lock", timeout=0)

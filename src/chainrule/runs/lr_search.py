@@ -1,4 +1,4 @@
-"""Learning-rate search: tries rates from too low to too high, in a run folder of its own."""
+"""Learning-rate search: rates from too low to too high, in a run folder of its own."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from chainrule.training.train import Epoch
 
 @dataclass(frozen=True)
 class LearningRateSearch:
-    """The learning rates that were tried, and the folder that holds their curve."""
+    """Learning-rate search: the rates tried, and the folder with their curve."""
 
     folder: Path
     search: RateSearch
 
     def as_json(self) -> dict[str, Any]:
-        """What report.json holds too."""
+        """The figures, as in report.json."""
         return {
             "suggestion": self.search.suggestion,
             "rates": self.search.rates,
@@ -41,7 +41,7 @@ class LearningRateSearch:
 def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch:
     """Searches, and writes config.toml, report.json and rates.png into a new run folder.
 
-    Nothing is kept of what is trained on the way. Raises ConfigError where the loss never falls.
+    The weights trained on the way are discarded. Raises ConfigError where the loss never falls.
     """
     from chainrule.plots.lr_finder import learning_rates
     from chainrule.plots.style import save

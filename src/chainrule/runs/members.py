@@ -1,7 +1,7 @@
-"""Ensemble members: how far each run is, whether they fit together, and one model of them.
+"""Ensemble members: the state of each run, their compatibility, and one model of them.
 
-A member is an ordinary run. The committee has a folder as a run has, so that `evaluate` and
-`predict` take it for one; its config.toml has a table [committee] besides.
+A member is an ordinary run. The ensemble has a folder like a run's, so that `evaluate` and
+`predict` accept it; its config.toml has a table [committee] besides.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ FIGURES: dict[str, Any] = {
     "ending": str, "recipe": str, "seed": int, "errors": int, "test_error": float,
     "train_seconds": float, "epochs": int,
 }  # fmt: skip
-"""What a committee takes from its members' report.json."""
+"""Keys that an ensemble takes from its members' report.json."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A finished run."""
+    """Ensemble member: a finished run."""
 
     run: str
     model: Model
@@ -38,19 +38,19 @@ class Member:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run came to its end: its report, written last, says so."""
+    """True if the run is finished: its report, written last, says so."""
     return (folder / "model.safetensors").is_file() and _report(folder)["ending"] == "finished"
 
 
 def is_begun(folder: Path) -> bool:
-    """Whether there is anything to go on with; a folder without a configuration is not."""
+    """True if there is a run to resume: a folder with a configuration."""
     return (folder / "config.toml").is_file()
 
 
 def differing(found: Mapping[str, Any], wanted: Settings) -> list[str]:
-    """Settings, as a run's config.toml has them, that are others than wanted, in words.
+    """Settings in a run's config.toml that differ from the wanted ones, in words.
 
-    A setting that the run does not know has its usual value; seed and threads do not count.
+    A setting missing in the run has its default; seed and threads do not count.
     """
     standard = asdict(Settings())
     found, wished = _plain(standard | dict(found)), _plain(asdict(wanted))
@@ -62,14 +62,14 @@ def differing(found: Mapping[str, Any], wanted: Settings) -> list[str]:
 
 
 def check_begun(run: str, folder: Path, wanted: Settings, checksums: dict[str, str]) -> None:
-    """Raises ConfigError or DataError if the run was begun otherwise than it is wanted now."""
+    """Raises ConfigError or DataError if the run was begun with other settings or data."""
     config, found = _configuration(folder)
     differences = differing(found, wanted)
     if found.get("seed") != wanted.seed:
         differences.append(f"seed {found.get('seed')!r} there, {wanted.seed} wanted")
     if differences:
         raise ConfigError(
-            f"run {run!r} is another: {', '.join(differences)}; give the committee another name"
+            f"run {run!r} differs: {', '.join(differences)}; give the committee another name"
         )
     if config.get("checksums") != checksums:
         raise DataError(
@@ -79,9 +79,9 @@ def check_begun(run: str, folder: Path, wanted: Settings, checksums: dict[str, s
 
 
 def read_member(run: str) -> Member:
-    """A finished run by its name or its folder.
+    """Member from a finished run, by its name or its folder.
 
-    Raises ConfigError where it is not finished or is a committee itself, ModelFileError.
+    Raises ConfigError where it is not finished or is an ensemble itself, ModelFileError.
     """
     path = runs.find(run)
     folder = path.parent
@@ -96,10 +96,10 @@ def read_member(run: str) -> Member:
 
 
 def together(members: Sequence[Member]) -> Model:
-    """The committee of these runs.
+    """Ensemble model of these runs.
 
-    Raises ConfigError for a run that is there twice, DataError for other data than the first's,
-    ModelFileError where the networks do not fit together.
+    Raises ConfigError for a repeated run, DataError for data other than the first's,
+    ModelFileError where the networks do not match.
     """
     first = members[0]
     for number, member in enumerate(members[1:], 1):
@@ -133,13 +133,13 @@ def together(members: Sequence[Member]) -> Model:
 
 
 def recipe_of(members: Sequence[Member]) -> str:
-    """`committee of record`; all recipes, where there are several."""
+    """Recipe of an ensemble, `committee of record`; all recipes, where there are several."""
     recipes = dict.fromkeys(str(member.report["recipe"]) for member in members)
     return f"committee of {', '.join(recipes)}"
 
 
 def shared_settings(members: Sequence[Member]) -> dict[str, Any]:
-    """The settings that all members have in common."""
+    """Settings that all members share."""
     first, *others = (member.config["settings"] for member in members)
     return {
         name: tuple(value) if isinstance(value, list) else value
@@ -149,7 +149,7 @@ def shared_settings(members: Sequence[Member]) -> dict[str, Any]:
 
 
 def _configuration(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(config.toml, its settings); ConfigError where they are not what a run writes."""
+    """(config.toml, its settings) of a run; ConfigError where they are malformed."""
     path = folder / "config.toml"
     config = read_tables(path)
     return config, read_toml(path) if "settings" in config else {}
@@ -161,7 +161,7 @@ def _same_weights(one: Model, other: Model) -> bool:
 
 
 def _report(folder: Path) -> dict[str, Any]:
-    """The figures of a run; of one that has none, that it has not ended."""
+    """report.json of a run; without one, a report that it is unfinished."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         return {name: kind(report[name]) for name, kind in FIGURES.items()}
@@ -170,7 +170,7 @@ def _report(folder: Path) -> dict[str, Any]:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as they come from a file."""
+    """The values with lists for tuples, as read from a file."""
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
     }

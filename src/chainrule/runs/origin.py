@@ -1,4 +1,4 @@
-"""The origin of a run's data: what --data asked for, and config.toml remembers."""
+"""Data origin of a run: what --data named, as recorded in config.toml."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from chainrule.nn.model_file import Model
 
 @dataclass(frozen=True)
 class Origin:
-    """Where data come from: a known name or a path, maybe another path for the test part."""
+    """Data origin: a known name or a path, and perhaps another path for the test part."""
 
     source: str = "mnist"
     test: str = ""
     classes: tuple[str, ...] = ()
-    """Names of the labels 0, 1, ...; empty: digits, or the names of folders."""
+    """Names of the labels 0, 1, ...; empty: digits, or folder names."""
 
     def as_config(self) -> dict[str, Any]:
-        """The table [data] of config.toml, with paths that hold from anywhere."""
+        """Table [data] of config.toml, with absolute paths."""
         paths = {} if self.source in SOURCES else {"source": self.source, "test": self.test}
         absolute = {key: str(Path(path).absolute()) for key, path in paths.items() if path}
         return {"source": self.source} | absolute | {"classes": self.classes}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Origin:
-        """What `as_config` wrote into a configuration."""
+        """Origin from a configuration that `as_config` wrote."""
         table = config.get("data", {})
         classes = table.get("classes", ()) if isinstance(table, dict) else None
         if not isinstance(classes, list | tuple):
@@ -44,7 +44,7 @@ MNIST = Origin()
 
 
 def origin_of(folder: Path) -> tuple[str, Origin]:
-    """(recipe, where the data came from) of a run, as its config.toml tells."""
+    """(recipe, data origin) of a run, from its config.toml."""
     config = read_tables(folder / "config.toml")
     run = config.get("run", {})
     if not isinstance(run, dict):
@@ -53,7 +53,7 @@ def origin_of(folder: Path) -> tuple[str, Origin]:
 
 
 def load_data(origin: Origin, *, offline: bool, report: Report) -> Dataset:
-    """The data set that --data, --test-data and --classes ask for."""
+    """Data set given by --data, --test-data and --classes."""
     if origin.source in SOURCES and not origin.test:
         return load(origin.source, offline=offline or None, report=report)
     return load(path=origin.source, test_path=origin.test or None, classes=origin.classes or None)
@@ -62,9 +62,9 @@ def load_data(origin: Origin, *, offline: bool, report: Report) -> Dataset:
 def data_of(
     model: Model, config: dict[str, Any], source: str, *, offline: bool, report: Report
 ) -> Dataset:
-    """The data to measure a model on: `source` if given, else those it was trained with.
+    """Evaluation data of a model: `source` if given, else the data it was trained with.
 
-    Raises DataError where they do not fit the model, or are not what they were.
+    Raises DataError where they do not fit the model, or have changed.
     """
     trained_with = Origin.from_config(config)
     origin = Origin(source, classes=trained_with.classes) if source else trained_with
@@ -79,7 +79,7 @@ def data_of(
 
 
 def check_fit(model: Model, data: Dataset) -> None:
-    """Raises DataError unless the network takes these images and knows these classes."""
+    """Raises DataError unless the network has these inputs and classes."""
     inputs, classes = model.inputs, model.outputs
     if data.test.images.shape[1] != inputs or len(data.classes) != classes:
         raise DataError(
@@ -90,14 +90,14 @@ def check_fit(model: Model, data: Dataset) -> None:
 
 
 def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, str]:
-    """(the examples that a run held out from training, why there are none).
+    """(examples that a run held out from training, or None; why there are none).
 
-    They are the last `validation` of its training examples, as `experiments.job.prepare` takes
-    them. Raises ConfigError where the run's config.toml cannot be right.
+    They are the last `validation` of its training examples, as in `experiments.job.prepare`.
+    Raises ConfigError where the run's config.toml cannot be right.
     """
     settings, sums = config.get("settings"), config.get("checksums")
     if not isinstance(settings, dict) or not isinstance(sums, dict):
-        return None, "without a whole config.toml nothing tells what training held out"
+        return None, "without a complete config.toml the held-out images are unknown"
     count = checked("validation", settings.get("validation", 0))
     if not count:
         return None, "training held out no images; to hold some out: train --validation 5000"

@@ -1,4 +1,4 @@
-"""Pages of a run: a network to draw on, or a replay, in one HTML file that works offline."""
+"""Self-contained pages of a run: a network to draw on, or a replay, in one offline HTML file."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from chainrule.web.bundle import model_as_dict, self_contained
 
 @dataclass(frozen=True)
 class WrittenPage:
-    """An HTML file that was written."""
+    """Page written to an HTML file."""
 
     path: Path
     size: int
     """Bytes."""
     events: int | None = None
-    """Of a replay."""
+    """Number of events in a replay."""
 
     def as_json(self) -> dict[str, Any]:
-        """Its path and size; of a replay its events too."""
+        """Path and size; for a replay the number of events too."""
         events = {} if self.events is None else {"events": self.events}
         return {"page": str(self.path), "bytes": self.size} | events
 
 
 def export_network(run: str, page: Path) -> WrittenPage:
-    """Writes a network as a page: draw a digit, look inside. Raises ConfigError."""
+    """Writes a network as a page to draw on and look inside. Raises ConfigError."""
     _check_name(page)
     model, _ = read_run(run)
     if model.shape != (28, 28):
@@ -46,7 +46,7 @@ def export_network(run: str, page: Path) -> WrittenPage:
 def export_replay(run: str, page: Path | None = None) -> WrittenPage:
     """Writes a run as a page: its replay, its figures, its pictures. Raises ConfigError.
 
-    Without a page to write it is report.html in the run's folder.
+    The default is report.html in the run's folder.
     """
     folder = run_folder(run)
     page = page or folder / "report.html"
@@ -58,7 +58,7 @@ def export_replay(run: str, page: Path | None = None) -> WrittenPage:
 
 def _check_name(page: Path) -> None:
     if page.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{page}: a page is written; let its name end in .html")
+        raise ConfigError(f"{page}: a page is HTML; give it a name ending in .html")
 
 
 def _written(page: Path, text: str) -> int:

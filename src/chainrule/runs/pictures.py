@@ -15,8 +15,8 @@ PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 def draw(
     folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch]
 ) -> None:
-    """The five pictures of a run, PNG files in its folder."""
-    # matplotlib is loaded where something is drawn only.
+    """Draws the five pictures of a run, PNG files in its folder."""
+    # matplotlib is imported only when something is drawn.
     from chainrule.plots.confusion import confusion
     from chainrule.plots.curves import curves
     from chainrule.plots.examples import mistakes, samples

@@ -1,4 +1,4 @@
-"""Predictions of a saved run: the digits on pictures, or on test images of its data."""
+"""Predictions of a saved run, on pictures or on test images of its data."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from chainrule.runs.folder import RUNS, latest, read_run
 from chainrule.runs.origin import data_of
 
 SURE = 0.8
-"""The usual probability below which the network is not sure of a digit."""
+"""Default threshold: below this probability a digit is `not sure`."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One digit, and the probabilities that the network gives its classes."""
+    """Detection: one digit, and the probabilities of its classes."""
 
     digit: Digit
     probabilities: list[float]
 
     @property
     def best(self) -> int:
-        """The most probable class."""
+        """Most probable class."""
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
 
     @property
     def confidence(self) -> float:
-        """The probability of that class."""
+        """Probability of that class."""
         return self.probabilities[self.best]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture by its name, and the digits detected on it, in reading order."""
+    """Picture: its name, and the digits detected on it, in reading order."""
 
     name: str
     detections: list[Detection]
@@ -50,13 +50,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The pictures that a network has read, and the names of its classes."""
+    """Predictions for some pictures, and the names of the classes."""
 
     pictures: list[Picture]
     classes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Each digit with its picture, its class, all probabilities and its place."""
+        """Each digit with its picture, class, probabilities and box."""
         return {
             "predictions": [
                 {
@@ -82,9 +82,9 @@ def predict_run(
     offline: bool = False,
     say: Report,
 ) -> Predictions:
-    """Reads pictures, and test images by their index, with a run's network.
+    """Predicts pictures, and test images by their index, with a run's network.
 
-    `show` draws the one picture with its digits and what the network saw. Raises ConfigError,
+    `show` draws a single picture with its digits and the network's inputs. Raises ConfigError,
     DataError, ModelFileError.
     """
     model, config = read_run(run)
@@ -103,7 +103,7 @@ def predict_run(
 def run_and_pictures(
     run: str, images: Sequence[Path], *, say: Report
 ) -> tuple[str, Sequence[Path]]:
-    """(run, pictures): the latest run where no run is given, but a picture or nothing."""
+    """(run, pictures): the latest run if the first argument is a picture, or missing."""
     is_picture = Path(run).suffix.lower() in SUFFIXES and not (RUNS / run).is_dir()
     if run and not is_picture:
         return run, images
@@ -113,7 +113,7 @@ def run_and_pictures(
 
 
 def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
-    """What is on a picture as the model's network takes it: digits, or the picture as a whole."""
+    """Network inputs from a picture: its digits, or the picture as a whole."""
     image = read_photo(path) if model.shape == (28, 28) else read_picture(path)
     try:
         return seen_by(image, model.shape, digits=classes == DIGITS)
@@ -150,7 +150,7 @@ def _draw(
     classes: tuple[str, ...],
     sure: float,
 ) -> None:
-    """Writes the picture of the detections; ConfigError where that cannot be."""
+    """Writes the picture of the detections; ConfigError where that fails."""
     from chainrule.plots.detections import detections
     from chainrule.plots.style import save
 

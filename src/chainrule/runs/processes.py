@@ -1,4 +1,4 @@
-"""Processes of our own commands, a few side by side, asked to end when this one is."""
+"""Child processes running our own commands, a few in parallel, terminated with the parent."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from tempfile import TemporaryFile
 from threading import Thread
 
 LOOK = 0.05
-"""Seconds between two looks at the processes."""
+"""Seconds between two polls of the processes."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One command, and its name for people."""
+    """Task: a command, and its name for people."""
 
     name: str
     arguments: tuple[str, ...]
-    """Such as ("train", "--recipe", "fast")."""
+    """Arguments, such as ("train", "--recipe", "fast")."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended."""
+    """Result of a process that has ended."""
 
     code: int
     out: str
-    """What it printed."""
+    """Its stdout."""
     complaint: str
-    """The last line that it wrote to stderr."""
+    """The last line of its stderr."""
 
 
 class Child:
-    """A command that runs; what it says on stderr is passed on line by line, its name first."""
+    """Running command; its stderr is passed on line by line, prefixed with its name."""
 
     def __init__(self, task: Task, say: Callable[[str], None]) -> None:
         self.task = task
         self.complaint = ""
         self._out = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        # -P: a file in the user's folder must not take the place of a module. A session of its
-        # own: Ctrl-C reaches it through us, once; the second signal would kill it.
+        # -P: a file in the user's folder must not shadow a module. A session of its own: Ctrl-C
+        # reaches it through us, once; a second signal would kill it.
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "chainrule", *task.arguments],
             stdin=subprocess.DEVNULL, stdout=self._out, stderr=subprocess.PIPE,
@@ -71,10 +71,10 @@ class Child:
 def run_all(
     tasks: Sequence[Task], *, jobs: int, stop: Callable[[], bool], say: Callable[[str], None]
 ) -> dict[str, Ending]:
-    """Runs the commands, `jobs` at a time; name -> how it ended, for those that were begun.
+    """Runs the commands, `jobs` at a time; name -> result, for those that were started.
 
-    Once one of them fails, or `stop` says so, no other is begun, and those that run get SIGTERM:
-    training saves itself then. So they do if this call is left by an exception.
+    Once one fails, or `stop` returns True, no other is started, and the running ones get SIGTERM,
+    on which training saves itself; likewise if an exception leaves this call.
     """
     waiting, running, endings = list(tasks), list[Child](), dict[str, Ending]()
     try:

@@ -1,4 +1,4 @@
-"""The replay of a run: its events, figures, settings and pictures, as its page takes them."""
+"""Replay of a run: its events, figures, settings and pictures, as its page reads them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 LEFT_OUT = ("checksums",)
-"""Tables of config.toml that say nothing to a reader."""
+"""Tables of config.toml left out of the page."""
 
 
 def replay_of(folder: Path) -> dict[str, Any]:
-    """The replay of a run, as live_page.js takes it. Raises ConfigError for damaged files."""
+    """Replay of a run, as live_page.js reads it. Raises ConfigError for damaged files."""
     config = read_tables(folder / "config.toml")
     order = {f"{name}.png": number for number, name in enumerate(PICTURES)}
     pictures = sorted(folder.glob("*.png"), key=lambda path: (order.get(path.name, 99), path.name))
@@ -43,12 +43,12 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
             return events
     history = folder / "history.jsonl"
     if not history.is_file():
-        raise ConfigError(f"{folder} has no history.jsonl: let it train to its end first")
+        raise ConfigError(f"{folder} has no history.jsonl: train it to the end first")
     try:
         epochs = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
         told = [{"kind": "epoch"} | epoch for epoch in epochs]
     except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{history}: no history of epochs ({error}); train it again") from None
+        raise ConfigError(f"{history}: not a history of epochs ({error}); train it again") from None
     settings, figures = config.get("settings", {}), _figures(folder) or {}
     begin = {
         "kind": "begin",
@@ -66,7 +66,7 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _figures(folder: Path) -> dict[str, Any] | None:
-    """report.json, without what only other commands read; None where it is not there or broken."""
+    """report.json, without the keys only other commands read; None where missing or damaged."""
     try:
         figures = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -77,7 +77,7 @@ def _figures(folder: Path) -> dict[str, Any] | None:
 
 
 def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """The tables of config.toml; of the files that it names, the names alone: others read this."""
+    """Tables of config.toml, with file names in place of paths, as the page may be shared."""
     tables = {name: dict(table) for name, table in config.items() if isinstance(table, dict)}
     for key in ("source", "test"):
         if path := tables.get("data", {}).get(key):
@@ -88,5 +88,5 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 def _picture(path: Path) -> str:
     raw = path.read_bytes()
     if not raw.startswith(PNG):
-        raise ConfigError(f"{path}: no PNG picture; remove it")
+        raise ConfigError(f"{path}: not a PNG picture; remove it")
     return f"data:image/png;base64,{b64encode(raw).decode('ascii')}"

@@ -1,7 +1,7 @@
-"""Reproduction of an article: its claims, settled one by one, in a run folder that shows the run.
+"""Reproduction of an article: its claims, settled one by one, in a run folder.
 
 The folder is that of the article's longest training: config.toml, history.jsonl, curves.png and
-model.safetensors are its own. report.json has the claims, from the first that is settled on.
+model.safetensors are its own. report.json has the claims settled so far.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAGE = "report.html"
 
 @dataclass
 class Reproduction:
-    """An article's claims and what became of them, as far as they are settled."""
+    """Reproduction: an article's claims as far as they are settled."""
 
     article: Article
     folder: Path
@@ -48,7 +48,7 @@ class Reproduction:
 
     @property
     def ok(self) -> bool:
-        """Run to its end, and no claim is outside."""
+        """True if finished with no claim outside."""
         judged = bool(self.claims) and all(one.verdict != OUTSIDE for one in self.claims)
         return judged and self.ending == "finished"
 
@@ -66,7 +66,7 @@ class Reproduction:
 
 
 def ignore(_claim: Claim) -> None:
-    """The default listener: nobody."""
+    """Default listener: ignores everything."""
 
 
 def reproduce(
@@ -80,10 +80,10 @@ def reproduce(
     settled: Callable[[Claim], None] = ignore,
     stop: Callable[[], bool] = never,
 ) -> Reproduction:
-    """Settles the article's claims, and measures what correcting the mistake `fix` is worth.
+    """Settles the article's claims, and runs the ablation `fix`, if given.
 
-    `stop` is asked before each step. However it ends, the folder runs/NAME-reproduced-N holds what
-    was settled so far. Raises ConfigError for a mistake that the article does not make.
+    `stop` is called before each step. However it ends, the folder runs/NAME-reproduced-N holds the
+    claims settled so far. Raises ConfigError for a mistake that the article does not make.
     """
     if fix:
         ablation_of(article, fix)
@@ -114,7 +114,7 @@ def reproduce(
 
 
 def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin: Origin) -> None:
-    """Completes the folder: the longest training's figures and curve, and the page of it all."""
+    """Completes the folder: the longest training's figures and curve, and the page."""
     folder, recipe = result.folder, result.article.recipe
     trained = [training for training in trainings if training.history]
     report = result.as_json() | {"trainings": [_in_short(training) for training in trained]}
@@ -149,7 +149,7 @@ def _in_short(training: Training) -> dict[str, Any]:
 
 
 def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> dict[str, Any]:
-    """The figures of a run, as `chainrule train` writes them; saves the model beside them."""
+    """Figures of a run, as `chainrule train` writes them; saves the model beside them."""
     settings, network = training.settings, training.network
     model = Model(
         network.folded(),

@@ -1,4 +1,4 @@
-"""Both ends of a training run: the request that it starts from, and the value it returns."""
+"""Request and result of a training run."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from chainrule.training.train import Epoch
 
 @dataclass(frozen=True)
 class Request:
-    """A run that was asked for: settings, data, its name, and what it leaves behind."""
+    """Request for a run: settings, data, name, and outputs."""
 
     settings: Settings
     asked_for: frozenset[str] = frozenset()
-    """The settings that must fit the data as they stand."""
+    """Settings that must fit the data as they stand."""
     recipe: str = "custom"
     origin: Origin = MNIST
     run: str = ""
-    """Its name; empty: that of the recipe, with a number."""
+    """Name of the run; empty: the recipe's, with a number."""
     every: Every = field(default_factory=Every)
     resume: Path | None = None
-    """The folder of the run to resume."""
+    """Folder of the run to resume."""
     require_exact: bool = False
     offline: bool = False
     pictures: bool = True
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run that has ended: its folder, how it ended, and what its network is worth."""
+    """Result of a run: its folder, how it ended, and its network's accuracy."""
 
     folder: Path
     recipe: str
@@ -48,20 +48,20 @@ class TrainedRun:
     assessment: Assessment
     total_seconds: float
     by_hand: list[dict[str, Any]]
-    """What was changed by hand in the live view."""
+    """Changes by hand in the live view."""
     ending: str
     """`finished`, `stopped` (in the live view), `interrupted` or `diverged`."""
     signal: int
-    """The signal that interrupted it, or 0."""
+    """Signal that interrupted it, or 0."""
     failure: DivergenceError | None
 
     @property
     def train_seconds(self) -> float:
-        """The epochs' seconds, without loading, measuring and drawing."""
+        """Seconds of the epochs, without loading, evaluation and drawing."""
         return round(sum(epoch.seconds for epoch in self.history), 3)
 
     def as_json(self) -> dict[str, Any]:
-        """The figures of the run."""
+        """Figures of the run."""
         found = self.assessment
         return {
             "recipe": self.recipe,
@@ -76,7 +76,7 @@ class TrainedRun:
         }
 
     def report(self) -> dict[str, Any]:
-        """The figures and the details behind them: what report.json holds."""
+        """Contents of report.json: the figures and the details behind them."""
         found = self.assessment
         details = {
             "ending": self.ending,

@@ -1,4 +1,4 @@
-"""Resuming a run: everything must be as it was, or it is refused, or at least said."""
+"""Resuming a run from its checkpoint, after checks of settings, data and arithmetic."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def saved_run(
     say: Callable[[str], None],
     exact: bool,
 ) -> Checkpoint | None:
-    """The newest whole checkpoint of a run; None if there is none yet.
+    """Newest whole checkpoint of a run; None if there is none yet.
 
-    Raises ConfigError for other settings than it was begun with, DataError for other data. Another
-    arithmetic is told, and refused if it must be `exact`.
+    Raises ConfigError for other settings than it was begun with, DataError for other data.
+    Different arithmetic is a warning, or a ConfigError if it must be `exact`.
     """
     checkpoints = folder / "checkpoints"
     for place in (folder, checkpoints):
@@ -35,14 +35,14 @@ def saved_run(
             say(f"removed: {path}, which was never finished")
     checkpoint = latest(checkpoints, report=say)
     if not checkpoint:
-        say(f"{folder}: no whole checkpoint, so it starts from the beginning")
+        say(f"{folder}: no whole checkpoint, so training starts from the beginning")
         return None
     _check_same(folder, checkpoint, settings, checksums)
     changed = differences(checkpoint.numerics, numerics)
     if changed and exact:
         raise ConfigError(
-            f"--require-exact: the last bits would be others: {'; '.join(changed)}; make this as "
-            "it was, or leave the option out"
+            f"--require-exact: resuming may not be bit-identical: {'; '.join(changed)}; restore "
+            "this, or leave the option out"
         )
     if changed:
         say(f"warning: resuming may not be bit-identical: {'; '.join(changed)}")
@@ -52,7 +52,7 @@ def saved_run(
 def _check_same(
     folder: Path, checkpoint: Checkpoint, settings: Settings, checksums: dict[str, str]
 ) -> None:
-    """Raises ConfigError for other settings than the checkpoint's, DataError for other data."""
+    """Raises ConfigError for settings other than the checkpoint's, DataError for other data."""
     here = json.loads(json.dumps(asdict(settings)))
     odd = [name for name in here if here[name] != checkpoint.settings.get(name)]
     if odd:
@@ -70,6 +70,6 @@ def _check_same(
 
 
 def so_far(progress: Progress) -> str:
-    """How far a run is, for people."""
+    """Progress of a run, for people."""
     part = f" and {progress.batches} batches" if progress.batches else ""
     return f"{progress.epoch} epochs{part}, step {progress.step}"

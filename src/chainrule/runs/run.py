@@ -1,6 +1,6 @@
-"""A training run: data in, run folder out, and the value that tells how it went.
+"""Training run: data in, run folder and result out.
 
-However training ends, the folder holds the weights so far, and a request to resume goes on from
+However training ends, the folder holds the weights so far, and a request to resume continues from
 there. Nothing is printed here: `say` gets one line for people at a time, `follow` sees the epochs
 as they pass, and `view` is the live view, if there is one.
 """
@@ -38,12 +38,12 @@ from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
 
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
-"""(epochs as they pass, how many are planned) -> the same epochs."""
+"""(epochs as they pass, number planned) -> the same epochs."""
 
 
 @dataclass(frozen=True)
 class _Setup:
-    """A run that is about to be trained."""
+    """Setup of a run, before training."""
 
     request: Request
     data: Dataset
@@ -54,7 +54,7 @@ class _Setup:
 
 @dataclass(frozen=True)
 class _Trained:
-    """A run whose training has ended, before it is measured."""
+    """Trained run, before evaluation."""
 
     checkpointer: Checkpointer
     watcher: Watcher | None
@@ -72,7 +72,7 @@ class _Trained:
 
 
 def unfollowed(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
-    """The epochs, shown to nobody."""
+    """The epochs, unchanged: the default for `follow`."""
     del total
     return epochs
 
@@ -80,10 +80,10 @@ def unfollowed(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
 def train_run(
     request: Request, *, say: Report, follow: Follow = unfollowed, view: View | None = None
 ) -> TrainedRun:
-    """Trains as far as it goes and writes the run folder.
+    """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step. Raises ConfigError, DataError,
-    FolderInUseError where it cannot begin, SaveError where checkpoints cannot be written.
+    The first Ctrl-C or SIGTERM ends it after a step. Raises ConfigError, DataError or
+    FolderInUseError where it cannot start, SaveError where checkpoints cannot be written.
     """
     began = perf_counter()
     data = load_data(request.origin, offline=request.offline, report=say)
@@ -102,7 +102,7 @@ def train_run(
 
 
 def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
-    """Trains to the end, or as far as it goes."""
+    """Trains to the end or an interruption."""
     request, job, folder = setup.request, setup.job, setup.folder
     numerics, progress, epochs = _start(setup)
     by_hand = still_by_hand(folder, progress.step if progress.arrays else -1)
@@ -123,7 +123,7 @@ def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
 def _steps(
     job: Job, checkpointer: Checkpointer, watcher: Watcher | None, follow: Follow
 ) -> DivergenceError | None:
-    """The epochs, each saved; what went wrong."""
+    """Trains epoch by epoch, saving each; returns the divergence that ended it, if any."""
     epochs = run(job, stop=watcher or checkpointer, progress=checkpointer.progress)
     if watcher:
         epochs = watcher.following(epochs)
@@ -136,7 +136,7 @@ def _steps(
 
 
 def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]]]:
-    """(fingerprint, progress, history) that training starts from; a resumed run's are its last."""
+    """(fingerprint, progress, history) at the start; those of the checkpoint, if resumed."""
     request, settings, folder = setup.request, setup.job.settings, setup.folder
     numerics = fingerprint(_workers(setup.job), compiled=settings.compiled)
     checkpoint = None
@@ -147,12 +147,12 @@ def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]
         )  # fmt: skip
     if not checkpoint:
         return numerics, Progress(), []
-    setup.say(f"going on with {folder} after {so_far(checkpoint.progress)}")
+    setup.say(f"resuming {folder} after {so_far(checkpoint.progress)}")
     return numerics, checkpoint.progress, checkpoint.history
 
 
 def _workers(job: Job) -> int:
-    """The cores that share a step."""
+    """Number of cores that share a step."""
     size = job.settings.batch_size or len(job.train[1])
     whole = job.settings.compiled and isinstance(job.optimizer, SGD)
     return team_size(job.network, size, job.settings.threads, whole=whole)
@@ -167,7 +167,7 @@ def _announce(setup: _Setup) -> None:
 
 
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
-    """Saves the model, measures it and writes the rest of the run folder."""
+    """Saves the model, evaluates it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
     history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
     write_history(folder, history)

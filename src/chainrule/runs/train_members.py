@@ -1,4 +1,4 @@
-"""Training of an ensemble's members, as far as they are not there yet."""
+"""Training of an ensemble's missing members."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENDED = (143, -15)
 
 
 class MemberError(RuntimeError):
-    """A member that did not come to its end; `code` is the exit code of its process."""
+    """Failure of a member's training; `code` is the exit code of its process."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -29,22 +29,22 @@ class MemberError(RuntimeError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Runs of one recipe, and what they shall be trained on."""
+    """Request for an ensemble's members: runs of one recipe, their seeds and data."""
 
     seeds: dict[str, int]
     """Name of the run -> its seed."""
     recipe: str
     origin: Origin
     threads: int | None
-    """Cores for each; None: all, shared by those that run at a time."""
+    """Cores for each; None: all, shared by those that run in parallel."""
     offline: bool
 
 
 def train_missing(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> None:
-    """Trains the runs that are not finished, `jobs` at a time.
+    """Trains the unfinished runs, `jobs` at a time.
 
-    Ctrl-C and SIGTERM end those that run, which save themselves; so does a failure of one of them:
-    MemberError. Raises ConfigError or DataError where a run was begun otherwise.
+    Ctrl-C, SIGTERM or the failure of one end those that run, which save themselves, and raise
+    MemberError. Raises ConfigError or DataError where a run was begun with other settings or data.
     """
     tasks = _tasks(wanted, jobs=jobs, say=say, quiet=quiet)
     say(f"{len(wanted.seeds) - len(tasks)} of {len(wanted.seeds)} members are finished")
@@ -57,7 +57,7 @@ def train_missing(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> Non
             f"interrupted, {done} of {len(wanted.seeds)} are finished", 128 + interrupt.signal
         )
     if failed:
-        # Those that were asked to end because of it come behind the one that failed.
+        # The one that failed first, before those that were terminated because of it.
         run = min(failed, key=lambda run: failed[run].code in ENDED)
         code = failed[run].code
         raise MemberError(
@@ -66,7 +66,7 @@ def train_missing(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> Non
 
 
 def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]:
-    """The commands that train the runs that are not finished."""
+    """Commands that train the unfinished runs."""
     origin, threads = wanted.origin, wanted.threads
     dataset = load_data(origin, offline=wanted.offline, report=say)
     settings = prepare(combine(wanted.recipe)[0], dataset).settings
@@ -86,6 +86,6 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
                 tasks.append(Task(run, ("train", "--resume", run, *both)))
             continue
         if folder.is_dir() and not contents(folder):
-            shutil.rmtree(folder)  # its maker was killed at once
+            shutil.rmtree(folder)  # its process was killed at the start
         tasks.append(Task(run, ("train", *new, "--seed", str(seed), "--run", run, *both)))
     return tasks

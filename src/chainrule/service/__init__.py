@@ -1,1 +1,1 @@
-"""Predictions over HTTP, and the pages: an optional part, `pip install 'chainrule[serve]'`."""
+"""HTTP service: predictions and pages; optional, `pip install 'chainrule[serve]'`."""

@@ -1,4 +1,4 @@
-"""The service: a network's predictions over HTTP, and the page that draws and looks inside."""
+"""Web application: a network's predictions over HTTP, and the page to draw on and look inside."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ logger = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Whether requests should be sent here; a load balancer asks at /readyz."""
+    """Readiness to take requests; a load balancer asks at /readyz."""
 
     def __init__(self) -> None:
         self.tested = False
         self.draining = False
 
     def drain(self) -> None:
-        """The end begins."""
+        """Marks the start of the shutdown."""
         self.draining = True
 
     def objection(self) -> str:
-        """Why no requests should be sent; empty: they should."""
+        """Reason not to send requests; empty when ready."""
         if self.draining:
-            return "not ready: the service is about to end"
-        return "" if self.tested else "not ready: the network has not passed its first test"
+            return "not ready: the service is shutting down"
+        return "" if self.tested else "not ready: the network has not passed its self-test"
 
 
 def failure(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A refusal: one sentence in JSON."""
+    """Refusal: one sentence in JSON."""
     more = {"retry-after": RETRY[1].decode()} if status == 503 else {}
     return Response(
         sentence(text), status, {**more, **(headers or {})}, media_type="application/json"
@@ -83,10 +83,10 @@ def application(
     hosts: frozenset[str] = LOOPBACK,
     token: str | None = None,
 ) -> Application:
-    """The service for one model, behind its guard, and counted.
+    """Application for one model, behind the guard and counted.
 
-    files are those of the page, by name, index.html for /. `weights` gives the model as the page
-    takes it; it is called when the first page asks.
+    `files` are the page's, by name, index.html for /. `weights` returns the model as the page
+    reads it; it is called on the first request for it.
     """
     counts = Counts(frozenset({PREDICT, "/v1/model", "/v1/weights", "/healthz", "/readyz", "/"}))
 
@@ -96,7 +96,7 @@ def application(
             service = app.state.service = Service(model, name, counts)
             readiness.tested = await service.test()
             if not readiness.tested:
-                logger.error("the network fails its first test; /readyz says so")
+                logger.error("the network fails its self-test; /readyz says so")
             yield
             service.close()
 
@@ -140,14 +140,14 @@ def _predictions(app: FastAPI, model: Model, name: str) -> None:
         responses={
             200: {
                 "model": Predictions,
-                "description": "Of each image; raw float32 rows if asked for.",
+                "description": "For each image; raw float32 rows if requested.",
                 "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}},
             },
             **failures(*EVERYWHERE, 403, 408, 413, 415, 422, 429),
         },
     )
     async def predict() -> Response:
-        raise AssertionError("the service answers before the request comes here")
+        raise AssertionError("the service answers before a request gets here")
 
     @app.get(
         "/v1/model",
@@ -162,7 +162,7 @@ def _predictions(app: FastAPI, model: Model, name: str) -> None:
 def _states(app: FastAPI, readiness: Readiness, counts: Counts) -> None:
     @app.get(
         "/healthz",
-        summary="Is it alive?",
+        summary="Liveness",
         response_model=None,
         responses={200: {"model": Health}, **failures(400, 421)},
     )
@@ -171,7 +171,7 @@ def _states(app: FastAPI, readiness: Readiness, counts: Counts) -> None:
 
     @app.get(
         "/readyz",
-        summary="Should requests be sent here?",
+        summary="Readiness",
         response_model=None,
         responses={200: {"model": Health}, **failures(400, 421, 503)},
     )
@@ -182,7 +182,7 @@ def _states(app: FastAPI, readiness: Readiness, counts: Counts) -> None:
 
     @app.get(
         "/metrics",
-        summary="Figures for Prometheus",
+        summary="Metrics for Prometheus",
         response_model=None,
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
@@ -200,7 +200,7 @@ def _weights(app: FastAPI, weights: Callable[[], dict[str, Any]]) -> None:
         plain = orjson.dumps(weights())
         return plain, gzip.compress(plain, 1, mtime=0), f'"{sha256(plain).hexdigest()[:32]}"'
 
-    @app.get("/v1/weights", summary="The network's weights, as the page takes them",
+    @app.get("/v1/weights", summary="The network's weights, as the page reads them",
              response_model=None, responses=failures(*EVERYWHERE))  # fmt: skip
     async def give(request: Request) -> Response:
         if not made:
@@ -224,7 +224,7 @@ def _page(app: FastAPI, path: str, content: bytes) -> None:
 
 
 def tell_errors(app: FastAPI) -> None:
-    """Makes every error of the framework one sentence in JSON."""
+    """Error handlers: every error of the framework becomes one sentence in JSON."""
 
     async def refused(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
@@ -234,7 +234,7 @@ def tell_errors(app: FastAPI) -> None:
             return failure(404, "there is nothing at this address: see /openapi.json")
         if error.status_code == 405:
             allowed = (headers or {}).get("allow", "others")
-            return failure(405, f"{request.method} is not taken here, but {allowed}", headers)
+            return failure(405, f"{request.method} is not allowed here; use {allowed}", headers)
         return failure(error.status_code, f"{error.detail}", headers)
 
     async def invalid(request: Request, error: Exception) -> Response:

@@ -1,14 +1,14 @@
-"""Images that arrive together go through the network together, up to 64 in one product.
+"""Dynamic batching: images that arrive together go through the network together, up to 64 at once.
 
-An image gets the same probabilities to the last bit, whoever else is in its batch. BLAS chooses its
-kernel, and so the order of its sums, by the number of rows: so every product has the same number,
-filled up with zeros. Some kernels sum the last rows of a product in another order than the first
-(OpenBLAS's for Haswell, in float32, from 12 rows on): so the number is the largest of ROWS for
-which this network gives one image the same bits in every row, tried when the service starts.
+An image's probabilities are the same to the last bit, regardless of the rest of its batch. BLAS
+chooses its kernel, and so the order of its sums, by the number of rows: every product therefore has
+the same number, padded with zeros. Some kernels sum the last rows of a product in another order
+than the first (OpenBLAS's for Haswell, in float32, from 12 rows on), so the number is the largest
+of ROWS for which this network gives one image the same bits in every row, tested at startup.
 
-Nobody waits for a batch to fill: the event loop first reads all that has arrived, then the product
-is done, and whoever came meanwhile is in the next one. It is done in the loop itself where that is
-quick, else in a thread, so that the server still answers meanwhile.
+No request waits for a batch to fill: the event loop first reads everything that has arrived, then
+the product is computed; requests that come meanwhile are in the next one. A quick product runs in
+the loop itself, a slow one in a thread, so that the server stays responsive.
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ TRIALS = 3
 WHITE = np.float32(255)
 GOLDEN = 0.6180339887498949
 MOST_IMAGES = 4096
-"""Images that may wait; a request that finds the queue empty may always bring its own."""
+"""Most images in the queue; a request that finds it empty is always taken."""
 QUICK = 0.002
-"""Seconds: a product that takes longer is done in a thread."""
+"""Seconds: a product that takes longer runs in a thread."""
 
 Pixels: TypeAlias = Float[Array, "N n"] | UInt8[Array, "N n"]
 Predict: TypeAlias = Callable[[Array], Array]
 
 
 class FullError(Exception):
-    """The queue is full; the client should come again."""
+    """Full queue; the client should retry."""
 
 
 @dataclass
 class Request:
-    """Images of one request, and how many of them are done."""
+    """Queued request: its images, and how many of them are done."""
 
     images: Array
     probabilities: Array
     answer: asyncio.Future[Array]
     taken: int = 0
-    """How many of its images have gone into a product."""
+    """Number of its images that have gone into a product."""
 
 
 Part: TypeAlias = tuple[Request, slice, slice]
-"""A request, some of its rows, and the rows of the product that they are."""
+"""A request, some of its rows, and their rows in the product."""
 
 
 class Batcher:
-    """A model that answers many at a time: `await batcher(images)`."""
+    """Dynamic batcher of a model's predictions: `await batcher(images)`."""
 
     def __init__(self, model: Model, *, seen: Callable[[int], None] = lambda images: None) -> None:
-        """Tries the model once; `seen` is told how many images each product has."""
+        """Tests the model once; `seen` gets the number of images of each product."""
         self.inputs, self.outputs = model.inputs, model.outputs
         self.dtype = model.members[0].dtype
         self._predict = predictor(model)
@@ -79,24 +79,24 @@ class Batcher:
         self._thread = None if quick else ThreadPoolExecutor(1, "product")
 
     def close(self) -> None:
-        """Ends its thread."""
+        """Stops its thread."""
         if self._thread:
             self._thread.shutdown()
 
     @property
     def waiting(self) -> int:
-        """Images that wait for their product."""
+        """Number of queued images."""
         return self._waiting
 
     def check_room(self, images: int) -> None:
-        """Raises FullError if so many more images may not wait."""
+        """Raises FullError if the queue has no room for that many more images."""
         if self._waiting and self._waiting + images > MOST_IMAGES:
             raise FullError
 
     async def __call__(self, images: Pixels) -> Float[Array, "N K"]:
-        """The probability of each class for images with pixels in 0..1, or of bytes 0..255.
+        """Probabilities of the classes, (N, K), for images with pixels in 0..1, or of bytes 0..255.
 
-        Raises FullError if too many images wait already.
+        Raises FullError if too many images are queued already.
         """
         self.check_room(len(images))
         loop = asyncio.get_running_loop()
@@ -110,7 +110,7 @@ class Batcher:
         return await request.answer
 
     def _next(self) -> None:
-        """One product; the next one after the loop has looked for what else is to be done."""
+        """Computes one product; schedules the next, so that the loop handles other events first."""
         if not self._queue:
             self._running = False
             return
@@ -124,7 +124,7 @@ class Batcher:
             self._resume(parts, lambda: self._predict(X))
 
     def _take(self) -> list[Part]:
-        """Fills the rows of the next product from the head of the queue, the rest with zeros."""
+        """Fills the rows of the next product from the head of the queue, padding with zeros."""
         X = self._X
         parts: list[Part] = []
         filled = 0
@@ -148,7 +148,7 @@ class Batcher:
         return parts
 
     def _give(self, parts: list[Part], probabilities: Array) -> None:
-        """Hands the rows of a product to whom they belong."""
+        """Hands the rows of a product to their requests."""
         for request, theirs, rows in parts:
             request.probabilities[theirs] = probabilities[rows]
             if theirs.stop == len(request.images) and not request.answer.done():
@@ -165,7 +165,7 @@ class Batcher:
 
 
 def uniform_rows(predict: Predict, inputs: int, dtype: Any) -> int:
-    """The largest number of ROWS for which an image gets the same bits in every row."""
+    """Largest number of ROWS for which an image gets the same bits in every row."""
     for rows in ROWS[:-1]:
         for trial in range(1, TRIALS + 1):
             # Evenly spread in 0..1, and no two alike.
@@ -179,10 +179,9 @@ def uniform_rows(predict: Predict, inputs: int, dtype: Any) -> int:
 
 
 def predictor(model: Model) -> Predict:
-    """The model's probabilities for images with pixels in 0..1, sooner; the mean of its members'.
+    """Fast prediction function of a model, for pixels in 0..1; for an ensemble, the members' mean.
 
-    With one thread for each product (`parallel.one_blas_thread`): several would cut its sums in
-    other places.
+    One BLAS thread per product (`one_blas_thread`): several would split its sums differently.
     """
     members = [Predictor(network) for network in model.members]
     scale: Any = model.members[0].dtype.type(model.pixel_scale)

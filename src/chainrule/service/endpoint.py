@@ -1,4 +1,4 @@
-"""Answering a request for predictions: what it brings is read, predicted in a batch, and told."""
+"""Prediction endpoint: reads a request's images, predicts them in a batch, and answers."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from chainrule.service.schemas import OCTETS
 from chainrule.service.security import RETRY, Receive, Scope, Send, answer, refuse
 
 MOST_WAITING = 16
-"""Requests with pictures that may wait for the one thread that decodes."""
+"""Most requests with pictures that wait for the one decoding thread."""
 PICTURES = ("image/png", "image/jpeg")
 OCTETS_HEADER = (b"content-type", OCTETS.encode())
 JSON_HEADER = (b"content-type", b"application/json")
-# What is wrong with a form is told to who sent it.
+# The client is told what is wrong with its form.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Service:
-    """A model with all that answering for it takes."""
+    """Prediction service of a model: batcher, decoder and limits."""
 
     def __init__(self, model: Model, name: str, counts: Counts) -> None:
         self.name = name
@@ -53,15 +53,14 @@ class Service:
         self._decoding = 0
 
     def close(self) -> None:
-        """Ends its threads, which nobody waits for any more."""
+        """Stops its threads; no request waits for them any more."""
         self.batcher.close()
         self._decoder.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request for predictions, whose body comes in one message.
 
-        An application of its own, since a framework's way from here to there takes twice as long
-        as all the rest.
+        An ASGI application of its own: the framework's routing takes twice as long as all the rest.
         """
         headers = dict(scope["headers"])
         try:
@@ -70,7 +69,9 @@ class Service:
         except RequestError as error:
             await refuse(send, error.status, str(error))
         except FullError:
-            await refuse(send, 429, "too many images wait: send them again in a second", [RETRY])
+            await refuse(
+                send, 429, "too many images are queued: send them again in a second", [RETRY]
+            )
         else:
             if wants_octets(headers.get(b"accept", b"")):
                 await answer(send, 200, as_octets(probabilities), [OCTETS_HEADER])
@@ -79,7 +80,7 @@ class Service:
                 await answer(send, 200, told, [JSON_HEADER])
 
     async def asked(self, content_type: bytes, scope: Scope, receive: Receive) -> Asked:
-        """The images that a request brings."""
+        """Images of a request."""
         kind = content_type.partition(b";")[0].strip().lower().decode("latin-1")
         if kind == "multipart/form-data":
             return await self._pictures(await uploads(Request(scope, receive)))
@@ -110,7 +111,7 @@ class Service:
             self._decoding -= 1
 
     async def test(self) -> bool:
-        """Whether a first image gets probabilities, the same ones in any place of a batch."""
+        """Self-test: True if an image gets probabilities, the same ones in any row of a batch."""
         stroke = np.zeros((1, self.form.inputs), np.float32)
         stroke[:, self.form.inputs // 3 : self.form.inputs // 2] = 1
         other = np.full((self.batcher.rows, self.form.inputs), 0.5, np.float32)
@@ -132,7 +133,7 @@ async def uploads(request: Request) -> list[tuple[str, bytes]]:
         ) as form:
             for name, value in form.multi_items():
                 if not isinstance(value, UploadFile):
-                    raise RequestError(422, f"the field {name[:80]!r} is no file: send pictures")
+                    raise RequestError(422, f"the field {name[:80]!r} is not a file: send pictures")
                 files.append(((value.filename or name)[:80], await value.read()))
     except (MultiPartException, HTTPException) as error:
         what = error.message if isinstance(error, MultiPartException) else error.detail
@@ -141,6 +142,6 @@ async def uploads(request: Request) -> list[tuple[str, bytes]]:
 
 
 def wants_octets(accept: bytes) -> bool:
-    """Whether raw numbers are asked for."""
+    """True if the client asks for raw numbers."""
     parts = accept.lower().split(b",")
     return any(part.partition(b";")[0].strip() == OCTETS_HEADER[1] for part in parts)

@@ -1,8 +1,8 @@
-"""The live view of a run that trains: its page, its events as they happen, and commands to it.
+"""Live view of a training run: its page, its events as they happen, and commands to it.
 
 Events go out as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
-one answer that does not end before the run does. A page that comes late, or comes back, gets all
-that is kept first.
+one response that lasts as long as the run. A page that connects late, or reconnects, first gets the
+whole event log.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from chainrule.service.security import (
 from chainrule.web.bundle import content_type, files
 
 LOOK_EVERY = 0.1
-"""Seconds between two looks into the event log."""
+"""Seconds between two polls of the event log."""
 STILL_HERE = 10.0
-"""Seconds of silence after which a page is told that we are there."""
+"""Keep-alive: seconds of silence after which a comment is sent."""
 LARGEST_COMMAND = 4096
 MOST_PAGES = 32
-"""Pages that may look on at the same time."""
+"""Most pages connected at the same time."""
 
 
 @dataclass
 class Audience:
-    """Who looks on."""
+    """Audience: number of connected pages, now and ever."""
 
     now: int = 0
     ever: int = 0
@@ -47,7 +47,7 @@ class Audience:
 def live_view(
     event_log: EventLog, give: Callable[[Command], None], audience: Audience
 ) -> Application:
-    """The application behind its guard: GET / and the page's files, GET /events, POST /control.
+    """Application behind the guard: GET / and the page's files, GET /events, POST /control.
 
     `give` is called with each command, in the server's thread.
     """
@@ -71,7 +71,7 @@ def live_view(
             body = pages[path] if method == "GET" else b""
             await answer(send, 200, body, [(b"content-type", content_type(path).encode())])
         elif audience.now >= MOST_PAGES:
-            await refuse(send, 503, f"{MOST_PAGES} pages look on already: close one")
+            await refuse(send, 503, f"{MOST_PAGES} pages are connected already: close one")
         else:
             audience.now += 1
             audience.ever += 1
@@ -93,7 +93,9 @@ async def _control(receive: Receive, send: Send, give: Callable[[Command], None]
         command = read_command(json.loads(body))
     except (ValueError, RecursionError) as error:
         malformed = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
-        sentence = 'the body is no JSON: send {"action": "pause"}, say' if malformed else str(error)
+        sentence = (
+            'the body is not JSON: send such as {"action": "pause"}' if malformed else str(error)
+        )
         await refuse(send, 400 if malformed else 422, sentence)
         return
     give(command)
@@ -102,7 +104,7 @@ async def _control(receive: Receive, send: Send, give: Callable[[Command], None]
 
 
 async def _events(event_log: EventLog, receive: Receive, send: Send) -> None:
-    """Sends what is kept, then what happens, until the run has ended or the page is closed."""
+    """Sends the event log, then new events, until the run has ended or the page is closed."""
     headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await _part(send, "retry: 1000\n\n")

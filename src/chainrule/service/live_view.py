@@ -1,4 +1,4 @@
-"""Opens the live view beside a training run, and closes it once everybody has seen the end."""
+"""Live view server beside a training run, closed once every page has shown the end."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from chainrule.service.live import Audience
 
 FIRST_PAGE = 8.0
-"""Seconds that a browser is given to load the page, where training was over before."""
+"""Seconds for a browser to load the page, where training was over before."""
 LAST_EVENT = 5.0
-"""Seconds in which the pages that look on may read the end."""
+"""Seconds for the connected pages to read the end."""
 
 
 @contextmanager
 def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[View]:
-    """The live view on 127.0.0.1 for as long as the `with` statement lasts; port 0: any free one.
+    """Live view on 127.0.0.1 for the duration of the `with` statement; port 0: any free one.
 
     Raises ConfigError where the port is taken or the packages are missing.
     """
@@ -37,7 +37,7 @@ def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[
         say(f"watch it learn: {server.address}")
         browser = browser and has_display()
         if browser:
-            # Some browsers give back control only when they are closed.
+            # Some browsers return only when they are closed.
             Thread(target=browse, args=[server.address, ""], daemon=True).start()
         yield view
         view.event_log.close()
@@ -47,7 +47,7 @@ def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[
 
 
 def _wait_for(audience: Audience, *, first_page: float) -> None:
-    """Until a page has come, if one is expected, and all that are there have read the end."""
+    """Waits until a page has connected, if one is expected, and all of them have read the end."""
     began = monotonic()
     while not audience.ever and monotonic() - began < first_page:
         sleep(0.05)

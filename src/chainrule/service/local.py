@@ -1,4 +1,4 @@
-"""A server on this machine: what its address may be, and the browser that opens it."""
+"""Local server: checks of its address and token, and the browser that opens it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
+    """True if only this machine can reach the address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -28,7 +28,7 @@ def is_loopback(host: str) -> bool:
 
 
 def names_of(host: str) -> list[str]:
-    """The names and addresses by which a server that listens on `host` may be called."""
+    """Names and addresses that the Host header may have for a server that listens on `host`."""
     import socket
 
     if host not in EVERY_ADDRESS:
@@ -50,18 +50,18 @@ def local_server(
     no_auth: bool = False,
     allow_hosts: Sequence[str] = (),
 ) -> Server:
-    """A server of the page and of predictions, which listens and does not run yet.
+    """Server of the page and of predictions, listening but not running yet.
 
-    An address that others can reach needs a token, or `no_auth` to let everybody in; port 0 takes
-    any free one. Raises ConfigError where these do not fit, or where the packages are missing.
+    An address that others can reach needs a token, or `no_auth` to let everyone in; port 0 takes
+    any free one. Raises ConfigError where these do not fit, or where packages are missing.
     """
     if not is_loopback(host) and not token and not no_auth:
         raise ConfigError(
-            f"--host {host}: others can reach it, so give --token, or --no-auth to let everybody in"
+            f"--host {host}: others can reach it, so give --token, or --no-auth to let everyone in"
         )
     if token and no_auth:
         raise ConfigError("--token and --no-auth: give one of them")
-    with service_packages("the service is an optional part"):
+    with service_packages("the service is optional"):
         from chainrule.service.app import Readiness, application
         from chainrule.service.security import LOOPBACK
         from chainrule.service.server import Server, listen
@@ -80,7 +80,7 @@ def local_server(
 
 @contextmanager
 def service_packages(why: str) -> Iterator[None]:
-    """While the service is imported: a package that is not installed raises ConfigError."""
+    """Import guard of the service: a package that is not installed raises ConfigError."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -92,7 +92,7 @@ def service_packages(why: str) -> Iterator[None]:
 
 
 def has_display() -> bool:
-    """Whether a browser could show anything."""
+    """True if a browser could show anything."""
     if sys.platform in ("win32", "darwin"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

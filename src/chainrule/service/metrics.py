@@ -1,4 +1,4 @@
-"""What the service counts of itself, for Prometheus to fetch at /metrics."""
+"""Prometheus metrics of the service, for /metrics."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ OTHER = "other"
 
 
 class Counts:
-    """The figures of one service, in a registry of its own."""
+    """Metrics of one service, in a registry of its own."""
 
     def __init__(self, routes: frozenset[str]) -> None:
-        """Requests are counted by route; those outside of `routes` together."""
+        """Counts requests by route; those outside `routes` together."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.routes = routes
@@ -33,7 +33,7 @@ class Counts:
             "chainrule_requests", "Answers.", ["route", "status"], registry=self.registry
         )
         self.seconds = Histogram(
-            "chainrule_request_seconds", "From the headers to the end of the answer.",
+            "chainrule_request_seconds", "From the headers to the end of the response.",
             ["route"], buckets=SECONDS, registry=self.registry,
         )  # fmt: skip
         self.images = Counter("chainrule_images", "Images predicted.", registry=self.registry)
@@ -45,17 +45,17 @@ class Counts:
         self._seconds: dict[str, Histogram] = {}
 
     def product(self, images: int) -> None:
-        """A product with so many images was done."""
+        """Records a product of that many images."""
         self.images.inc(images)
         self.products.observe(images)
 
     def watch_queue(self, waiting: Callable[[], float]) -> None:
-        """Shows how many images wait, whenever somebody asks."""
-        gauge = Gauge("chainrule_waiting_images", "Images that wait.", registry=self.registry)
+        """Adds the queue's length, read whenever the metrics are fetched."""
+        gauge = Gauge("chainrule_waiting_images", "Images in the queue.", registry=self.registry)
         gauge.set_function(waiting)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """An answer is out."""
+        """Records a response."""
         # The library looks labels up under a lock; a dictionary is quicker.
         if not (count := self._answers.get((route, status))):
             count = self._answers[route, status] = self.requests.labels(route, str(status))
@@ -65,12 +65,12 @@ class Counts:
         histogram.observe(seconds)
 
     def text(self) -> bytes:
-        """All figures, in Prometheus' format."""
+        """All metrics, in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
 def counted(app: Application, counts: Counts) -> Application:
-    """`app`, with each of its answers counted."""
+    """Middleware: `app` with each of its responses counted."""
 
     async def counting(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

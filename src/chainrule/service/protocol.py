@@ -1,7 +1,7 @@
-"""One connection: uvicorn's, held to limits of time, size and number.
+"""HTTP connection: uvicorn's protocol with limits on time, size and number.
 
 uvicorn waits for ever for a slow header or body. Here every connection is in one of the phases
-below, each with its longest time; the server looks around twice a second and ends what is over it.
+below, each with a timeout; the server checks twice a second and closes the overdue ones.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ HEAD, BODY, ANSWER, IDLE = "head", "body", "answer", "idle"
 """A connection waits for a request's line and headers, its body, our answer, the next request."""
 SECONDS = {HEAD: 5.0, BODY: 10.0, IDLE: 15.0}
 STALLED = 10.0
-"""Seconds for which a client may leave an answer unread."""
+"""Seconds that a client may leave a response unread."""
 LONGEST_HEAD = 16 * 1024
 MOST_HEADERS = 64
 MOST_CONNECTIONS = 256
-"""Those above it get one answer, 429; those above twice as many, none."""
+"""Most connections: those above it get one response, 429; those above twice as many, none."""
 REASONS = {400: "Bad Request", 408: "Request Timeout"}
 
 
 class State(ServerState):
-    """What all connections know of their server."""
+    """Server state shared by all connections."""
 
     draining = False
-    """The server ends: each answer from now on closes its connection, and says so."""
+    """Shutting down: each response from now on closes its connection, and says so."""
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """Connection with limits."""
 
     server_state: State
 
@@ -56,22 +56,22 @@ class Protocol(HttpToolsProtocol):
         self.enter(HEAD)
         self.head_bytes = 0
         self.heard = False
-        """Whether a byte of the request was there."""
+        """True once a byte of the request has arrived."""
         self.stalled: float | None = None
-        """Since when the client has left our answer unread."""
+        """Time since which the client has left our response unread."""
         self.running: RequestResponseCycle | None = None
-        """What is being answered; `cycle` is the newest request, which may wait for its turn."""
+        """The request being answered; `cycle` is the newest one, which may wait for its turn."""
 
     def enter(self, phase: str) -> None:
-        """The connection's next phase begins now."""
+        """Starts the connection's next phase."""
         self.phase, self.since = phase, self.loop.time()
 
     def busy(self) -> bool:
-        """Whether a request waits for our answer, or for its turn."""
+        """True while a request waits for our response, or for its turn."""
         return bool(self.pipeline) or not (self.cycle is None or self.cycle.response_complete)
 
     def connection_made(self, transport: Any) -> None:
-        """Takes the connection, if there are not too many."""
+        """Accepts the connection, if there are not too many."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             self.app = refusal(429, "too many connections: try again in a second", RETRY)
@@ -79,7 +79,7 @@ class Protocol(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is there any more; uvicorn tells only the newest request so."""
+        """The client is gone; uvicorn notifies only the newest request."""
         super().connection_lost(exc)
         self.pipeline.clear()
         if self.running and not self.running.response_complete:
@@ -87,7 +87,7 @@ class Protocol(HttpToolsProtocol):
             self.running.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        """Hands bytes to the parser, and counts those of line and headers."""
+        """Feeds the parser, and counts the bytes of request line and headers."""
         if self.phase == IDLE:
             self.enter(HEAD)
         self.heard = True
@@ -98,17 +98,17 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response(f"line and headers of more than {LONGEST_HEAD:,} bytes")
 
     def on_message_begin(self) -> None:
-        """A request begins, maybe behind another one in the same bytes."""
+        """A request begins, perhaps pipelined behind another."""
         super().on_message_begin()
         self.enter(HEAD)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; those behind a body, which nobody checked, are left out."""
+        """A header; trailers, which were never checked, are dropped."""
         if self.phase == HEAD:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Starts the application, unless this is no request as we read them."""
+        """Starts the application, unless the request is refused."""
         if wrong := self._objection():
             self.app = refusal(*wrong)
         before = self.cycle
@@ -118,7 +118,7 @@ class Protocol(HttpToolsProtocol):
         if not self.pipeline:
             self.running = self.cycle
         if self.server_state.draining:
-            # The newest answer closes the connection; one before it, still to come, does no more.
+            # The newest response closes the connection; one before it, still to come, does not.
             self.cycle.keep_alive = False
             if before and not before.response_started:
                 before.keep_alive = True
@@ -140,12 +140,12 @@ class Protocol(HttpToolsProtocol):
         return None
 
     def on_message_complete(self) -> None:
-        """The body is there."""
+        """The body is complete."""
         super().on_message_complete()
         self.enter(ANSWER if self.busy() else IDLE)
 
     def on_response_complete(self) -> None:
-        """The answer is out; an early one leaves a body that is still to come."""
+        """The response is complete; an early one leaves a body still to come."""
         if self.pipeline:
             self.running = self.pipeline[-1][0]
         super().on_response_complete()
@@ -154,41 +154,41 @@ class Protocol(HttpToolsProtocol):
             self.enter(IDLE)
 
     def pause_writing(self) -> None:
-        """The client does not read what we send."""
+        """The client has stopped reading."""
         self.stalled = self.loop.time()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         self.stalled = None
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """From now on, the answer to the newest request closes the connection."""
+        """Shutdown: the response to the newest request closes the connection."""
         if self.cycle and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
-        """What is no request gets one sentence, and the end of the connection."""
-        # Not in the place of an answer to a request before it.
+        """Refuses what is not a request in one sentence, and closes the connection."""
+        # Not in place of the response to an earlier request.
         alone = not self.pipeline and (self.phase == BODY or not self.busy())
         if alone and not (self.busy() and self.cycle.response_started):
             self.transport.write(raw_answer(400, f"not a request as we read them: {msg}"))
         self.transport.close()
 
     def quiet(self, now: float, seconds: float) -> bool:
-        """Whether nothing has happened on it for so long, and nothing is under way."""
+        """True if it is idle and has been for that many seconds."""
         waits = self.phase == IDLE or (self.phase == HEAD and not self.heard)
         return waits and not self.busy() and now - self.since > seconds
 
     def check(self, now: float) -> None:
-        """Ends the connection if its phase has lasted too long."""
+        """Closes the connection if its phase has lasted too long."""
         if self.stalled is not None and now - self.stalled > STALLED:
             self.transport.abort()
         elif self.phase == ANSWER or now - self.since <= SECONDS[self.phase]:
             return
         elif self.phase == BODY:
-            # Unless there was an early answer, the application still waits for the body.
+            # Unless there was an early response, the application still waits for the body.
             if self.cycle and not self.cycle.response_started:
                 self.transport.write(raw_answer(408, slow(self.phase)))
             self.transport.close()
@@ -199,15 +199,15 @@ class Protocol(HttpToolsProtocol):
 
 
 def slow(phase: str) -> str:
-    """The sentence about a client that was too slow."""
+    """Error message for a client that was too slow."""
     return f"the {phase} of the request took longer than {SECONDS[phase]:g} seconds"
 
 
 def refusal(status: int, text: str, *headers: Header) -> Application:
-    """An application that refuses whatever is asked, and ends the connection."""
+    """Application that refuses every request and closes the connection."""
 
     async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
-        # Closing on what was not read would take our answer away from the client.
+        # Closing with unread data would discard our response before the client reads it.
         while (await receive()).get("more_body"):
             pass
         await refuse(with_headers(send), status, text, [*headers, CLOSE])
@@ -216,7 +216,7 @@ def refusal(status: int, text: str, *headers: Header) -> Application:
 
 
 def raw_answer(status: int, text: str) -> bytes:
-    """A refusal as bytes, for who has not sent a whole request."""
+    """Refusal as bytes, for a client that has not sent a whole request."""
     body = sentence(text)
     headers = [
         (b"content-type", b"application/json"),

@@ -1,10 +1,10 @@
-"""What a request for predictions may bring: raw rows, JSON, or pictures; all become pixels in 0..1.
+"""Request bodies for predictions: raw rows, JSON, or pictures; all become pixels in 0..1.
 
 Raw rows are one byte a pixel, 0 black to 255 white. Numbers in JSON are fractions 0..1, unless an
-image has one above 1: then all of that image are whole numbers 0..255. Pictures are brought into
-the form of MNIST if the network takes 28 x 28 pixels, and each digit on them is an image of its own
-if digits are what it tells apart, see `data.digits`; else they must have the network's size.
-Whatever is something else is refused with one sentence.
+image has one above 1: then all of that image are whole numbers 0..255. For a network of 28 x 28
+pixels, pictures are converted to MNIST's form, and if its classes are digits each digit found is an
+image of its own, see `chainrule.digits`; for others a picture must have the network's size.
+Anything else is refused with one sentence.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from chainrule.digits.preprocess import seen_by
 from chainrule.service.batcher import Pixels
 
 MOST_IMAGES = 1024
-"""In one request."""
+"""Most images in one request."""
 MOST_PICTURES = 64
-"""Pictures in one request: each takes milliseconds, not microseconds."""
+"""Most pictures in one request: each takes milliseconds, not microseconds."""
 MOST_PIXELS = 4 * MIB
-"""Of one picture."""
+"""Most pixels of one picture."""
 MOST_PIXELS_IN_ALL = 16 * MIB
-"""Of all pictures in a request."""
+"""Most pixels of all pictures in a request."""
 LARGEST_SIDE = 16_384
 
 
 class RequestError(Exception):
-    """The request cannot be answered: a status and one sentence."""
+    """Refusal of a request: a status and one sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -45,13 +45,13 @@ class RequestError(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What images the network takes."""
+    """Input form of a network: number of pixels, shape, digits or not."""
 
     inputs: int
     shape: tuple[int, int]
     """Height and width; (0, 0): unknown."""
     digits: bool = True
-    """Whether its classes are the digits."""
+    """True if its classes are the digits."""
 
     def __str__(self) -> str:
         height, width = self.shape
@@ -60,21 +60,21 @@ class Form:
 
 @dataclass(frozen=True)
 class Asked:
-    """The images of a request, and where in its pictures they were."""
+    """Images of a request, and where in its pictures they were."""
 
     images: Pixels
     places: tuple[dict[str, Any], ...] = ()
-    """For each image: the number of its picture, and its box there."""
+    """For each image: the index of its picture, and its box there."""
 
 
 def read_rows(body: bytes, form: Form) -> Asked:
-    """Images of one byte a pixel, one behind the other."""
+    """Images from a body of one byte a pixel, concatenated."""
     count, rest = divmod(len(body), form.inputs)
     if rest or not count:
         raise RequestError(
             422,
-            f"a body of {len(body):,} bytes is no whole number of images: the network takes {form} "
-            "bytes for each",
+            f"a body of {len(body):,} bytes is not a whole number of images: the network takes "
+            f"{form} bytes for each",
         )
     check_count(count)
     return Asked(np.frombuffer(body, np.uint8).reshape(count, form.inputs))
@@ -84,16 +84,16 @@ def check_count(count: int) -> None:
     """Raises RequestError for too many images."""
     if count > MOST_IMAGES:
         raise RequestError(
-            413, f"{count:,} images, and at most {MOST_IMAGES:,} are read: send several requests"
+            413, f"{count:,} images: at most {MOST_IMAGES:,} are accepted, send several requests"
         )
 
 
 def read_json(body: bytes, form: Form) -> Asked:
-    """Images of {"images": [...]}, each a list of numbers, or a list of rows of numbers."""
+    """Images from JSON {"images": [...]}, each a list of numbers, or a list of rows of numbers."""
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RequestError(400, f"the body is no JSON: {error}") from None
+        raise RequestError(400, f"the body is not JSON: {error}") from None
     if not isinstance(given, dict) or set(given) != {"images"}:
         raise RequestError(422, 'the body must be {"images": [...]} and nothing else')
     images = given["images"]
@@ -104,10 +104,12 @@ def read_json(body: bytes, form: Form) -> Asked:
 
 
 def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
-    """The pixels of one image in JSON; `number` is its place in the list, for the sentence."""
+    """Pixels of one image in JSON; `number` is its index in the list, for error messages."""
     what = f"image {number}"
     if not isinstance(image, list):
-        raise RequestError(422, f"{what} is no list of numbers: the network takes {form} of them")
+        raise RequestError(
+            422, f"{what} is not a list of numbers: the network takes {form} of them"
+        )
     if image and isinstance(image[0], list):
         sides = {len(row) if isinstance(row, list) else -1 for row in image}
         if any(form.shape) and (len(image), sides) != (form.shape[0], {form.shape[1]}):
@@ -123,7 +125,7 @@ def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
         raise RequestError(422, f"{what} has {len(image)} numbers: the network takes {form}")
     if kinds := {type(value) for value in image} - {int, float}:
         name = min(kind.__name__ for kind in kinds)
-        raise RequestError(422, f"{what} has a {name} among its pixels: only numbers are read")
+        raise RequestError(422, f"{what} has a {name} among its pixels: only numbers are accepted")
     pixels = np.array(image, np.float64)
     lowest, highest = float(pixels.min()), float(pixels.max())
     if lowest < 0 or highest > 255:
@@ -143,18 +145,18 @@ def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
 
 
 def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
-    """Images of PNG and JPEG files, (name, content) each. Takes time: call it in a thread."""
+    """Images from PNG and JPEG files, (name, content) each. Slow: call it in a thread."""
     if not files:
-        raise RequestError(422, "no picture is in the request: send at least one PNG or JPEG file")
+        raise RequestError(422, "the request has no picture: send at least one PNG or JPEG file")
     if len(files) > MOST_PICTURES:
         raise RequestError(
             413,
-            f"{len(files):,} pictures, and at most {MOST_PICTURES} are read: send several requests",
+            f"{len(files):,} pictures: at most {MOST_PICTURES} are accepted, send several requests",
         )
     if not any(form.shape):
         raise RequestError(
             422,
-            "the network does not say how high and wide its images are: send raw rows of "
+            "the height and width of the network's images are unknown: send raw rows of "
             f"{form.inputs} bytes instead of pictures",
         )
     images: list[Array] = []
@@ -166,7 +168,7 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
             pixels += picture.width * picture.height
             if pixels > MOST_PIXELS_IN_ALL:
                 raise RequestError(
-                    413, f"pictures of more than {MOST_PIXELS_IN_ALL:,} pixels in all: divide them"
+                    413, f"pictures of more than {MOST_PIXELS_IN_ALL:,} pixels in all: split them"
                 )
             for digit in seen_by(picture, form.shape, digits=form.digits):
                 images.append(digit.pixels)

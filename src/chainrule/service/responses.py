@@ -1,4 +1,4 @@
-"""Probabilities as an answer: JSON, or raw numbers for who asks for them."""
+"""Responses to prediction requests: JSON, or raw numbers on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def as_json(
     probabilities: Float[Array, "N K"],
     places: tuple[dict[str, Any], ...] = (),
 ) -> bytes:
-    """{"model": name, "predictions": [...]}: for each image the class, how sure, and all K."""
+    """{"model": name, "predictions": [...]}: each image: class, confidence, K probabilities."""
     best = probabilities.argmax(axis=1)
     key, labels = ("digit", range(len(DIGITS))) if classes == DIGITS else ("label", classes)
     predictions: list[dict[str, Any]] = [
@@ -32,12 +32,12 @@ def as_json(
 
 
 def as_octets(probabilities: Float[Array, "N K"]) -> bytes:
-    """N rows of K numbers: float32, little endian."""
+    """Raw response: N rows of K numbers, float32, little endian."""
     return probabilities.astype("<f4", copy=False).tobytes()
 
 
 def description(model: Model, name: str) -> dict[str, Any]:
-    """What /v1/model tells of the network."""
+    """Description of the network, for /v1/model."""
     return {
         "model": name,
         "classes": list(model.labels),
@@ -58,5 +58,5 @@ def description(model: Model, name: str) -> dict[str, Any]:
 
 
 def finite(probabilities: Array) -> bool:
-    """Whether these can be probabilities."""
+    """True if all are finite."""
     return bool(np.isfinite(probabilities).all() and (probabilities >= 0).all())

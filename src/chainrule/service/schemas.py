@@ -1,4 +1,4 @@
-"""What the service's requests and answers look like, for /openapi.json: with examples."""
+"""Schemas of the service's requests and responses, for /openapi.json, with examples."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ SEVEN = [0.0001, 0.0, 0.0004, 0.0011, 0.0, 0.0, 0.0, 0.9978, 0.0001, 0.0005]
 
 
 class Document(BaseModel):
-    """An answer that has these fields and no others."""
+    """Base of the responses: these fields and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Failure(Document):
-    """Every refusal."""
+    """Error response of every refusal."""
 
     error: str = Field(
         description="One sentence: the value, the rule, the remedy.",
-        examples=["a body of 783 bytes is no whole number of images"],
+        examples=["a body of 783 bytes is not a whole number of images"],
     )
 
 
 class Prediction(Document):
-    """What the network says of one image."""
+    """Prediction for one image."""
 
     digit: int | None = Field(None, description="If the classes are the digits.", examples=[7])
     label: str | None = Field(None, description="If they are others.", examples=["coat"])
@@ -40,14 +40,14 @@ class Prediction(Document):
 
 
 class Predictions(Document):
-    """The answer to a request for predictions; pictures may have several digits each."""
+    """Response with predictions; a picture may have several digits."""
 
     model: str = Field(description="The network's name.", examples=["records-fast-0"])
     predictions: list[Prediction]
 
 
 class Layer(Document):
-    """One dense layer."""
+    """Dense layer."""
 
     fan_in: int = Field(examples=[784])
     fan_out: int = Field(examples=[128])
@@ -55,14 +55,14 @@ class Layer(Document):
 
 
 class Member(Document):
-    """One network."""
+    """Network, alone or as a member."""
 
     layers: list[Layer]
     link: str = Field(examples=["softmax"])
 
 
 class Description(Document):
-    """The network that answers."""
+    """Description of the served network."""
 
     model: str = Field(examples=["records-fast-0"])
     classes: list[str] = Field(examples=[list("0123456789")])
@@ -71,17 +71,17 @@ class Description(Document):
     )
     inputs: int = Field(description="Pixels of an image.", examples=[784])
     parameters: int = Field(examples=[109386])
-    members: list[Member] = Field(description="One network, or those of a committee.")
+    members: list[Member] = Field(description="One network, or those of an ensemble.")
 
 
 class Health(Document):
-    """Whether the service is there."""
+    """Health of the service."""
 
     status: str = Field(examples=["ok"])
 
 
 def body_of(inputs: int, height: int, width: int) -> dict[str, Any]:
-    """The four kinds of body that /v1/predict reads, for a network of that size."""
+    """Request body of /v1/predict in its four content types, for a network of that size."""
     number = {"type": "number", "minimum": 0, "maximum": 255}
     flat = {"type": "array", "items": number, "minItems": inputs, "maxItems": inputs}
     forms: list[dict[str, Any]] = [flat]
@@ -124,20 +124,20 @@ def body_of(inputs: int, height: int, width: int) -> dict[str, Any]:
 
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Rows of `responses` for refusals with these statuses."""
+    """OpenAPI responses for refusals with these statuses."""
     return {status: {"model": Failure, "description": MEANINGS[status]} for status in statuses}
 
 
 MEANINGS = {
     400: "The request or its body cannot be read",
     401: "No valid token",
-    403: "Sent by a page of another site",
+    403: "Sent by a page of another origin",
     408: "The request took too long to arrive",
     413: "Too large, or too many images",
-    415: "A kind of body that is not read",
-    421: "A Host that is not this server",
-    422: "Images that the network does not take, or no digit on a picture",
-    429: "Too many at the same time; see Retry-After",
-    503: "Not ready, or about to end",
+    415: "Unsupported content type",
+    421: "A Host other than this server",
+    422: "Images that do not fit the network, or no digit on a picture",
+    429: "Too many requests at once; see Retry-After",
+    503: "Not ready, or shutting down",
 }
 EVERYWHERE = (400, 401, 421)

@@ -1,8 +1,8 @@
-"""The doorkeeper in front of every web application of ours: who may ask, from where, how much.
+"""Security middleware of every web application here: Host, Origin, token and body size.
 
-A server on one's own machine is reached by every page that the browser has open. A foreign page can
-send requests to it (so Origin is checked), or give its own name the address 127.0.0.1 and then even
-read the answers (DNS rebinding, CVE-2025-14279 of MLflow; so Host is held to a list).
+A server on one's own machine is reachable from every page open in the browser. A foreign page can
+send requests to it (so Origin is checked), or point its own name at 127.0.0.1 and then even read
+the responses (DNS rebinding, CVE-2025-14279 of MLflow; so Host must be on a list).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_BODIES = 32 * MIB
-"""Bytes of all bodies that are being read or answered at the same time."""
+"""Most bytes of all request bodies in flight."""
 SHORTEST_TOKEN = 16
 TOKEN = re.compile(r"[!-~]{16,200}")
 COOKIE = "chainrule"
 WITHOUT_TOKEN = ("/healthz", "/readyz")
-"""What a load balancer asks, which has no token; it learns nothing but whether we are there."""
+"""Routes without a token, for load balancers: they reveal only that the server is up."""
 SAFE_METHODS = ("GET", "HEAD")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -61,18 +61,18 @@ def guard(
     token: str | None = None,
     body_limit: int = MIB,
 ) -> Application:
-    """`app` behind the checks: Host, Origin, token, size of the body; each refusal one sentence.
+    """Guard: `app` behind checks of Host, Origin, token and body size; each refusal one sentence.
 
-    hosts are the names by which the server may be called, without ports. With a token, a request
-    needs `Authorization: Bearer TOKEN`, or the cookie that a visit to /?token=TOKEN leaves.
-    What has a body (any method but GET and HEAD) reaches `app` with its body in one message, at
-    most `body_limit` bytes. Every answer gets SECURITY_HEADERS, and no-store unless it says how
-    long it may be kept. Raises ValueError for a token that is too short.
+    `hosts` are the allowed names of the server, without ports. With a token, a request needs
+    `Authorization: Bearer TOKEN`, or the cookie set by a visit to /?token=TOKEN. A request with a
+    body (any method but GET and HEAD) reaches `app` with its body in one message, at most
+    `body_limit` bytes. Every response gets SECURITY_HEADERS, and no-store unless it has a
+    Cache-Control of its own. Raises ValueError for a token that is too short.
     """
     if token is not None and not TOKEN.fullmatch(token):
         raise ValueError(
             f"a token of {len(token)} characters: give {SHORTEST_TOKEN} to 200 letters, digits or "
-            "signs, without spaces, such as python -c 'import secrets; "
+            "symbols, without spaces, such as python -c 'import secrets; "
             "print(secrets.token_urlsafe())' prints"
         )
     names = frozenset(name.lower().strip("[]") for name in hosts)
@@ -102,7 +102,7 @@ def guard(
         if length > body_limit:
             await refuse(send, 413, too_large(length, body_limit), unread(headers))
             return
-        # Without a declared length it may be anything up to the limit.
+        # Without a declared length, assume the limit.
         share = body_limit if length < 0 else length
         if held + share > MOST_BODIES:
             await refuse(send, 429, BUSY, unread(headers, RETRY))
@@ -123,22 +123,22 @@ def guard(
 
 
 NO_TOKEN = ("no valid token: send the header Authorization: Bearer TOKEN, as serve was given it",)
-BUSY = "too much is being uploaded at the same time: send it again in a second"
+BUSY = "too many uploads at once: send it again in a second"
 
 
 def too_large(length: int, limit: int) -> str:
-    """The sentence about a body of that many bytes."""
-    return f"a body of {length:,} bytes or more, and at most {limit:,} are read: divide it"
+    """Error message for a body of that many bytes."""
+    return f"a body of {length:,} bytes or more: at most {limit:,} are accepted, split it"
 
 
 def objection(
     method: str, headers: Sequence[Header], names: frozenset[str]
 ) -> tuple[int, str] | None:
-    """(status, sentence) of what is wrong with Host or Origin; None: nothing."""
+    """(status, sentence) for a wrong Host or Origin; None if both are right."""
     hosts = values(headers, b"host")
     match = HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
     if not match:
-        return 400, "the header Host must be there once, a name or address and maybe a port"
+        return 400, "the header Host must be given once: a name or address, and a port if any"
     if match[1].strip("[]") not in names:
         return 421, (
             f"the header Host names {match[1][:80]!r}, which is not this server: call it by "
@@ -151,7 +151,10 @@ def objection(
         sites = values(headers, b"sec-fetch-site")
         if all(site in ("same-origin", "none") for site in sites):
             return None
-        return 403, "the request comes from a page of another site: only our own pages may send it"
+        return (
+            403,
+            "the request comes from a page of another origin: only our own pages may send it",
+        )
     if len(origins) == 1 and same_origin(origins[0].lower(), match[1], match[2]):
         return None
     return (
@@ -161,7 +164,7 @@ def objection(
 
 
 def same_origin(origin: str, host: str, port: str | None) -> bool:
-    """Whether a page of that origin was got from this host and port."""
+    """True if a page of that origin comes from this host and port."""
     parts = ORIGIN.fullmatch(origin)
     match = HOST.fullmatch(parts[2]) if parts else None
     if not parts or not match:
@@ -171,7 +174,7 @@ def same_origin(origin: str, host: str, port: str | None) -> bool:
 
 
 def has_token(headers: Sequence[Header], token: str) -> bool:
-    """Whether the request carries the token, or the cookie of who showed it before."""
+    """True if the request has the token, or the cookie set for it."""
     if given := values(headers, b"authorization"):
         kind, _, shown = given[0].partition(" ")
         return kind.lower() == "bearer" and equal(shown.strip(), token)
@@ -181,12 +184,12 @@ def has_token(headers: Sequence[Header], token: str) -> bool:
 
 
 def visit(scope: Scope, token: str) -> list[Header]:
-    """Headers that leave the cookie and lead to the same page without the token; else empty."""
+    """Headers that set the cookie and redirect to the page without the token; else empty."""
     asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
     if not any(name == "token" and equal(value, token) for name, value in asked):
         return []
     rest = urlencode([(name, value) for name, value in asked if name != "token"])
-    # Never //, which would lead to another host.
+    # Never //, which would redirect to another host.
     path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
     cookie = f"{COOKIE}={crumb_of(token)}; HttpOnly; SameSite=Strict; Path=/"
     return [
@@ -196,36 +199,36 @@ def visit(scope: Scope, token: str) -> list[Header]:
 
 
 def crumb_of(token: str) -> str:
-    """The cookie of a token: who reads it has not read the token."""
+    """Cookie of a token: a hash, which does not reveal the token."""
     return hashlib.sha256(b"cookie of chainrule:" + token.encode()).hexdigest()
 
 
 def equal(one: str, other: str) -> bool:
-    """Compares in a time that does not tell where they differ."""
+    """Constant-time comparison."""
     return hmac.compare_digest(one.encode(), other.encode())
 
 
 def values(headers: Sequence[Header], name: bytes) -> list[str]:
-    """All values of a header; its name in small letters."""
+    """All values of a header; its name in lower case."""
     return [value.decode("latin-1") for key, value in headers if key == name]
 
 
 def declared(headers: Sequence[Header]) -> int:
-    """The Content-Length, -1 without one."""
+    """Content-Length; -1 without one."""
     lengths = values(headers, b"content-length")
     return int(lengths[0]) if lengths and lengths[0].isdecimal() else -1
 
 
 def unread(headers: Sequence[Header], *more: Header) -> list[Header]:
-    """Headers of an answer that comes before the body was read.
+    """Headers of a response sent before the body was read.
 
-    Who waits for our word before sending the body sends none, or one that we do not expect.
+    A client that waits for `100 Continue` may send no body, or one that we do not expect.
     """
     return [*more, CLOSE] if values(headers, b"expect") else [*more]
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or the first part of it that is above the limit; None: the client left."""
+    """The whole body, or its first part above the limit; None if the client has disconnected."""
     chunks, size, more = [], 0, True
     while more and size <= limit:
         message = await receive()
@@ -238,7 +241,7 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
 
 
 def given(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body in one message, and then says when the client leaves."""
+    """A `receive` that returns the body in one message, then waits for the disconnect."""
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Message:
@@ -248,7 +251,7 @@ def given(body: bytes, receive: Receive) -> Receive:
 
 
 def with_headers(send: Send) -> Send:
-    """A `send` that adds the security headers to whatever answer."""
+    """A `send` that adds the security headers to every response."""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -262,17 +265,17 @@ def with_headers(send: Send) -> Send:
 
 
 def sentence(text: str) -> bytes:
-    """The body of a refusal."""
+    """JSON body of a refusal."""
     return json.dumps({"error": text}).encode()
 
 
 async def refuse(send: Send, status: int, text: str, headers: Iterable[Header] = ()) -> None:
-    """Answers with one sentence in JSON."""
+    """Sends a refusal: one sentence in JSON."""
     await answer(send, status, sentence(text), [(b"content-type", b"application/json"), *headers])
 
 
 async def answer(send: Send, status: int, body: bytes, headers: Iterable[Header] = ()) -> None:
-    """A whole answer."""
+    """Sends a whole response."""
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

@@ -1,9 +1,9 @@
-"""The server under our web applications: uvicorn, with limits, and a careful end.
+"""HTTP server: uvicorn with limits and graceful shutdown.
 
-The end: whatever was sent on a connection before it was closed gets its answer. Each answer from
-then on closes its connection and says so; new connections are taken a little longer, since a load
-balancer needs a moment to look elsewhere; a connection on which nothing happens is closed once
-nothing waits to be read on it.
+Shutdown drains: every request sent on a connection before it was closed is answered. Each response
+from then on closes its connection and says so; new connections are accepted a little longer, since
+a load balancer needs a moment to look elsewhere; an idle connection is closed once there is nothing
+left to read on it.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from chainrule.service.protocol import Protocol, State
 from chainrule.service.security import Application
 
 LINGER = 0.5
-"""At the end: seconds in which new connections are taken, and idle ones are left open."""
+"""Shutdown: seconds in which new connections are accepted, and idle ones are left open."""
 LONGEST_DRAIN = 10.0
 LOOK = 0.02
-"""At the end: seconds between two looks at what is still open."""
+"""Shutdown: seconds between two checks of the open connections."""
 BACKLOG = 1024
-"""Connections that the system keeps until we take them."""
+"""Listen backlog: connections that the system queues until we accept them."""
 
 SO_ATTACH_FILTER = 26
 NO_SYN = b"".join(
     struct.pack("=HBBI", *instruction)
     for instruction in (
         (0x30, 0, 0, 13),  # load the byte of TCP's flags
-        (0x45, 0, 1, 0x02),  # go on if SYN is among them, else skip one
+        (0x45, 0, 1, 0x02),  # continue if SYN is among them, else skip one
         (0x06, 0, 0, 0),  # keep nothing of the packet
         (0x06, 0, 0, 0xFFFFFFFF),  # keep all of it
     )
 )
-"""A filter for packets, in Linux's classic BPF: all but those that ask for a new connection."""
+"""Packet filter in Linux's classic BPF: drops those that open a new connection."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes any free one.
+    """Listening socket; port 0 takes any free one.
 
-    Raises ConfigError if the port is taken or the address is none of this machine.
+    Raises ConfigError if the port is taken or the address is not one of this machine.
     """
     try:
         family, kind, number, _, address = socket.getaddrinfo(
@@ -61,14 +61,14 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, number)
     try:
         if sys.platform != "win32":
-            # Elsewhere it would take the port away from who has it.
+            # On other systems it would take the port away from its owner.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"port {port} of {host} cannot be had ({error.strerror}): give another with --port"
+            f"port {port} of {host} is not available ({error.strerror}): give another with --port"
         ) from None
     listener.setblocking(False)
     return listener
@@ -77,8 +77,8 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Serves one application on one socket: in the main thread by `run`, or beside it by `start`.
 
-    SIGINT and SIGTERM drain, and `run` returns; the second one ends at once. `on_drain` is called
-    when the draining begins: whoever sends without end should end then.
+    SIGINT and SIGTERM drain, and `run` returns; a second one ends at once. `on_drain` is called
+    when draining begins: endless responses should end then.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Server(uvicorn.Server):
         super().run(sockets or [self.listener])
 
     def start(self) -> None:
-        """Serves in a thread that ends with the process; returns once it answers."""
+        """Serves in a daemon thread; returns once the server answers."""
         self._thread = threading.Thread(target=self._run_beside, name="server", daemon=True)
         self._thread.start()
         while not self._up.wait(0.1):
@@ -124,7 +124,7 @@ class Server(uvicorn.Server):
             self._thread.join()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Opens the doors."""
+        """Starts accepting connections."""
         await super().startup(sockets)
         self._up.set()
 
@@ -143,22 +143,22 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """The first signal drains, the second ends."""
+        """First signal: drain; second: exit."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
     @property
     def draining(self) -> bool:
-        """Whether the end has begun."""
+        """True once shutdown has begun."""
         return self.server_state.draining
 
     @property
     def connections(self) -> list[Protocol]:
-        """All that are open."""
+        """Open connections."""
         return [one for one in self.server_state.connections if isinstance(one, Protocol)]
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second; every fifth time all connections are looked at."""
+        """Called ten times a second; every fifth time all connections are checked."""
         if counter % 5 == 0:
             self._look_around()
         return await super().on_tick(counter)
@@ -169,7 +169,7 @@ class Server(uvicorn.Server):
             connection.check(now)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answers whatever was sent, then closes; see the top of this file."""
+        """Graceful shutdown: answers every request sent, then closes; see the module docstring."""
         self.server_state.draining = True
         if self._on_drain:
             self._on_drain()
@@ -193,7 +193,7 @@ class Server(uvicorn.Server):
         await self.lifespan.shutdown()
 
     async def _stop_listening(self) -> None:
-        """Takes no more connections, but whoever already is in the system's queue."""
+        """Accepts no more connections, except those already in the system's queue."""
         hold_back(self.listener)
         # A second descriptor of the same socket: closing the loop's own must not empty the queue.
         twin = self.listener.dup()
@@ -213,17 +213,17 @@ class Server(uvicorn.Server):
         return Protocol(config=self.config, server_state=self.server_state, app_state=state)
 
     def _close_quiet(self, now: float) -> None:
-        """Closes the connections on which nothing has happened and nothing waits to be read."""
+        """Closes the idle connections that have nothing left to read."""
         for connection in self.connections:
             if connection.quiet(now, LINGER):
                 end_of_sending(connection.transport)
 
 
 def hold_back(listener: socket.socket) -> None:
-    """On Linux, lets no new connection begin, while those in the queue stay.
+    """Blocks new connections on Linux, while those in the queue stay.
 
-    Else one could begin between our last look at the queue and the end of the socket, send its
-    request, and be cut. Its client now waits a second and is refused, as nothing was sent.
+    Otherwise one could open between our last look at the queue and the closing of the socket, send
+    its request, and be cut. Now its client waits a second and is refused before it sends anything.
     """
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(NO_SYN)
@@ -232,9 +232,9 @@ def hold_back(listener: socket.socket) -> None:
 
 
 def end_of_sending(transport: Any) -> None:
-    """Ends a connection, unless bytes have come in that the loop has not read yet.
+    """Closes a connection, unless bytes have arrived that the loop has not read yet.
 
-    At once, not at the loop's next turn: in between, a request could come that nobody reads.
+    Immediately, not at the loop's next turn: a request that came in between would be lost.
     """
     pseudo = transport.get_extra_info("socket")
     with selectors.DefaultSelector() as selector:
@@ -247,6 +247,6 @@ def end_of_sending(transport: Any) -> None:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Such as http://127.0.0.1:8000."""
+    """URL of a listening socket, such as http://127.0.0.1:8000."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
