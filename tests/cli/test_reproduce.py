@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chainrule.cli.reproduce import duration
+from chainrule.articles.ablations import Worth
+from chainrule.cli.reproduce import duration, worth_in_words
 
 
 def test_reproduce_json_lists_claims_and_verdicts(chainrule) -> None:
@@ -79,11 +80,12 @@ def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> N
 
 def test_reproduce_fix_says_what_a_correction_is_worth(chainrule) -> None:
     arguments = ("relu-45", "--quick", "--seeds", 1, "--fix", "low-learning-rate")
-    text = chainrule("reproduce", *arguments).out
-    assert "(40 epochs, mean of 1 seed)" in text
     fix = json.loads(chainrule("reproduce", *arguments, "--json").out)["fix"]
     assert set(fix) == {"fix", "mistake", "as_published", "fixed", "seeds", "epochs"}
     assert fix["fixed"] > fix["as_published"]
+    words = worth_in_words(Worth(**fix))
+    assert words.endswith("(40 epochs, mean of 1 seed)")
+    assert f"worth {100 * (fix['fixed'] - fix['as_published']):+.2f} points" in words
 
 
 def test_reproduce_that_is_interrupted_says_what_is_kept(tmp_path: Path) -> None:

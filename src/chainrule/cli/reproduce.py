@@ -120,7 +120,7 @@ def _print(result: Reproduction) -> None:
         [(c.claim, c.published, c.measured, c.verdict, c.note) for c in result.claims],
     )
     if result.worth:
-        print(_worth_in_words(result.worth))
+        print(worth_in_words(result.worth))
     print(f"{result.folder}: the claims, the curve, the model; open {PAGE} in any browser")
     if result.ending == "finished":
         print("To break it on purpose:")
@@ -128,7 +128,8 @@ def _print(result: Reproduction) -> None:
             print(f"  {command}\n      {see}")
 
 
-def _worth_in_words(worth: Worth) -> str:
+def worth_in_words(worth: Worth) -> str:
+    """Gain in accuracy from correcting a mistake, in one line."""
     points = 100 * (worth.fixed - worth.as_published)
     return (
         f"without {worth.fix} ({worth.mistake}): {100 * worth.as_published:.2f} % -> "
