@@ -6,7 +6,7 @@ import { shortPercent } from "./scales.js";
 const LONGEST_TABLE = 14;
 const TITLES = {
   curves: "Loss and accuracy, epoch by epoch",
-  confusion: "What is taken for what",
+  confusion: "Confusion matrix",
   mistakes: "Test images that it gets wrong",
   samples: "Test images and what it reads",
   first_layer: "What the first layer looks for",
@@ -57,9 +57,9 @@ const confusionTable = (matrix, classes) => {
   };
   const name = (k) => classes[k] ?? String(k);
   return element("div", {}, [
-    element("h3", { textContent: "What is taken for what" }),
+    element("h3", { textContent: "Confusion matrix" }),
     element("table", { className: "confusion" }, [
-      element("caption", { className: "hint", textContent: "rows: what it is; columns: as what" }),
+      element("caption", { className: "hint", textContent: "rows: actual, columns: predicted" }),
       element("tr", {}, [
         element("td"),
         ...matrix.map((_, j) => element("th", { scope: "col", textContent: name(j) })),
