@@ -15,6 +15,7 @@ import sys
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -24,6 +25,7 @@ LOCK = Path(__file__).with_name("requirements.txt")
 PROJECT = tomllib.loads((LOCK.parents[1] / "pyproject.toml").read_text())["project"]
 PINNED = re.compile(r"^([a-z0-9.-]+)==(\S+) \\\n    --hash=sha256:([0-9a-f]{64})$", re.MULTILINE)
 OURS: str = PROJECT["name"]
+VERSION = run_path(str(LOCK.parents[1] / "src/chainrule/core/version.py"))["__version__"]
 
 
 def needed(name: str) -> list[str]:
@@ -75,7 +77,7 @@ def bill(packages: dict[str, list[str]], lock: str) -> dict[str, Any]:
     """The whole SBOM; KeyError names a package that the lock does not have."""
     pins = pinned(lock)
     versions = {name: pins[name][0] for name in packages if name != OURS}
-    versions[OURS] = PROJECT["version"]
+    versions[OURS] = VERSION
     references = {name: reference(name, version) for name, version in versions.items()}
     return {
         "bomFormat": "CycloneDX",

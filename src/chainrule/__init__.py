@@ -16,7 +16,7 @@ Every public name is here; each is loaded when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from chainrule.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from chainrule.core.errors import DataError as DataError

@@ -110,6 +110,7 @@ INSIDE = [name for name in MODULES if name and name != "__init__"]
 
 @pytest.mark.parametrize("module", INSIDE)
 def test_imports_go_down_the_floors(module: str) -> None:
+    assert "chainrule" not in imported(module), f"{module} imports the package, which is above it"
     for other in ours(module):
         assert room(module) == room(other) or floor(other) < floor(module), (
             f"{module} imports {other}, which is not below it"

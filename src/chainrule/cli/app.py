@@ -12,8 +12,8 @@ from pkgutil import iter_modules
 
 import typer
 
-from chainrule import __version__
 from chainrule.cli.help import Command, Group
+from chainrule.core.version import __version__
 
 
 def commands() -> Iterator[Callable[..., None]]:

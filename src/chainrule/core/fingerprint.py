@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 
-from chainrule import __version__
 from chainrule.core.blas import describe_blas, one_blas_thread
+from chainrule.core.version import __version__
 
 SHAPES = ((10, 784, 128), (128, 784, 64), (200, 50, 10))
 """(m, k, n) of the products: a small batch, a large one, and widths that do not fill a vector."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import __version__
 from chainrule.core.files import write_atomically
+from chainrule.core.version import __version__
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.settings import Settings, as_toml, text
 from chainrule.runs.origin import Origin

@@ -15,8 +15,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from chainrule import __version__
 from chainrule.core.blas import one_blas_thread
+from chainrule.core.version import __version__
 from chainrule.nn.model_file import Model
 from chainrule.service.endpoint import Service
 from chainrule.service.metrics import Counts, counted
