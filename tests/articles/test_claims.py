@@ -52,6 +52,14 @@ def test_a_value_beyond_what_the_seeds_explain_is_outside() -> None:
     assert "5 seeds" in inside("cost", 2.0, found, digits=1).measured
 
 
+def test_a_printed_value_stands_for_all_numbers_that_round_to_it() -> None:
+    found = [90.92, 90.94, 90.93, 90.85, 91.01]
+    high = prediction_interval(found)[1]
+    assert inside("accuracy", high + 0.04, found, digits=1).verdict == "within"
+    assert inside("accuracy", high + 0.06, found, digits=1).verdict == "outside"
+    assert inside("accuracy", high + 0.006, found, digits=2).verdict == "outside"
+
+
 @pytest.mark.parametrize("value", [1.0, 99.0])
 def test_one_seed_judges_nothing_and_the_note_says_how_to(value: float) -> None:
     claim = inside("cost", value, [1.0], digits=1, note="chaotic")

@@ -62,14 +62,18 @@ def as_printed(printed: str, values: Array) -> list[str]:
 def inside(
     claim: str, value: float, found: Sequence[float], *, digits: int, note: str = ""
 ) -> Claim:
-    """Claim that the value is inside our 95 % prediction interval; with one seed, not judged."""
+    """Claim that the value is inside our 95 % prediction interval; with one seed, not judged.
+
+    A value printed to `digits` stands for all numbers that round to it.
+    """
     published, mean = f"{value:.{digits}f}", f"{np.mean(found):.{digits}f}"
     if len(found) < 2:
         remedy = "one run shows no spread to hold it to: give --seeds 2 or more"
         return Claim(claim, published, f"{mean} with 1 seed", NOT_JUDGED, _joined(remedy, note))
     low, high = prediction_interval(found)
     measured = f"{mean} ± {np.std(found, ddof=1):.{digits}f} over {len(found)} seeds"
-    verdict = "within" if low <= value <= high else OUTSIDE
+    half_a_digit = 0.5 * 10.0**-digits
+    verdict = "within" if low - half_a_digit <= value <= high + half_a_digit else OUTSIDE
     interval = f"one more run: {low:.{digits}f} to {high:.{digits}f} in 95 % of cases"
     return Claim(claim, published, measured, verdict, _joined(interval, note))
 
