@@ -56,6 +56,20 @@ class Step:
         self.guard = Guard(network, optimizer, schedule, progress, microbatches)
         self._scratch = np.zeros(network.layout.weights_end * bool(options.l2), network.dtype)
 
+    def backpropagate(
+        self,
+        X: Float[Array, "N n"],
+        y: Int[Array, " N"],
+        share: float,
+        workspace: Workspace,
+        rng: np.random.Generator | None,
+    ) -> tuple[float, Float[Array, " P"]]:
+        """Loss and gradient of one microbatch, weighted by its fraction of the batch."""
+        logits = self.network.forward(X, workspace, rng)
+        loss, dlogits = self.loss(logits, y, workspace.loss)
+        np.multiply(dlogits, share, out=dlogits)
+        return share * loss, self.network.backward(dlogits, workspace)
+
     def __call__(self, rows: Rows) -> float:
         """Takes one step; returns the batch's mean loss before it, penalty included.
 
@@ -76,20 +90,6 @@ class Step:
         if self.ema:
             self.ema.update(step + 1, team)
         return loss
-
-    def backpropagate(
-        self,
-        X: Float[Array, "N n"],
-        y: Int[Array, " N"],
-        share: float,
-        workspace: Workspace,
-        rng: np.random.Generator | None,
-    ) -> tuple[float, Float[Array, " P"]]:
-        """Loss and gradient of one microbatch, weighted by its fraction of the batch."""
-        logits = self.network.forward(X, workspace, rng)
-        loss, dlogits = self.loss(logits, y, workspace.loss)
-        np.multiply(dlogits, share, out=dlogits)
-        return share * loss, self.network.backward(dlogits, workspace)
 
     def _penalize(self, gradient: Float[Array, " P"]) -> float:
         """L2 penalty of the weights; adds its gradient to `gradient`."""
