@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import signal
@@ -188,3 +190,75 @@ def test_an_error_is_a_json_object_too(chainrule) -> None:
     done = chainrule("train", "--data", "none.csv", "--json")
     assert done.code == 1
     assert "none.csv" in json.loads(done.out)["error"]
+
+
+def test_a_config_of_a_run_trains_on_the_data_it_names_or_stops(chainrule, few, tmp_path) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text("\n".join(few.read_text().splitlines()[:400]) + "\n")
+    quick = ("--epochs", 1, "--no-pictures", "--quiet")
+    assert chainrule("train", "--data", own, "--run", "one", *quick).code == 0
+    config = "runs/one/config.toml"
+    assert chainrule("train", "--config", config, "--run", "two", *quick).code == 0
+    tables = [tomllib.loads(Path(f"runs/{run}/config.toml").read_text()) for run in ("one", "two")]
+    assert tables[0] == tables[1]
+    assert digest("one") == digest("two")
+    own.write_text("\n".join(few.read_text().splitlines()[100:500]) + "\n")
+    done = chainrule("train", "--config", config, "--run", "three", *quick)
+    assert done.code == 1
+    assert "not the data that the configuration names" in done.err
+    assert not Path("runs/three").exists()
+    done = chainrule("train", "--config", config, "--data", few, "--run", "four", *quick)
+    assert done.code == 0
+
+
+def test_a_table_that_no_run_writes_is_refused(chainrule) -> None:
+    Path("odd.toml").write_text("[settings]\nepochs = 1\n[dta]\nsource = 'x'\n")
+    done = chainrule("train", "--config", "odd.toml", "--run", "odd")
+    assert done.code == 2
+    assert "[dta] is not a table of a run: did you mean data?" in done.err
+
+
+def test_an_initializer_takes_the_place_of_the_recipes_own_draw(chainrule, few) -> None:
+    options = ("--data", few, "--recipe", "relu-45", "--epochs", 1, "--no-pictures", "--quiet")
+    for run, more in {
+        "own": (),
+        "he": ("--initializer", "he"),
+        "zeros": ("--initializer", "zeros"),
+    }.items():
+        assert chainrule("train", *options, *more, "--run", run).code == 0
+    assert len({digest("own"), digest("he"), digest("zeros")}) == 3
+    assert tomllib.loads(Path("runs/he/config.toml").read_text())["settings"]["draw"] == ""
+    done = chainrule("train", *options, "--initializer", "he", "--draw", "he-normal")
+    assert done.code == 2
+    assert "both say how the first weights are drawn: leave out one" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--port", "8000"), "--port and --no-open are for --watch"),
+        (("--no-open",), "--port and --no-open are for --watch"),
+        (("--require-exact",), "--require-exact is for --resume"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(chainrule, options, words) -> None:
+    done = chainrule("train", "--layers", "784,8,10", *options)
+    assert done.code == 2
+    assert words in done.err
+    assert not Path("runs").exists()
+
+
+def test_the_end_of_a_run_that_cannot_be_saved_names_the_run(chainrule, few, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("chainrule.runs.run.save", full)
+    done = chainrule("train", "--data", few, "--epochs", 1, "--run", "one", "--no-pictures", "-q")
+    assert done.code == 74
+    assert "runs/one: its end could not be saved (No space left on device)" in done.err
+    monkeypatch.undo()
+    assert "chainrule train --resume one" in done.err
+
+
+def digest(run: str) -> str:
+    return hashlib.sha256(Path(f"runs/{run}/model.safetensors").read_bytes()).hexdigest()

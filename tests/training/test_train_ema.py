@@ -27,9 +27,11 @@ class Averaged:
         self.validation = examples[0][44:], examples[1][44:]
         self.progress, self.epochs = Progress(), list[Epoch]()
         self.during: list[Array] = []
-        """The network's own state after each epoch."""
+        """The weights that training goes on from, after each epoch."""
+        self.shown: list[Array] = []
+        """The network's state after each epoch, as the caller sees it."""
         self.averages: list[Array] = []
-        """The average after each epoch."""
+        """The average after each epoch, once there is one."""
         passed: list[Array] = []
         settings = {"learning_rate": 0.05, "batch_size": 8, **settings}
         for epoch in train(
@@ -44,14 +46,16 @@ class Averaged:
             **settings,
         ):
             self.epochs.append(epoch)
-            self.during.append(self.network.state.copy())
+            self.during.append(self.progress.arrays["parameters"].copy())
+            self.shown.append(self.network.state.copy())
             average = passed[0].copy()
             for update in range(1, epoch.step // EVERY + 1):
                 step = update * EVERY
-                state = passed[step] if step < len(passed) else self.network.state
+                state = passed[step] if step < len(passed) else self.during[-1]
                 d = min(decay**EVERY, (1 + update) / (10 + update))
                 average = d * average + (1 - d) * state
-            self.averages.append(average)
+            # Before its first update the average is that of untrained weights: not worth measuring.
+            self.averages.append(average if epoch.step >= EVERY else self.during[-1])
 
     def holding(self, state: Array) -> Network:
         """The network with another state."""
@@ -65,7 +69,8 @@ def test_what_is_measured_and_left_is_the_average_statistics_included(decay: flo
     run = Averaged(decay)
     np.testing.assert_allclose(run.network.state, run.averages[-1], rtol=1e-11, atol=1e-13)
     assert not np.allclose(run.network.statistics, run.during[-1][-run.network.statistics.size :])
-    for epoch, average in zip(run.epochs, run.averages, strict=True):
+    for epoch, average, shown in zip(run.epochs, run.averages, run.shown, strict=True):
+        np.testing.assert_allclose(shown, average, rtol=1e-9, atol=1e-11)
         expected = evaluate(run.holding(average), run.validation)
         assert epoch.validation_loss == pytest.approx(expected[0], rel=1e-9)
         assert epoch.validation_accuracy == expected[1]

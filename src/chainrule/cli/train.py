@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from chainrule.runs.request import TrainedRun
 
 ORDER = 10
+PORT = 8765
+"""Of the live view, unless given."""
 CODES = {"finished": 0, "stopped": 0, "diverged": 1}
 """Ending of a run -> exit code; 128 plus the signal's number for an interruption."""
 
@@ -81,7 +83,10 @@ def train(
     watch: Annotated[
         bool, _run_option("--watch", help="Watch training live in the browser.")
     ] = False,
-    port: Annotated[int, _run_option(help="With --watch: port; 0: any.", min=0, max=65535)] = 8765,
+    port: Annotated[
+        int | None,
+        _run_option(help="With --watch: port; 0: any. [default: 8765]", min=0, max=65535),
+    ] = None,
     no_open: Annotated[
         bool, _run_option("--no-open", help="With --watch: open no browser.")
     ] = False,
@@ -104,7 +109,7 @@ def train(
     from chainrule.experiments.recipes import combine
     from chainrule.runs.folder import existing
     from chainrule.runs.lr_search import search_learning_rate
-    from chainrule.runs.origin import Origin, origin_of
+    from chainrule.runs.origin import Origin, named_in, origin_of
     from chainrule.runs.request import Request
     from chainrule.runs.run import train_run
     from chainrule.service.live_view import opened
@@ -113,6 +118,11 @@ def train(
     say = silence if quiet else note
     flags = given(settings)
     origin = Origin(data, test_data, names(classes))
+    checksums: dict[str, str] = {}
+    if not watch and (port is not None or no_open):
+        raise ConfigError("--port and --no-open are for --watch: add it, or leave them out")
+    if require_exact and not resume:
+        raise ConfigError("--require-exact is for --resume: add it, or leave it out")
     if resume:
         if find_lr:
             raise ConfigError("--find-lr starts a new run: leave out --resume")
@@ -122,17 +132,21 @@ def train(
                 "--run, --data, --test-data and --classes"
             )
         folder = existing(resume)
-        chosen, asked_for = combine(file=folder / "config.toml", flags=flags)
-        name, origin = origin_of(folder)
+        chosen, asked_for = combine(file=folder / "config.toml", flags=flags, resumed=True)
+        name, origin = origin_of(folder / "config.toml")
     else:
         folder = None
         chosen, asked_for = combine(recipe, file=config, flags=flags)
         name = recipe or ("custom" if config or "layers" in asked_for else "fast")
+        if config and origin == Origin():
+            named, origin, checksums = named_in(config)
+            name = recipe or named or name
     request = Request(
         settings=chosen,
         asked_for=asked_for,
         recipe=name,
         origin=origin,
+        checksums=checksums,
         run=run,
         every=every(checkpoint_every),
         resume=folder,
@@ -148,7 +162,7 @@ def train(
         return
     watching: AbstractContextManager[View | None] = nullcontext()
     if watch:
-        watching = opened(port, browser=not no_open, say=say)
+        watching = opened(PORT if port is None else port, browser=not no_open, say=say)
     with watching as view:
         done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)
         print_run(done, say=say, as_json=json)

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.core.errors import ConfigError
+
+
+def check_generator(rng: object) -> None:
+    """Raises ConfigError unless this is a numpy.random.Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise ConfigError(
+            f"rng = {rng!r}: give a generator, such as numpy.random.default_rng(0); a seed or a "
+            "RandomState is none"
+        )
+
 
 def fold_in(rng: np.random.Generator, *numbers: int) -> np.random.Generator:
     """The generator for these numbers, derived from the seed of `rng` and nothing else.

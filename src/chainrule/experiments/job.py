@@ -22,10 +22,13 @@ from chainrule.training.compiled import objection
 from chainrule.training.evaluate import Pair
 from chainrule.training.options import Options
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch, never, train
+from chainrule.training.train import Epoch, check_options, never, train
 
 DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
 """Settings whose training step needs a generator."""
+
+ROUNDED = 1e-3
+"""Far above the rounding of a byte / 255 in float32, far below the steps of most fractions."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     optimizer = make(network.parameters.size, network.dtype, decayed=network.layout.weights_end)
     if settings.scalar_bias_gradient:
         optimizer = ScalarBiasGradient(optimizer, network)
+    check_options(
+        network, settings, loss=settings.loss, rng=order if settings.shuffle else None,
+        validated=bool(settings.validation),
+    )  # fmt: skip
     if settings.compiled:
         more = settings.l2 or settings.max_norm or settings.max_weight_norm or settings.average
         reason = objection(
@@ -150,8 +157,11 @@ def pixels(images: Array, settings: Settings) -> Array:
     """The network's inputs: the images' bytes over `pixel_divisor`, in the network's precision."""
     if settings.pixel_divisor == 255 and images.dtype == settings.dtype:
         return images
-    inputs: Array = np.rint(images.astype(np.float64) * 255) / settings.pixel_divisor
-    return inputs.astype(settings.dtype, copy=False)
+    scaled: Array = images.astype(np.float64) * 255
+    whole = np.rint(scaled)
+    if np.abs(scaled - whole).max(initial=0) < ROUNDED:  # bytes, kept as fractions
+        scaled = whole
+    return (scaled / settings.pixel_divisor).astype(settings.dtype, copy=False)
 
 
 def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Settings:

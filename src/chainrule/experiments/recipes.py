@@ -157,12 +157,17 @@ RECIPES: Table[Settings] = Table(
 
 
 def combine(
-    recipe: str = "", *, file: Path | None = None, flags: Mapping[str, Any] | None = None
+    recipe: str = "",
+    *,
+    file: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    resumed: bool = False,
 ) -> tuple[Settings, frozenset[str]]:
     """(settings, names of those asked for): flags override the file, which overrides the recipe.
 
     The recipe defaults to `fast`, or to plain Settings if a file or a list of layers is given.
-    Raises ConfigError for a setting that does not exist or breaks its rule.
+    `resumed`: the file is of a run to resume; one of version 0.1.0 may have both an initializer and
+    a draw, which won. Raises ConfigError for a setting that does not exist or breaks its rule.
     """
     given = read_toml(file) if file else {}
     given.update({name: value for name, value in (flags or {}).items() if value is not None})
@@ -170,10 +175,17 @@ def combine(
         recipe = "fast"
     if recipe and recipe not in RECIPES:
         raise ConfigError(f"unknown recipe {recipe!r}: {remedy(recipe, RECIPES)}")
+    if given.get("initializer") and not given.get("draw"):
+        given["draw"] = ""  # the recipe's own way to draw the first weights gives way
     settings = replace(
         RECIPES[recipe] if recipe else Settings(),
         **{name: checked(name, value) for name, value in given.items()},
     )
+    if settings.initializer and settings.draw and not resumed:
+        raise ConfigError(
+            f"initializer {settings.initializer} and draw {settings.draw} both say how the first "
+            "weights are drawn: leave out one"
+        )
     if len(settings.layers) < 2:
         raise ConfigError(f"layers {text(settings.layers)}: give at least inputs and classes")
     hidden = len(settings.layers) - 2

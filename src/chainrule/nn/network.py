@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int, aligned_zeros
+from chainrule.core.rng import check_generator
 from chainrule.nn.activations import ACTIVATIONS, Activation
 from chainrule.nn.batch_norm import BatchNorm, scale_and_shift
 from chainrule.nn.dense import Dense, stack
@@ -95,6 +96,7 @@ class Network:
         `input_dropout` and `input_noise` to the inputs of the first layer.
         Raises ValueError for an unknown name or a list that does not fit.
         """
+        check_generator(rng)
         layers = stack(
             widths, activation, output=output, batch_norm=batch_norm, dropout=dropout,
             input_dropout=input_dropout, noise=noise, input_noise=input_noise,

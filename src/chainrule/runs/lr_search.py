@@ -46,7 +46,9 @@ def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch
     from chainrule.plots.lr_finder import learning_rates
     from chainrule.plots.style import save
 
-    data = load_data(request.origin, offline=request.offline, report=say)
+    data = load_data(
+        request.origin, offline=request.offline, report=say, checksums=request.checksums
+    )
     job = prepare(request.settings, data, asked_for=request.asked_for)
     search = _search(job)
     folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError, DataError
+from chainrule.core.tables import remedy
 from chainrule.data.catalog import SOURCES
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.load import Report, load
@@ -41,22 +43,54 @@ class Origin:
 
 
 MNIST = Origin()
+TABLES = ("settings", "run", "data", "checksums", "environment")
+"""Tables of a run's config.toml."""
 
 
-def origin_of(folder: Path) -> tuple[str, Origin]:
+def origin_of(path: Path) -> tuple[str, Origin]:
     """(recipe, data origin) of a run, from its config.toml."""
-    config = read_tables(folder / "config.toml")
+    config = read_tables(path)
     run = config.get("run", {})
     if not isinstance(run, dict):
-        raise ConfigError(f"{folder / 'config.toml'}: [run] is a table; mend it")
+        raise ConfigError(f"{path}: [run] is a table; mend it")
     return str(run.get("recipe", "custom")), Origin.from_config(config)
 
 
-def load_data(origin: Origin, *, offline: bool, report: Report) -> Dataset:
-    """Data set given by --data, --test-data and --classes."""
+def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
+    """(recipe, data origin, checksums) in a settings file; ("", MNIST, {}) if settings are all.
+
+    Raises ConfigError for a table that a run does not write.
+    """
+    config = read_tables(path)
+    if "settings" not in config:
+        return "", MNIST, {}
+    for name in config:
+        if name not in TABLES:
+            raise ConfigError(f"{path}: [{name}] is not a table of a run: {remedy(name, TABLES)}")
+    checksums = config.get("checksums", {})
+    if not isinstance(checksums, dict):
+        raise ConfigError(f"{path}: [checksums] is a table; mend it")
+    return *origin_of(path), checksums
+
+
+def load_data(
+    origin: Origin, *, offline: bool, report: Report, checksums: Mapping[str, str] | None = None
+) -> Dataset:
+    """Data set given by --data, --test-data and --classes.
+
+    Raises DataError if `checksums` are given and the data have others.
+    """
     if origin.source in SOURCES and not origin.test:
-        return load(origin.source, offline=offline or None, report=report)
-    return load(path=origin.source, test_path=origin.test or None, classes=origin.classes or None)
+        data = load(origin.source, offline=offline or None, report=report)
+    else:
+        test, classes = origin.test or None, origin.classes or None
+        data = load(path=origin.source, test_path=test, classes=classes)
+    if checksums and checksums != data.checksums:
+        raise DataError(
+            f"{data.source}: not the data that the configuration names, the checksums differ; "
+            "put them back, or name the data to train on with --data"
+        )
+    return data
 
 
 def data_of(

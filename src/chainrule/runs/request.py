@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class Request:
     """Settings that must fit the data as they stand."""
     recipe: str = "custom"
     origin: Origin = MNIST
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """Checksums that the data must have; empty: any."""
     run: str = ""
     """Name of the run; empty: the recipe's, with a number."""
     every: Every = field(default_factory=Every)

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from chainrule.core.blas import cores, describe_blas
-from chainrule.core.errors import DivergenceError
+from chainrule.core.errors import DivergenceError, SaveError
 from chainrule.core.fingerprint import fingerprint
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
@@ -86,7 +86,9 @@ def train_run(
     FolderInUseError where it cannot start, SaveError where checkpoints cannot be written.
     """
     began = perf_counter()
-    data = load_data(request.origin, offline=request.offline, report=say)
+    data = load_data(
+        request.origin, offline=request.offline, report=say, checksums=request.checksums
+    )
     job = prepare(request.settings, data, asked_for=request.asked_for)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     setup = _Setup(request, data, job, folder, say)
@@ -94,7 +96,13 @@ def train_run(
         if not request.resume:
             write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)
         trained = _train(setup, view, follow)
-        done = _measured(setup, trained, began)
+        try:
+            done = _measured(setup, trained, began)
+        except OSError as error:
+            raise SaveError(
+                f"{folder}: its end could not be saved ({error.strerror or error}); make room, "
+                f"then: chainrule train --resume {folder.name}"
+            ) from None
         if trained.watcher:
             found = done.assessment
             trained.watcher.end(done.ending, headline(found), test_accuracy=found.accuracy)

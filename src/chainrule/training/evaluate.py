@@ -21,7 +21,16 @@ EVALUATE_ROWS = 1000
 def evaluate(
     network: Network, examples: Pair, *, loss: str | LossFunction = "softmax-cross-entropy"
 ) -> tuple[float, float]:
-    """Evaluates the network on (images, labels): (mean loss, accuracy 0..1)."""
+    """Evaluates the network on (images, labels): (mean loss, accuracy 0..1).
+
+    Raises ValueError for examples that do not fit it.
+    """
+    check_examples(network, *examples)
+    return measure(network, examples, loss=loss)
+
+
+def measure(network: Network, examples: Pair, *, loss: str | LossFunction) -> tuple[float, float]:
+    """(mean loss, accuracy 0..1) on examples that are known to fit the network."""
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     workspaces = Workspaces(network)
     total, right = 0.0, 0
@@ -40,6 +49,11 @@ def evaluate(
 def check_examples(network: Network, images: Array, labels: Array) -> None:
     """Raises ValueError, naming value, rule and remedy, unless the examples fit the network."""
     inputs, classes = network.widths[0], network.widths[-1]
+    for what, array in (("images", images), ("labels", labels)):
+        if not isinstance(array, np.ndarray):
+            raise ValueError(
+                f"{what} are of type {type(array).__name__}: give a NumPy array, np.asarray({what})"
+            )
     if images.ndim != 2 or images.shape[1] != inputs:
         raise ValueError(
             f"images have shape {images.shape}: layer 1 takes {inputs} inputs, "

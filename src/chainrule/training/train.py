@@ -17,8 +17,8 @@ from time import perf_counter
 import numpy as np
 
 from chainrule.core.blas import one_blas_thread
-from chainrule.core.errors import DivergenceError
-from chainrule.core.rng import fold_in
+from chainrule.core.errors import ConfigError, DivergenceError
+from chainrule.core.rng import check_generator, fold_in
 from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import Rows, batch_rows, count
@@ -27,7 +27,7 @@ from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import Schedule
 from chainrule.training.compiled import CompiledStep, compile_optimizer
-from chainrule.training.evaluate import Pair, check_examples, evaluate
+from chainrule.training.evaluate import Pair, check_examples, measure
 from chainrule.training.microbatches import Microbatches, team_size
 from chainrule.training.options import Options
 from chainrule.training.state import Progress
@@ -99,7 +99,13 @@ def train(
     finite: the network then holds the last good weights.
     """
     options = Options.among(locals())
-    _check(network, examples, validation, options, rng, distortion, shape)
+    for pair in (examples, validation):
+        if pair is not None:
+            check_examples(network, *pair)
+    check_options(
+        network, options, loss=loss, rng=rng, validated=validation is not None,
+        distortion=distortion, shape=shape,
+    )  # fmt: skip
     function = LOSSES[loss].function if isinstance(loss, str) else loss
     if isinstance(optimizer, str):
         decayed = network.layout.weights_end
@@ -136,13 +142,17 @@ def train(
                 mean = run_epoch(step, islice(batches, progress.batches, None), stop)
                 if mean is None:
                     return
-                measured = validation and evaluate(weights.measured, validation, loss=function)
-                yield _end_epoch(progress, schedule, mean, measured, weights)
+                trained = weights.measured(progress)
+                measured = validation and measure(trained, validation, loss=function)
+                epoch = _end_epoch(progress, schedule, mean, measured, weights)
+                weights.show(progress)
+                yield epoch
+                weights.hide(progress)
         except DivergenceError:
             weights.diverged = True
             raise
         finally:
-            weights.leave(progress)
+            weights.show(progress)
 
 
 def run_epoch(
@@ -184,24 +194,34 @@ def _end_epoch(
     )
 
 
-def _check(
+def check_options(
     network: Network,
-    examples: Pair,
-    validation: Pair | None,
     options: Options,
+    *,
+    loss: str | LossFunction,
     rng: np.random.Generator | None,
-    distortion: Distortion | None,
-    shape: tuple[int, int] | None,
+    validated: bool,
+    distortion: Distortion | None = None,
+    shape: tuple[int, int] | None = None,
 ) -> None:
-    """Raises ValueError for examples or options that do not fit the network or each other."""
-    for pair in (examples, validation):
-        if pair is not None:
-            check_examples(network, *pair)
-    if options.patience and validation is None:
-        raise ValueError(
-            f"patience {options.patience} needs a validation set to measure: give validation="
+    """Raises ConfigError for options that do not fit the network or each other."""
+    if rng is not None:
+        check_generator(rng)
+    if options.patience and not validated:
+        raise ConfigError(
+            f"patience {options.patience} needs a validation set to measure: give validation= "
+            "(--validation 1000)"
         )
     if (network.has_training_mode or distortion) and rng is None:
-        raise ValueError("dropout, noise, distortion and batch normalisation need rng: give one")
+        raise ConfigError("dropout, noise, distortion and batch normalisation need rng: give one")
     if distortion and not shape:
-        raise ValueError("a distortion needs the shape of the images: give shape=(height, width)")
+        raise ConfigError("a distortion needs the shape of the images: give shape=(height, width)")
+    if options.batch_size == 1 and any(layer.batch_norm for layer in network.layers):
+        raise ConfigError(
+            "batch_size 1: batch normalisation of a single row leaves nothing of it; give 2 or more"
+        )
+    if loss == "mean-squared-error" and network.link != LOSSES[loss].link:
+        raise ConfigError(
+            f"loss {loss} compares probabilities, but the network's outputs become some only by "
+            f"its link, {network.link}: Network.dense(..., output='softmax', link='identity')"
+        )
