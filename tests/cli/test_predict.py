@@ -158,3 +158,26 @@ def test_pictures_of_other_things_than_digits_are_taken_as_a_whole(
     save(Model(network, classes=("cat", "dog"), shape=(28, 28)), tmp_path / "pets.safetensors")
     done = chainrule("predict", "pets.safetensors", "phone.png", "--json")
     assert len(json.loads(done.out)["predictions"]) == 1
+
+
+def test_of_several_pictures_each_answers_for_itself(chainrule, mine, tmp_path) -> None:
+    blank, broken = tmp_path / "blank.png", tmp_path / "broken.png"
+    Image.new("L", (100, 100), 255).save(blank)
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    seven = np.full((100, 100), 255, np.uint8)
+    seven[20:26, 30:70] = seven[20:80, 62:70] = 0
+    Image.fromarray(seven).save(tmp_path / "seven.png")
+    pictures = ("blank.png", "seven.png", "broken.png", "nowhere.png")
+    done = chainrule("predict", "mine", *pictures)
+    assert done.code == 1
+    assert "seven.png: " in done.out
+    lines = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert [name for name in pictures if any(name in line for line in lines)] == [
+        "blank.png", "broken.png", "nowhere.png",
+    ]  # fmt: skip
+    done = chainrule("predict", "mine", *pictures, "--json")
+    assert done.code == 1
+    found = json.loads(done.out)
+    assert [one["image"] for one in found["predictions"]] == ["seven.png"]
+    assert [one["image"] for one in found["errors"]] == ["blank.png", "broken.png", "nowhere.png"]
+    assert "errors" not in json.loads(chainrule("predict", "mine", "seven.png", "--json").out)

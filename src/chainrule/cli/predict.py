@@ -76,12 +76,15 @@ def predict(
     )
     if json:
         print_json(found.as_json())
-        return
-    for picture in found.pictures:
+    for picture in () if json else found.pictures:
         if len(picture.detections) == 1:
             _print_one(picture.name, found.classes, picture.detections[0], sure)
-        else:
+        elif not picture.error:
             _print_several(picture.name, found.classes, picture.detections, sure)
+    for picture in found.failed:
+        note(f"error: {picture.error}")
+    if found.failed:
+        raise typer.Exit(1)
 
 
 def _print_one(name: str, classes: tuple[str, ...], one: Detection, sure: float) -> None:

@@ -42,10 +42,11 @@ class Detection:
 
 @dataclass(frozen=True)
 class Picture:
-    """Picture: its name, and the digits detected on it, in reading order."""
+    """Picture: its name, and the digits detected on it, in reading order; or why none could be."""
 
     name: str
     detections: list[Detection]
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,15 @@ class Predictions:
     pictures: list[Picture]
     classes: tuple[str, ...]
 
+    @property
+    def failed(self) -> list[Picture]:
+        """Pictures that could not be read."""
+        return [picture for picture in self.pictures if picture.error]
+
     def as_json(self) -> dict[str, Any]:
-        """Each digit with its picture, class, probabilities and box."""
-        return {
+        """Each digit with its picture, class, probabilities and box; errors, if any."""
+        errors = [{"image": picture.name, "error": picture.error} for picture in self.failed]
+        return ({"errors": errors} if errors else {}) | {
             "predictions": [
                 {
                     "image": picture.name,
@@ -84,17 +91,20 @@ def predict_run(
 ) -> Predictions:
     """Predicts pictures, and test images by their index, with a run's network.
 
-    `show` draws a single picture with its digits and the network's inputs. Raises ConfigError,
-    DataError, ModelFileError.
+    `show` draws a single picture with its digits and the network's inputs. Of several pictures each
+    answers for itself: one that cannot be read keeps its error. Raises ConfigError,
+    ModelFileError, and DataError if there is a single picture and it cannot be read.
     """
     model, config = read_run(run)
     classes = model.labels
-    found = [(str(path), _digits(model, classes, path)) for path in images]
+    pictures = [_picture(model, classes, path) for path in images]
     if index:
-        found += _test_images(model, config, index, offline=offline, say=say)
-    pictures = [
-        Picture(name, [_detection(model, digit) for digit in digits]) for name, digits in found
-    ]
+        pictures += [
+            Picture(name, [_detection(model, digit) for digit in digits])
+            for name, digits in _test_images(model, config, index, offline=offline, say=say)
+        ]
+    if len(pictures) == 1 and pictures[0].error:
+        raise DataError(pictures[0].error)
     if show:
         _draw(show, images, pictures[0], classes=classes, sure=sure)
     return Predictions(pictures, classes)
@@ -110,6 +120,14 @@ def run_and_pictures(
     newest = latest()
     say(f"read by the newest run, {newest}")
     return newest, [Path(run), *images] if run else images
+
+
+def _picture(model: Model, classes: tuple[str, ...], path: Path) -> Picture:
+    try:
+        digits = _digits(model, classes, path)
+    except DataError as error:
+        return Picture(str(path), [], str(error))
+    return Picture(str(path), [_detection(model, digit) for digit in digits])
 
 
 def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
