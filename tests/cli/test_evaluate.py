@@ -224,3 +224,19 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(
     assert done.code == 2
     assert words in done.err
     assert not done.out
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_no_figure_of_a_table_is_cut_however_narrow_the_terminal(
+    chainrule, mine, monkeypatch, columns: int
+) -> None:
+    wide = chainrule("evaluate", "mine").out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    narrow = chainrule("evaluate", "mine").out
+    assert "…" not in narrow
+
+    # Whatever is wrapped, every word is there, and in as many places.
+    def words(text: str) -> list[str]:
+        return sorted(word for word in text.split() if word.strip("─"))
+
+    assert words(narrow) == words(wide)

@@ -239,3 +239,23 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(sheet: Any, tmp_path
     sheet.locator("#photo").set_input_files(path)
     sheet.wait_for_selector("#failure:not([hidden])")
     assert "cannot be read as a picture" in sheet.locator("#failure").inner_text()
+
+
+PHONES = ((320, 568), (360, 640), (375, 667), (390, 844), (412, 915))
+
+
+def test_on_phones_sheet_and_answer_are_in_view_and_nothing_sticks_out(
+    visit: OpenPage, reader_page: dict[str, bytes]
+) -> None:
+    for size in PHONES:
+        page = opened(visit, reader_page, size=size, touch=True)
+        for state in ("before drawing", "after it"):
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width == size[0], f"{size}, {state}: {width} pixels wide"
+            top, bottom = page.evaluate(
+                "[document.querySelector('#sheet').getBoundingClientRect().top,"
+                " document.querySelector('#answer').getBoundingClientRect().bottom]"
+            )
+            assert 0 <= top < bottom <= size[1], f"{size}, {state}"
+            draw(page, [[(0.3, 0.25), (0.7, 0.25), (0.45, 0.8)]])
+        assert len(answer(page)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,9 +76,13 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table on stdout, at most 160 characters wide if that is not a terminal."""
+    """Prints a table on stdout, as wide as the terminal, $COLUMNS, or else 160 characters.
+
+    Cells wrap between words; where even so it would not fit, it is wider: no figure is cut.
+    """
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -87,8 +92,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
+    width = console.width if console.is_terminal or "COLUMNS" in os.environ else 160
+    least = Measurement.get(console, console.options.update(max_width=1000), table).minimum
+    console = Console(width=max(width, least))
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
