@@ -39,5 +39,7 @@ class DivergenceError(ArithmeticError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own would call it with the message alone, which raises TypeError.
-        fields = {"step": self.step, "layer": self.layer, "learning_rate": self.learning_rate}
-        return partial(type(self), **fields), self.args, vars(self)
+        made = partial(
+            type(self), step=self.step, layer=self.layer, learning_rate=self.learning_rate
+        )
+        return made, self.args, vars(self)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from math import sqrt
-from typing import Any, Protocol, TypeAlias, no_type_check, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, no_type_check, runtime_checkable
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class _Stepper(Rebuilt):
     """
 
     slots: tuple[str, ...] = ()
-    derived = ("_scratch",)
+    derived: ClassVar[tuple[str, ...]] = ("_scratch",)
 
     def __init__(self, size: int, dtype: Any, weight_decay: float, decayed: int | None) -> None:
         self.state: dict[str, Vector] = {slot: np.zeros(size, dtype) for slot in self.slots}
