@@ -81,7 +81,9 @@ def arrays(value: Any, seen: set[int]) -> Iterator[Array]:
         return
     parts = [*value.values()] if isinstance(value, dict) else []
     parts += [*value] if isinstance(value, list | tuple) else []
-    for part in [*parts, *getattr(value, "__dict__", {}).values()]:
+    if type(value).__module__.startswith("chainrule"):
+        parts += vars(value).values() if hasattr(value, "__dict__") else []
+    for part in parts:
         yield from arrays(part, seen)
 
 

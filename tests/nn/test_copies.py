@@ -105,7 +105,7 @@ def test_a_workspace_copied_with_its_network_works_on_the_copy(way: Callable[[An
 
 
 def gradient(of: Network, workspace: Workspace) -> bytes:
-    logits = of.forward(X, workspace, np.random.default_rng(0))
+    logits = of.forward(X.copy(), workspace, np.random.default_rng(0))
     _, dlogits = softmax_cross_entropy(logits, Y, workspace.loss)
     return bytes(of.backward(dlogits, workspace).tobytes())
 
@@ -141,7 +141,9 @@ def test_what_works_in_the_memory_of_a_network_says_so(
     of = network("batch norm" if name != "CompiledSGD" else "plain")
     if name == "CompiledSGD":
         oracle("numba")
-        value: Any = CompiledSGD(of, loss="softmax-cross-entropy", label_smoothing=0, batch_size=5)
+        value: Any = CompiledSGD(
+            of, loss="softmax-cross-entropy", label_smoothing=0.0, batch_size=5
+        )
     elif name == "EMA":
         value = EMA(of.copy().state, of.state, 0.9)
     else:
