@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class DataError(ValueError):
     """Data that cannot be used; the message is one sentence for the person who supplied it."""
@@ -33,3 +36,10 @@ class DivergenceError(ArithmeticError):
         """The first layer, from 1, whose outputs are not finite; None: the loss alone."""
         self.learning_rate = learning_rate
         """A learning rate to try."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own would call it with the message alone, which raises TypeError.
+        made = partial(
+            type(self), step=self.step, layer=self.layer, learning_rate=self.learning_rate
+        )
+        return made, self.args, vars(self)

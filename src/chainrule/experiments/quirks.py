@@ -75,7 +75,15 @@ class ScalarBiasGradient:
     def __init__(self, optimizer: Optimizer, network: Network) -> None:
         self.optimizer = optimizer
         self.network = network
-        self.state = optimizer.state
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """State of the wrapped optimizer."""
+        return self.optimizer.state
+
+    @state.setter
+    def state(self, state: dict[str, Array]) -> None:
+        self.optimizer.state = state
 
     @property
     def steps(self) -> int:

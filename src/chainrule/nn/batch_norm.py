@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
+from chainrule.core.copies import Bound
 from chainrule.nn.layer import SharedMemory
 
 EPSILON = 1e-5
@@ -47,7 +48,7 @@ class BatchNormMemory:
     """Of the last forward pass, if it was a training pass."""
 
 
-class BatchNorm:
+class BatchNorm(Bound):
     """Batch normalisation layer: Z = gamma (U - mean) / sigma + b.
 
     Training uses the batch's statistics, evaluation the running ones, `mean` and `variance` (n,);

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
+from chainrule.core.copies import Bound
 from chainrule.nn.layer import SharedMemory
 from chainrule.nn.matmul import matmul
 
@@ -31,7 +32,7 @@ class LinearMemory:
     """None in the first layer: no gradient w.r.t. the images is needed."""
 
 
-class Linear:
+class Linear(Bound):
     """Linear layer: Z = A W + b, with W (fan_in, fan_out) and b (fan_out,)."""
 
     def __init__(

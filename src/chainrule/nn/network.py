@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int, aligned_zeros
+from chainrule.core.copies import Rebuilt
 from chainrule.core.rng import check_generator
 from chainrule.nn.activations import ACTIVATIONS, Activation
 from chainrule.nn.batch_norm import BatchNorm, scale_and_shift
@@ -33,8 +34,14 @@ PREDICT_ROWS = 1024
 """Rows per forward pass in `predict_proba`."""
 
 
-class Network:
-    """Dense neural network, its parameters in one flat vector."""
+class Network(Rebuilt):
+    """Dense neural network, its parameters in one flat vector.
+
+    `copy.copy`, `copy.deepcopy` and `pickle` do what `copy()` does: the twin has the same numbers
+    in memory of its own, and learns like any other network.
+    """
+
+    derived = ("parameters", "statistics", "W", "b", "gamma", "mean", "variance", "chain")
 
     def __init__(
         self, layers: Sequence[Dense], dtype: Any = np.float32, *, link: str = "softmax"
@@ -51,12 +58,16 @@ class Network:
         self.layout = Layout(self.layers, self.dtype)
         self.state = aligned_zeros(self.layout.learned + self.layout.measured, dtype)
         """All of the network's numbers: `parameters`, learned, then `statistics`, measured."""
+        self._derive()
+        for vector in self.gamma + self.variance:
+            vector.fill(1)
+
+    def _derive(self) -> None:
+        """Makes the views into `state`, and the layers that hold them."""
         self.parameters = self.state[: self.layout.learned]
         self.statistics = self.state[self.layout.learned :]
         self.W, self.b, self.gamma = self.layout.parameters(self.parameters)
         self.mean, self.variance = self.layout.statistics(self.statistics)
-        for vector in self.gamma + self.variance:
-            vector.fill(1)
         self.chain = tuple(self._chain())
         """The layers in the order of the forward pass."""
 
@@ -158,12 +169,18 @@ class Network:
         """The outputs of the last layer, (N, K), written into the workspace.
 
         With a generator: training mode, with dropout, noise and batch statistics.
-        Raises ValueError unless X has `fan_in` columns and as many rows as the workspace.
+        Raises ValueError unless X has `fan_in` columns and as many rows as the workspace, and the
+        workspace is this network's.
         """
         if X.shape != (workspace.examples, self.layers[0].fan_in):
             raise ValueError(
                 f"X has shape {X.shape}: layer 1 takes {self.layers[0].fan_in} inputs, "
                 f"and the workspace was made for {workspace.examples} examples"
+            )
+        if workspace.network is not self:
+            raise ValueError(
+                "the workspace was made for another network, whose weights it would use: "
+                "a copy of a network needs a workspace of its own"
             )
         A = X
         for layer, memory in workspace.chain:
@@ -199,10 +216,15 @@ class Network:
 
 
 class Workspace:
-    """Buffers that a step writes into, for one network and one number of examples."""
+    """Buffers that a step writes into, for one network and one number of examples.
+
+    A copy or a pickle of it is a new workspace, of the same network or of its copy: what the last
+    pass left in the buffers is not taken along.
+    """
 
     def __init__(self, network: Network, examples: int) -> None:
         layout, dtype = network.layout, network.dtype
+        self.network = network
         self.examples = examples
         self.gradient = aligned_zeros(layout.learned, dtype)
         self.dW, self.db, self.dgamma = layout.parameters(self.gradient)
@@ -217,6 +239,9 @@ class Workspace:
             (layer, layer.memory(shared)) for layer in network.chain
         ]
         """Each layer with its memory, in the order of the forward pass."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.network, self.examples)
 
     @property
     def inputs(self) -> list[Float[Array, "_ n"]]:
@@ -246,6 +271,9 @@ class Workspaces(dict[int, Workspace]):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.network,)
 
     def __missing__(self, examples: int) -> Workspace:
         self[examples] = Workspace(self.network, examples)

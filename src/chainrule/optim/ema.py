@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
+from chainrule.core.copies import Bound
 from chainrule.core.threads import SERIAL, ThreadTeam
 from chainrule.optim.optimizers import chunks
 
@@ -21,7 +22,7 @@ EVERY = 8
 """Steps between two updates, each with decay ** EVERY: an eighth of the memory traffic."""
 
 
-class EMA:
+class EMA(Bound):
     """Exponential moving average: `average` follows `weights`, both flat vectors, in place."""
 
     def __init__(

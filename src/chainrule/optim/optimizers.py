@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from math import sqrt
-from typing import Any, Protocol, TypeAlias, no_type_check, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, no_type_check, runtime_checkable
 
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
+from chainrule.core.copies import Rebuilt
 from chainrule.core.jit import machine_code
 from chainrule.core.tables import Table
 from chainrule.core.threads import SERIAL, ThreadTeam
@@ -46,7 +47,7 @@ class Optimizer(Protocol):
         ...
 
 
-class _Stepper:
+class _Stepper(Rebuilt):
     """Base of all optimizers: named state vectors, step count, chunks, decoupled weight decay.
 
     The decay of Loshchilov and Hutter 2019 shrinks the first `decayed` entries by
@@ -54,13 +55,20 @@ class _Stepper:
     """
 
     slots: tuple[str, ...] = ()
+    derived: ClassVar[tuple[str, ...]] = ("_scratch",)
 
     def __init__(self, size: int, dtype: Any, weight_decay: float, decayed: int | None) -> None:
         self.state: dict[str, Vector] = {slot: np.zeros(size, dtype) for slot in self.slots}
         self.steps = 0
         self.weight_decay = weight_decay
         self.decayed = size if decayed is None else decayed
-        self._scratch = np.zeros((1, min(size, CHUNK)), dtype)
+        self.size = size
+        self.dtype = np.dtype(dtype)
+        self._derive()
+
+    def _derive(self) -> None:
+        """Makes the scratch memory of one worker."""
+        self._scratch = np.zeros((1, min(self.size, CHUNK)), self.dtype)
 
     def step(
         self, parameters: Vector, gradient: Vector, learning_rate: float, team: ThreadTeam = SERIAL
@@ -166,6 +174,8 @@ class Adam(_Stepper):
     """
 
     slots = ("m", "v")
+    derived = ("_scratch", "_loop")
+    compiled = False
 
     def __init__(
         self,
@@ -182,14 +192,18 @@ class Adam(_Stepper):
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
-        self._loop: Callable[..., None] | None = None
+
+    def _derive(self) -> None:
+        """Makes the scratch memory, and the compiled loop where there was one."""
+        super()._derive()
+        self._loop: Callable[..., None] | None = _adam_loop() if self.compiled else None
 
     def compile(self) -> None:
         """Compiles the update into one loop; raises ImportError without numba.
 
         669,706 parameters on one core: 0.9 ms instead of 2.5.
         """
-        self._loop = _adam_loop()
+        self._loop, self.compiled = _adam_loop(), True
 
     def _update(
         self, theta: Vector, g: Vector, learning_rate: float, part: slice, scratch: Vector

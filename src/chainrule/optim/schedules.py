@@ -9,8 +9,10 @@ after an epoch; only Plateau uses it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from math import cos, inf, pi
+from typing import Any
 
 from chainrule.core.tables import Table
 
@@ -29,6 +31,10 @@ class Schedule:
 
     def observe(self, loss: float) -> None:
         """Receives the validation loss (without validation: training loss) of an epoch."""
+
+    def __copy__(self) -> Any:
+        """A copy with no part in common: a warm-up's contains a schedule of its own."""
+        return deepcopy(self)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any, no_type_check
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.copies import Bound
 from chainrule.core.jit import MISSING, available, machine_code
 from chainrule.data.batches import Rows
 from chainrule.nn.network import Network
@@ -57,7 +58,7 @@ class CompiledStep:
         return loss
 
 
-class CompiledSGD:
+class CompiledSGD(Bound):
     """Compiled plain SGD on CROSS_ENTROPIES of logits, with hidden activations of KINDS."""
 
     def __init__(

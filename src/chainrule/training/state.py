@@ -9,20 +9,24 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.arrays import Array
+from chainrule.core.copies import Rebuilt
 from chainrule.optim.optimizers import Optimizer
 from chainrule.optim.schedules import Schedule
 
 
 @dataclass
-class Progress:
+class Progress(Rebuilt):
     """Train state: `train` keeps the one it is given up to date, and resumes from it.
 
         progress = Progress()
         train(network, examples, rng=rng, progress=progress, stop=...)
 
     The order of the examples follows from the seed and the epoch's number, so it is not stored.
+    A copy or a pickle is the state at that moment, and belongs to no run: give it to another
+    `train`.
     """
 
+    derived = ("_optimizer", "_schedule")
     epoch: int = 0
     """Epochs finished."""
     step: int = 0
@@ -63,8 +67,7 @@ class Progress:
                 )
             for name, values in self.arrays.items():
                 np.copyto(arrays[name], values)
-            # Those of the run attached so far, or the saved ones.
-            numbers = self.numbers() if hasattr(self, "_optimizer") else vars(self)
+            numbers = self.numbers()
             optimizer.steps = numbers["optimizer_steps"]
             _put(schedule, numbers["schedule"])
         self.arrays = arrays
@@ -87,9 +90,15 @@ class Progress:
         self.batches, self.examples, self.loss, self.seconds = 0, 0, 0.0, 0.0
 
     def numbers(self) -> dict[str, Any]:
-        """All fields but the arrays, for JSON."""
+        """All fields but the arrays, for JSON: those of the attached run, or the saved ones."""
+        numbers = {name: value for name, value in vars(self).items() if name in NUMBERS}
+        if not hasattr(self, "_optimizer"):
+            return numbers
         now = {"optimizer_steps": self._optimizer.steps, "schedule": asdict(self._schedule)}
-        return {name: value for name, value in vars(self).items() if name in NUMBERS} | now
+        return numbers | now
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | self.numbers()
 
 
 NUMBERS = {name: kind for name, kind in Progress.__annotations__.items() if name != "arrays"}
