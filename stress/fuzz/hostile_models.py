@@ -87,13 +87,18 @@ def _forged(seed: bytes, word: str, change: Change, *, seal: bool = True) -> byt
     data = parts(seed)[1]
     tensors = {
         name: np.frombuffer(
-            data[slice(*row["data_offsets"])], {"F32": "f4", "F64": "f8"}[row["dtype"]]
+            data[slice(*row["data_offsets"])], {"F32": "f4", "F64": "f8", "U8": "u1"}[row["dtype"]]
         ).reshape(row["shape"]).copy()
         for name, row in header.items()
     }  # fmt: skip
-    tree = json.loads(words[word])
+    described = word in words  # else it is a tensor of JSON, as a history is
+    tree = json.loads(words[word] if described else tensors[word].tobytes())
     instead = change(tree, tensors)
-    words[word] = instead if isinstance(instead, str) else json.dumps(tree)
+    text = instead if isinstance(instead, str) else json.dumps(tree)
+    if described:
+        words[word] = text
+    else:
+        tensors[word] = np.frombuffer(text.encode(), np.uint8)
     if seal:
         words["sha256"] = _digest(tensors, {k: v for k, v in words.items() if k != "sha256"})
     return save(tensors, words)

@@ -204,6 +204,17 @@ def test_without_any_whole_checkpoint_it_begins_again(chainrule, half) -> None:
     assert weights("half") == weights("whole")
 
 
+def test_a_finished_run_without_a_whole_checkpoint_is_left_as_it_is(chainrule, half) -> None:
+    folder = Path("runs/whole")
+    for path in folder.glob("checkpoints/*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1])
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
+    done = chainrule("train", "--resume", "whole", *PLAIN)
+    assert done.code == 2
+    assert "whole is finished, and none of its checkpoints can be read: it is left as" in done.err
+    assert {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()} == before
+
+
 def test_no_such_run_is_one_sentence_with_the_choices(chainrule, half) -> None:
     done = chainrule("train", "--resume", "hlaf")
     assert done.code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,25 @@ def checkpoint(step: int, best_step: int = 0) -> Checkpoint:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_history_of_twenty_thousand_epochs_is_read_again(tmp_path: Path) -> None:
+    epoch = {"epoch": 12345, "step": 123456, "loss": 0.12345678901234567, "seconds": 0.123456789}
+    long = replace(checkpoint(12), history=[epoch] * 20_000)
+    write_checkpoint(tmp_path, long)
+    found = latest(tmp_path, report=pytest.fail)
+    assert found
+    assert found.history == long.history
+    assert set(found.progress.arrays) == {"parameters"}
+
+
+def test_what_a_reader_would_refuse_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "long.safetensors"
+    with pytest.raises(ModelFileError, match=r"a description of 1,\d{3},\d{3} bytes: at most"):
+        write_sealed(path, {}, {"format": FORMAT, "settings": "x" * (1 << 20)})
+    with pytest.raises(ModelFileError, match="5,000 tensors and"):
+        write_sealed(path, {f"{i}": np.zeros(1) for i in range(5000)}, {"format": FORMAT})
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_saved_is_found_again(tmp_path: Path) -> None:
@@ -143,7 +163,10 @@ def test_a_forged_one_with_words_of_another_kind_is_refused(
 ) -> None:
     path = write_checkpoint(tmp_path, checkpoint(3))
     arrays, good = read_sealed(path, format=FORMAT)
-    changed = json.loads(good[name]) | words if name == "progress" else words
-    write_sealed(path, arrays, good | {name: json.dumps(changed)})
+    if name == "progress":
+        good[name] = json.dumps(json.loads(good[name]) | words)
+    else:
+        arrays[name] = np.frombuffer(json.dumps(words).encode(), np.uint8)
+    write_sealed(path, arrays, good)
     with pytest.raises(ModelFileError, match="not a valid checkpoint"):
         read_checkpoint(path)

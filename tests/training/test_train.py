@@ -18,6 +18,7 @@ from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
 from chainrule.optim.schedules import OneCycle, Plateau, Schedule
 from chainrule.training.evaluate import evaluate
+from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
 
 Settings = dict[str, Any]
@@ -213,9 +214,13 @@ def test_early_stopping_gives_the_best_weights_back_however_it_ends(ending: str)
     settings["patience"] = 6 if ending == "patience" else 1000
     if ending == "stop":
         settings["stop"] = lambda: next(calls) >= 40
-    epochs, seen = train(network, examples, rng=None, **settings), []
+    progress, seen = Progress(), []
+    epochs = train(network, examples, rng=None, progress=progress, **settings)
+    size = network.parameters.size
     for epoch in epochs:
-        seen.append((epoch.validation_loss, network.parameters.tobytes()))
+        # The network holds the best so far; training goes on from what the progress holds.
+        trained = progress.arrays["parameters"][:size].tobytes()
+        seen.append((epoch.validation_loss, trained))
         if epoch.epoch == 15 and ending == "break":
             epochs.close()
         if epoch.epoch == 15 and ending == "an exception":

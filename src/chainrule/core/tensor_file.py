@@ -35,10 +35,16 @@ Words: TypeAlias = dict[str, str]
 def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
     """Writes tensors and words atomically; the same content gives the same bytes.
 
-    Raises OSError if writing fails.
+    Raises OSError if writing fails, ModelFileError for a header that `read_sealed` would refuse.
     """
-    content = save_tensors(tensors, words | {"sha256": _digest(tensors, words)})
-    return write_atomically(path, _in_order(content))
+    content = _in_order(save_tensors(tensors, words | {"sha256": _digest(tensors, words)}))
+    length = int.from_bytes(content[:8], "little")
+    if length > LARGEST_HEADER or len(tensors) > MOST_TENSORS:
+        raise ModelFileError(
+            f"{path}: {len(tensors):,} tensors and a description of {length:,} bytes: at most "
+            f"{MOST_TENSORS:,} and {LARGEST_HEADER:,} are read; shorten it"
+        )
+    return write_atomically(path, content)
 
 
 def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:

@@ -11,6 +11,7 @@ from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
 from chainrule.experiments.settings import Settings
+from chainrule.runs.members import is_finished
 from chainrule.training.checkpoint import Checkpoint, latest
 from chainrule.training.state import Progress
 
@@ -34,6 +35,12 @@ def saved_run(
         for path in remove_temporaries(place) if place.is_dir() else ():
             say(f"removed: {path}, which was never finished")
     checkpoint = latest(checkpoints, report=say)
+    if not checkpoint and is_finished(folder):
+        raise ConfigError(
+            f"{folder} is finished, and none of its checkpoints can be read: it is left as it is; "
+            "to train it again, start a new run: chainrule train --config "
+            f"{folder / 'config.toml'}"
+        )
     if not checkpoint:
         say(f"{folder}: no whole checkpoint, so training starts from the beginning")
         return None

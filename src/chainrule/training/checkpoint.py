@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule.core.errors import ModelFileError
 from chainrule.core.files import make_folder, remove
 from chainrule.core.tensor_file import read_sealed, write_sealed
@@ -21,6 +23,8 @@ from chainrule.training.state import NUMBERS, Progress
 FORMAT = "chainrule-run-1"
 NAME = re.compile(r"step-([0-9]{9,18})\.safetensors")
 KINDS: dict[str, Any] = {"int": int, "float": int | float, "dict[str, Any]": dict}
+HISTORY = "history"
+"""Tensor of JSON, as it grows with every epoch; 0.1.0 has it in the header, which has a limit."""
 KEPT = 3
 """Number of last checkpoints kept, besides that of the best epoch."""
 
@@ -49,13 +53,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     words = {
         "format": FORMAT,
         "progress": json.dumps(progress.numbers()),
-        "history": json.dumps(checkpoint.history),
         "settings": json.dumps(checkpoint.settings),
         "checksums": json.dumps(checkpoint.checksums),
         "numerics": json.dumps(checkpoint.numerics),
     }
     path = folder / f"step-{progress.step:09d}.safetensors"
-    write_sealed(path, progress.arrays, words)
+    history = np.frombuffer(json.dumps(checkpoint.history).encode(), np.uint8)
+    write_sealed(path, progress.arrays | {HISTORY: history}, words)
     best = folder / f"step-{progress.best_step:09d}.safetensors"
     for old in _newest_first(folder)[KEPT:]:
         if old != best:
@@ -67,6 +71,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint file; ModelFileError if anything in it is wrong."""
     arrays, words = read_sealed(path, format=FORMAT)
     try:
+        if HISTORY in arrays:
+            words["history"] = arrays.pop(HISTORY).tobytes().decode()
         numbers, history, settings, checksums, numerics = (
             json.loads(words[name])
             for name in ("progress", "history", "settings", "checksums", "numerics")
