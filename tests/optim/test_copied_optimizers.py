@@ -56,6 +56,12 @@ def test_a_copied_optimizer_continues_to_the_same_bits(
         assert each.steps == steps + 5
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_pickle_of_an_optimizer_has_no_scratch_memory(name: str) -> None:
+    large = OPTIMIZERS[name](100_000)
+    assert_small(large, [*large.state.values()])
+
+
 def make_schedule(name: str) -> Schedule:
     if name == "warm-up":
         return WarmUp(0.05, then=SCHEDULES["plateau"](0.05, 100), warm_up=5)

@@ -22,6 +22,8 @@ from chainrule.nn.model_file import Model
 from chainrule.nn.network import Network, Workspace
 from chainrule.nn.predictor import Predictor
 from chainrule.optim.schedules import SCHEDULES, WarmUp
+from chainrule.runs.train_members import MemberError
+from chainrule.service.requests import RequestError
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
 from helpers.copying import (
@@ -154,9 +156,22 @@ def test_members_of_a_copied_committee_learn() -> None:
             )
 
 
-def test_a_divergence_keeps_its_notes_and_its_type() -> None:
-    error = DivergenceError("inf at step 3", step=3, layer=2, learning_rate=0.1)
-    error.add_note("in the second member")
-    twin = pickled(error)
-    assert (twin.step, twin.layer, twin.learning_rate) == (3, 2, 0.1)
-    assert twin.__notes__ == ["in the second member"]
+@every_way
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (
+            DivergenceError("inf at step 3", step=3, layer=2, learning_rate=0.1),
+            {"step": 3, "layer": 2, "learning_rate": 0.1},
+        ),
+        (MemberError("member 2 failed", 74), {"code": 74}),
+        (RequestError(413, "too large"), {"status": 413}),
+    ],
+)
+def test_an_error_keeps_its_words_fields_and_notes(
+    error: Exception, fields: dict[str, Any], way: Callable[[Any], Any]
+) -> None:
+    error.__notes__ = ["in the second member"]
+    twin = way(error)
+    assert (type(twin), str(twin)) == (type(error), str(error))
+    assert vars(twin) == {**fields, "__notes__": ["in the second member"]}

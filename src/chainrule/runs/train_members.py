@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chainrule.core.blas import cores
 from chainrule.data.load import Report
@@ -25,6 +26,9 @@ class MemberError(RuntimeError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (*self.args, self.code), vars(self)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ class RequestError(Exception):
         super().__init__(sentence)
         self.status = status
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status, *self.args), vars(self)
+
 
 @dataclass(frozen=True)
 class Form:
