@@ -26,6 +26,9 @@ hypothesis.settings.load_profile("patient")
 
 pytest_plugins = ["helpers.command"]
 
+# No table is as wide as the terminal that the tests happen to run in.
+os.environ.pop("COLUMNS", None)
+
 REQUIRE = "CHAINRULE_REQUIRE_ORACLES"
 
 
