@@ -7,11 +7,12 @@ picks the kernel before NumPy is loaded; importing the library never does.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -58,10 +59,59 @@ def cores() -> int:
     return max((int(pool["num_threads"]) for pool in pools), default=1)
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Context manager: BLAS computes each product on the calling thread's core alone."""
-    limit: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return limit
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Context manager: BLAS computes each product on the calling thread's core alone.
+
+    The limit is the whole process's, so it is counted: the first to enter sets it, the last to
+    leave puts back what was there, in whatever order they come and go.
+    """
+    _limit.enter()
+    try:
+        yield
+    finally:
+        _limit.leave()
+
+
+class _Limit:
+    """Limit of one BLAS thread, held by a number of contexts in any threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held = 0
+        self._before: Any = None
+
+    def enter(self) -> None:
+        """Sets the limit, if nobody holds it yet."""
+        with self._lock:
+            if not self._held:
+                cores()  # counted before the limit, whoever asks later
+                _take_control()
+                self._before = _controller().limit(limits=1, user_api="blas")
+            self._held += 1
+
+    def leave(self) -> None:
+        """Puts back what was there, if nobody else holds the limit."""
+        with self._lock:
+            self._held -= 1
+            if not self._held:
+                _take_control()
+                self._before.__exit__(None, None, None)
+                self._before = None
+
+
+def _take_control() -> None:
+    """Lets the calling thread set the limit, whichever thread set one before.
+
+    From 3.8 on threadpoolctl heeds only the thread that set OpenBLAS's limit first and ignores
+    all others in silence: their products would be computed on several cores, with other bits.
+    """
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
+
+
+_limit = _Limit()
 
 
 def describe_blas() -> str:
