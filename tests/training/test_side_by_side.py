@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from helpers.processes import answer
@@ -62,6 +64,11 @@ found = {
     "same": [{*side_by_side(first_out)} == {alone} for first_out in (True, False)],
     "after": blas(),
 }
+with ThreadpoolController().limit(limits=2, user_api="blas"):
+    bits = []
+    within = threading.Thread(target=lambda: bits.append(train()))
+    within.start(), within.join()
+    found["within a limit of another thread"] = bits == [alone]
 with one_blas_thread():
     with one_blas_thread():
         pass
@@ -76,17 +83,18 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, list[int]]:
-    told: dict[str, list[int]] = answer(TOGETHER, OPENBLAS_NUM_THREADS="2")
+def found() -> dict[str, Any]:
+    told: dict[str, Any] = answer(TOGETHER, OPENBLAS_NUM_THREADS="2")
     return told
 
 
-def test_two_trainings_side_by_side_have_the_bits_of_one_alone(found: dict[str, list[int]]) -> None:
+def test_two_trainings_side_by_side_have_the_bits_of_one_alone(found: dict[str, Any]) -> None:
     assert found["same"] == [True, True]
+    assert found["within a limit of another thread"]
 
 
 def test_the_limit_holds_within_and_is_put_back_by_the_last_to_leave(
-    found: dict[str, list[int]],
+    found: dict[str, Any],
 ) -> None:
     assert found["before"] == found["after"] == found["after an error"] == [2]
     assert found["inside"] == found["nested"] == [1]
