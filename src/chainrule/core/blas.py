@@ -86,7 +86,7 @@ class _Limit:
         with self._lock:
             if not self._held:
                 cores()  # counted before the limit, whoever asks later
-                _take_control()
+                _free_control()
                 self._before = _controller().limit(limits=1, user_api="blas")
             self._held += 1
 
@@ -95,13 +95,14 @@ class _Limit:
         with self._lock:
             self._held -= 1
             if not self._held:
-                _take_control()
-                self._before.__exit__(None, None, None)
+                _free_control()
+                self._before.restore_original_limits()
+                _free_control()
                 self._before = None
 
 
-def _take_control() -> None:
-    """Lets the calling thread set the limit, whichever thread set one before.
+def _free_control() -> None:
+    """Lets whichever thread comes next set a limit.
 
     From 3.8 on threadpoolctl heeds only the thread that set OpenBLAS's limit first and ignores
     all others in silence: their products would be computed on several cores, with other bits.
