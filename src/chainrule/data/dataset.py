@@ -58,6 +58,8 @@ class Dataset:
     shape: tuple[int, int]
     source: str
     checksums: dict[str, str]
+    published: bool = False
+    """The data are those of data/catalog, byte for byte."""
 
 
 def as_bytes(values: Array) -> Array:
@@ -115,7 +117,13 @@ def hold_out(whole: Part) -> tuple[Part, Part]:
 
 
 def assemble(
-    train: Part, test: Part, *, name: str, classes: tuple[str, ...], source: str
+    train: Part,
+    test: Part,
+    *,
+    name: str,
+    classes: tuple[str, ...],
+    source: str,
+    published: bool = False,
 ) -> Dataset:
     """Builds the Dataset after checking that the two parts fit together.
 
@@ -143,6 +151,7 @@ def assemble(
         shape=(int(shape[0]), int(shape[1])),
         source=source,
         checksums=checksums(train, test),
+        published=published,
     )
 
 

@@ -197,5 +197,5 @@ def _from_path(
     dataset = assemble(train, test, name=path.stem, classes=classes, source=source)
     for name, known in SOURCES.items():
         if dataset.checksums == known.arrays:
-            return replace(dataset, name=name)
+            return replace(dataset, name=name, published=True)
     return dataset

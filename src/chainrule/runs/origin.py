@@ -12,7 +12,8 @@ from chainrule.core.tables import remedy
 from chainrule.data.catalog import SOURCES
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.load import Report, load
-from chainrule.experiments.settings import checked, read_tables
+from chainrule.experiments.settings import BEFORE, checked, read_tables
+from chainrule.experiments.split import IN_ORDER, split
 from chainrule.nn.model_file import Model
 
 
@@ -126,23 +127,24 @@ def check_fit(model: Model, data: Dataset) -> None:
 def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, str]:
     """(examples that a run held out from training, or None; why there are none).
 
-    They are the last `validation` of its training examples, as in `experiments.job.prepare`.
-    Raises ConfigError where the run's config.toml cannot be right.
+    Chosen by the same function as in `experiments.job.prepare`. Raises ConfigError where the run's
+    config.toml cannot be right.
     """
     settings, sums = config.get("settings"), config.get("checksums")
     if not isinstance(settings, dict) or not isinstance(sums, dict):
         return None, "without a complete config.toml the held-out images are unknown"
-    count = checked("validation", settings.get("validation", 0))
-    if not count:
+    chosen = {name: checked(name, settings.get(name, 0)) for name in ("validation", "examples")}
+    if not chosen["validation"]:
         return None, "training held out no images; to hold some out: train --validation 5000"
     if any(sums.get(part) != data.checksums[part] for part in ("train_images", "train_labels")):
         return None, "the images that training held out are not part of these data"
+    chosen["split"] = checked("split", settings.get("split", BEFORE["split"]))
+    if chosen["split"] != IN_ORDER and not (chosen["split"] and "seed" in settings):
+        return None, "the members of the committee held out different images"
+    chosen["seed"] = checked("seed", settings.get("seed", 0))
     images, labels = data.train
-    end = checked("examples", settings.get("examples", 0)) or len(labels)
-    images, labels = images[:end], labels[:end]
-    if count >= len(labels):
-        raise ConfigError(
-            f"config.toml: validation {count} of {len(labels):,} training examples; "
-            "the run held out fewer, restore its config.toml"
-        )
-    return Examples(images[-count:], labels[-count:]), ""
+    try:
+        rows = split(labels, chosen).validation
+    except ConfigError as error:
+        raise ConfigError(f"config.toml: {error}: restore it") from None
+    return Examples(images[rows], labels[rows]), ""

@@ -171,6 +171,8 @@ def _announce(setup: _Setup) -> None:
     if setup.request.verbose:
         say(f"{describe_blas()}; each step on {_workers(job)} of {cores()} cores")
     say(f"{len(job.train[1]):,} images to train on: {setup.data.source}")
+    for remark in job.remarks:
+        say(remark)
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
 
 
