@@ -1,4 +1,4 @@
-"""Which examples are trained on and which are held out: by class and seed, or in the file's order."""
+"""Which examples are trained on and which held out: by class and seed, or in the file's order."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from chainrule.core.errors import ConfigError
 from chainrule.core.tables import remedy
 from chainrule.training.options import Choices, Options, losses, rules, setting
 
+STRATIFIED, IN_ORDER = "stratified", "in-order"
+
 
 def activations() -> Iterable[str]:
     """The names of the activations."""
@@ -45,8 +47,6 @@ def schedules() -> Iterable[str]:
 
 def splits() -> Iterable[str]:
     """The ways to choose examples; empty: by the data."""
-    from chainrule.experiments.split import IN_ORDER, STRATIFIED
-
     return ("", STRATIFIED, IN_ORDER)
 
 
@@ -159,7 +159,7 @@ class Settings(Options):
 RULES = rules(Settings)
 """The rule of each setting, in the order of a settings file."""
 TYPES = get_type_hints(Settings)
-BEFORE: dict[str, Any] = {"split": "in-order"}
+BEFORE: dict[str, Any] = {"split": IN_ORDER}
 """What settings were before they existed: for runs of earlier versions, which lack them."""
 LARGEST_CONFIG = 8192
 """Bytes of a TOML file: all settings take 700, and tomllib's time grows with the square."""

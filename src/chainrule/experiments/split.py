@@ -17,9 +17,7 @@ from chainrule.core.errors import ConfigError
 from chainrule.data.batches import Rows, count
 from chainrule.data.dataset import Dataset
 from chainrule.data.remarks import named
-from chainrule.experiments.settings import BEFORE
-
-STRATIFIED, IN_ORDER = "stratified", "in-order"
+from chainrule.experiments.settings import BEFORE, IN_ORDER, STRATIFIED
 
 
 @dataclass(frozen=True)

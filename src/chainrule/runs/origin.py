@@ -12,8 +12,8 @@ from chainrule.core.tables import remedy
 from chainrule.data.catalog import SOURCES
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.load import Report, load
-from chainrule.experiments.settings import BEFORE, checked, read_tables
-from chainrule.experiments.split import IN_ORDER, split
+from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables
+from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
 
 
