@@ -143,10 +143,11 @@ def assemble(
             f"{name}: training images are {_size(shape)} and test images "
             f"{_size(test.images.shape[1:])}; resize one of them."
         )
+    as_inputs = examples(train)
     return Dataset(
         name=name,
-        train=examples(train),
-        test=examples(test),
+        train=as_inputs,
+        test=as_inputs if test is train else examples(test),
         classes=classes,
         shape=(int(shape[0]), int(shape[1])),
         source=source,

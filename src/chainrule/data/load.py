@@ -27,6 +27,7 @@ def load(
     path: str | Path | None = None,
     test_path: str | Path | None = None,
     classes: Sequence[str] | None = None,
+    split: bool = True,
     offline: bool | None = None,
     report: Report | None = None,
 ) -> Dataset:
@@ -38,16 +39,17 @@ def load(
     out the network. report receives one readable line for each thing that fails or takes time.
 
     By path, any format of data/readers/formats is read. A path with only one part is the training
-    part if test_path names another; else one example in seven is held out as test. classes names
-    the labels 0, 1, ...; by default the classes of a folder of images are its sub-folders, and
-    those of numbers are the classes of the data set `name`: for mnist the digits 0..9.
+    part if test_path names another; else one example in seven is held out as test, or, with
+    split=False, all of it is both parts, to measure on. classes names the labels 0, 1, ...; by
+    default the classes of a folder of images are its sub-folders, and those of numbers are the
+    classes of the data set `name`: for mnist the digits 0..9.
 
     Raises DataError, one sentence, if the data is missing or invalid.
     """
     if name not in SOURCES:
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
-        return _from_path(path, test_path, tuple(classes or ()), SOURCES[name].classes)
+        return _from_path(path, test_path, tuple(classes or ()), SOURCES[name].classes, split=split)
     if test_path is not None:
         raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
     say: Report = report or (lambda line: None)
@@ -167,6 +169,8 @@ def _from_path(
     test_path: str | Path | None,
     given: tuple[str, ...],
     default: tuple[str, ...],
+    *,
+    split: bool,
 ) -> Dataset:
     path = Path(path).expanduser()
     close = nearest(str(path), SOURCES)
@@ -185,7 +189,9 @@ def _from_path(
                 "both the same sub-folders."
             )
         test, source = other.test or other.train, f"{path}, test {test_path}"
-    if test is None:
+    if test is None and not split:
+        test = train
+    elif test is None:
         train, test = hold_out(train)
         source = f"{path}, 1 example in 7 of each class held out as test"
     classes = given or found.classes or default

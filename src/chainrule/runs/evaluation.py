@@ -44,6 +44,7 @@ class Evaluation:
         """Everything."""
         found = self.assessment
         return {
+            "images": len(found.labels),
             "accuracy": found.accuracy,
             "interval": found.interval,
             "errors": found.errors,

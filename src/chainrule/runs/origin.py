@@ -75,9 +75,14 @@ def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
 
 
 def load_data(
-    origin: Origin, *, offline: bool, report: Report, checksums: Mapping[str, str] | None = None
+    origin: Origin,
+    *,
+    offline: bool,
+    report: Report,
+    checksums: Mapping[str, str] | None = None,
+    split: bool = True,
 ) -> Dataset:
-    """Data set given by --data, --test-data and --classes.
+    """Data set given by --data, --test-data and --classes; `split` as in `load`.
 
     Raises DataError if `checksums` are given and the data have others.
     """
@@ -85,7 +90,7 @@ def load_data(
         data = load(origin.source, offline=offline or None, report=report)
     else:
         test, classes = origin.test or None, origin.classes or None
-        data = load(path=origin.source, test_path=test, classes=classes)
+        data = load(path=origin.source, test_path=test, classes=classes, split=split, report=report)
     if checksums and checksums != data.checksums:
         raise DataError(
             f"{data.source}: not the data that the configuration names, the checksums differ; "
@@ -99,18 +104,54 @@ def data_of(
 ) -> Dataset:
     """Evaluation data of a model: `source` if given, else the data it was trained with.
 
-    Raises DataError where they do not fit the model, or have changed.
+    Of a `source` in one part all examples are the test part, unless the model was trained with
+    these very data. Raises DataError where they do not fit the model, or have changed.
     """
     trained_with = Origin.from_config(config)
-    origin = Origin(source, classes=trained_with.classes) if source else trained_with
-    data = load_data(origin, offline=offline, report=report)
-    if not source and config.get("checksums", data.checksums) != data.checksums:
+    if source:
+        origin = Origin(source, classes=trained_with.classes)
+        return _given(model, origin, config.get("checksums"), offline=offline, report=report)
+    data = load_data(trained_with, offline=offline, report=report)
+    if config.get("checksums", data.checksums) != data.checksums:
         raise DataError(
             f"{data.source}: not the data that the run was trained with, the checksums differ; "
             "give the data to measure on with --data"
         )
     check_fit(model, data)
     return data
+
+
+def _given(
+    model: Model, origin: Origin, checksums: Any, *, offline: bool, report: Report
+) -> Dataset:
+    """Evaluation data given by --data, and a word about which of them are used."""
+    data = load_data(origin, offline=offline, report=report, split=False)
+    one_part = data.train is data.test
+    if one_part and checksums:
+        divided = load_data(origin, offline=offline, report=silent)
+        if divided.checksums == checksums:
+            data, one_part = divided, False
+    check_fit(model, data)
+    count, others = len(data.test.labels), len(data.train.labels)
+    if one_part:
+        known = isinstance(checksums, dict) and checksums.get("train_images")
+        seen = ", the images it was trained on" if known == data.checksums["train_images"] else ""
+        report(f"all {count:,} images of {data.source} are measured on{seen}")
+    elif data.checksums == checksums:
+        report(
+            f"{data.source}: the data that the network was trained with, so only the {count:,} "
+            "images held out as test are measured on"
+        )
+    else:
+        report(
+            f"{data.source}: its test part of {count:,} images is measured on, not the other "
+            f"{others:,}"
+        )
+    return data
+
+
+def silent(line: str) -> None:
+    """Discards a line."""
 
 
 def check_fit(model: Model, data: Dataset) -> None:
