@@ -25,6 +25,10 @@ class Part(NamedTuple):
 
     images: Array
     labels: Int[Array, " N"]
+    notes: tuple[str, ...] = ()
+    """Sentences about what was taken for labels, and what was left out."""
+    label_column: int | None = None
+    """Of a table: the column of its labels, from 0."""
 
 
 class Found(NamedTuple):
@@ -33,6 +37,10 @@ class Found(NamedTuple):
     train: Part
     test: Part | None
     classes: tuple[str, ...] | None = None
+    white: int = 255
+    """Number that stands for white in the files."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was taken, and what was left out."""
 
 
 class Examples(NamedTuple):
@@ -60,6 +68,10 @@ class Dataset:
     checksums: dict[str, str]
     published: bool = False
     """The data are those of data/catalog, byte for byte."""
+    white: int = 255
+    """Number that stands for white in the files, as measured: 255, 65,535, 4,095, 16, 1."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was taken for label and pixel, and what was left out or is missing."""
 
 
 def as_bytes(values: Array) -> Array:

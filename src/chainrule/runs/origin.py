@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.tables import remedy
 from chainrule.data.catalog import SOURCES
 from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
+from chainrule.data.remarks import MOST_NAMED
 from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables
 from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
@@ -109,7 +113,8 @@ def data_of(
     """
     trained_with = Origin.from_config(config)
     if source:
-        origin = Origin(source, classes=trained_with.classes)
+        numbers = model.classes if first_number(model.classes) is not None else ()
+        origin = Origin(source, classes=trained_with.classes or numbers)
         return _given(model, origin, config.get("checksums"), offline=offline, report=report)
     data = load_data(trained_with, offline=offline, report=report)
     if config.get("checksums", data.checksums) != data.checksums:
@@ -127,15 +132,17 @@ def _given(
     """Evaluation data given by --data, and a word about which of them are used."""
     data = load_data(origin, offline=offline, report=report, split=False)
     one_part = data.train is data.test
+    checksums = checksums if isinstance(checksums, dict) else {}
     if one_part and checksums:
         divided = load_data(origin, offline=offline, report=silent)
         if divided.checksums == checksums:
             data, one_part = divided, False
+    data = _by_name(model, data)
     check_fit(model, data)
     count, others = len(data.test.labels), len(data.train.labels)
     if one_part:
-        known = isinstance(checksums, dict) and checksums.get("train_images")
-        seen = ", the images it was trained on" if known == data.checksums["train_images"] else ""
+        known = checksums.get("train_images") == data.checksums["train_images"]
+        seen = ", the images it was trained on" if known else ""
         report(f"all {count:,} images of {data.source} are measured on{seen}")
     elif data.checksums == checksums:
         report(
@@ -148,6 +155,25 @@ def _given(
             f"{others:,}"
         )
     return data
+
+
+def _by_name(model: Model, data: Dataset) -> Dataset:
+    """Data with the labels of the network's classes, where those of the data are some of these.
+
+    Raises DataError where both have names that are words, and they differ.
+    """
+    mine, theirs = model.classes, data.classes
+    if not mine or mine == theirs or first_number(theirs) == 0:
+        return data
+    if strange := [name for name in theirs if name not in mine]:
+        raise DataError(
+            f"{data.source}: the class {strange[0]!r} is none that the network knows, which are "
+            f"{', '.join(mine[:MOST_NAMED])}{', ...' * (len(mine) > MOST_NAMED)}; give the data it "
+            "was made for, or name the sub-folders as there"
+        )
+    where = np.array([mine.index(name) for name in theirs])
+    train, test = (Examples(part.images, where[part.labels]) for part in (data.train, data.test))
+    return replace(data, train=train, test=test, classes=mine)
 
 
 def silent(line: str) -> None:
