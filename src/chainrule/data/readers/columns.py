@@ -19,10 +19,11 @@ from chainrule.data.labels import NUMBERS_OF_DIGITS, are_numbered
 
 NUMBER = re.compile(rb"[ \t]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t]*")
 """Matches in one way only: `\\d+\\.?\\d*` would backtrack through every split of the digits."""
+WORD = re.compile(rb"[A-Za-z\x80-\xff]")
+NO_NUMBER = (b"nan", b"inf", b"na", b"null", b"none")
 LABEL_WORDS = frozenset({"label", "labels", "class", "classes", "target", "targets", "y", "digit",
                          "category", "species", "letter"})  # fmt: skip
 INDEX_WORDS = frozenset({"", "unnamed: 0", "index", "id", "idx", "row", "row_id", "image_id"})
-HEAD = 2**20
 SMALLEST_INDEXED = 11
 """An index, a label and a picture of three by three pixels."""
 FEW_ROWS = 10
@@ -89,14 +90,20 @@ def names_in(line: bytes) -> tuple[str, ...]:
 
     The latter is a row with a wrong label.
     """
-    fields = [field.strip(b"\"' \t\r") for field in line.split(separator_of(line))]
-    numbers = [field for field in fields if NUMBER.fullmatch(field)]
+    separator = separator_of(line)
+    fields = [field.strip(b"\"' \t\r") for field in line.split(separator)]
+    if separator != b",":
+        numbers = [field for field in fields if NUMBER.fullmatch(field.replace(b",", b"."))]
+    else:
+        numbers = [field for field in fields if NUMBER.fullmatch(field)]
     counted = any(numbers == [b"%d" % (first + k) for k in range(len(numbers))] for first in (0, 1))
+    words = [field for field in fields if WORD.search(field) and field.lower() not in NO_NUMBER]
     if len(numbers) == len(fields):
         named = counted and len(fields) > FEW_ROWS
+    elif counted:
+        named = bool(words) or fields[0] == b""
     else:
-        words = any(field.strip(b"#. \t") for field in fields if field not in numbers)
-        named = counted or (words and 2 * len(numbers) < len(fields))
+        named = bool(words) and 2 * len(numbers) < len(fields)
     return tuple(field.decode("utf-8", "replace") for field in fields) if named else ()
 
 
@@ -132,7 +139,7 @@ def counted(rows: bytes, separator: bytes, count: int) -> int | None:
     """
     if count < SMALLEST_INDEXED or math.isqrt(count - 2) ** 2 != count - 2:
         return None
-    firsts = [row.split(separator, 1)[0].strip() for row in rows[:HEAD].split(b"\n", 20)[:-1]]
+    firsts = [row.split(separator, 1)[0].strip() for row in rows.split(b"\n", 20)[:-1]]
     if len(firsts) < 3:
         return None
     for first in (0, 1):

@@ -37,8 +37,9 @@ from chainrule.data.readers.idx import (
     sibling,
 )
 from chainrule.data.readers.images import TEST_NAMES, TRAIN_NAMES, entries, read_folder
+from chainrule.data.readers.numbers import LONGEST_LINE, refuse_line
 from chainrule.data.readers.pickles import read_pickle
-from chainrule.data.readers.tabular import LONGEST_LINE, read_arff, read_csv, refuse_line, width
+from chainrule.data.readers.tabular import read_arff, read_csv, width
 from chainrule.data.readers.values import part
 
 LARGEST_FILE = 1024 * MIB
