@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import chainrule as cr
 from chainrule.nn.model_file import load_model
@@ -64,6 +65,40 @@ def test_images_that_it_was_trained_on_are_called_so(chainrule, few, other) -> N
     done = chainrule("evaluate", "both", "--data", few)
     assert "all 700 images of" in done.err
     assert "measured on, the images it was trained on" in done.err
+
+
+def folders(place: Path, **levels: int) -> Path:
+    """A folder of pictures, a sub-folder for each name, in which one row of pixels is bright."""
+    for name, row in levels.items():
+        (place / name).mkdir(parents=True)
+        for k in range(14):
+            pixels = np.zeros((4, 4), np.uint8)
+            pixels[row] = 200 + k
+            Image.fromarray(pixels).save(place / name / f"{k}.png")
+    return place
+
+
+def test_sub_folders_are_matched_with_classes_by_name(chainrule, tmp_path) -> None:
+    folders(tmp_path / "all", ant=0, bee=1, cat=2)
+    options = ("--layers", "16,3", "--learning-rate", 0.1, "--epochs", 30, "--no-pictures")
+    done = chainrule("train", "--data", "all", *options, "--run", "three", "-q")
+    assert done.code == 0, done.err
+    folders(tmp_path / "some", bee=1, cat=2)
+    found = json.loads(chainrule("evaluate", "three", "--data", "some", "--json").out)
+    assert (found["images"], found["errors"]) == (28, 0)
+    assert [one["support"] for one in found["per_class"]] == [0, 14, 14]
+    folders(tmp_path / "others", ant=0, bee=1, dog=2)
+    done = chainrule("evaluate", "three", "--data", "others")
+    assert done.code == 1
+    assert "the class 'dog' is none that the network knows, which are ant, bee, cat" in done.err
+
+
+def test_members_that_held_out_different_images_fit_no_temperature(chainrule, few) -> None:
+    options = ("--recipe", "fast", "--seeds", "0,1", "--data", few, "--quiet")
+    assert chainrule("committee", "two", *options).code == 0
+    found = json.loads(chainrule("evaluate", "two", "--json").out)["calibration"]
+    assert found["temperature"] is None
+    assert "the members of the committee held out different images" in found["reason"]
 
 
 def test_python_reads_one_part_whole_where_it_is_not_to_be_split(few) -> None:
