@@ -2,8 +2,8 @@
 
 The tensors have the names and the layout of `torch.nn.Sequential(Linear, activation, ...)`:
 `0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and everything
-needed for inference: classes, image shape, pixel scale. A committee's file has its own format,
-and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
+needed for inference: classes, image shape, pixel scale, preprocessing. A committee's file has its
+own format, and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.committee import Committee
 from chainrule.nn.dense import Dense
 from chainrule.nn.network import Network
+from chainrule.nn.preprocessing import MNIST, Preprocessing
 
 FORMAT = "chainrule-1"
 COMMITTEE_FORMAT = "chainrule-committee-1"
@@ -41,6 +42,8 @@ class Model:
     """Factor for pixels in 0..1 before the first layer."""
     summary: dict[str, Any] = field(default_factory=dict)
     """Facts recorded by the training run."""
+    preprocessing: Preprocessing | None = None
+    """Form of the training images, for pictures that do not have it; None: unknown."""
 
     @property
     def members(self) -> tuple[Network, ...]:
@@ -61,6 +64,11 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Class names; numbers if they have none."""
         return self.classes or tuple(map(str, range(self.outputs)))
+
+    @property
+    def form(self) -> Preprocessing | None:
+        """Its preprocessing; MNIST's for 28 x 28 pixels, if its file has none."""
+        return self.preprocessing or (MNIST if self.shape == (28, 28) else None)
 
     @property
     def parameter_count(self) -> int:
@@ -101,6 +109,8 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
         "pixel_scale": model.pixel_scale,
         "summary": model.summary,
     }
+    if model.preprocessing:
+        description["preprocessing"] = model.preprocessing.as_json()
     words = {
         "format": COMMITTEE_FORMAT if committee else FORMAT,
         "model": json.dumps(description, sort_keys=True),
@@ -189,7 +199,15 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
     classes = tuple(str(name) for name in description["classes"])
     height, width = (int(side) for side in description["shape"])
     scale = float(description["pixel_scale"])
-    model = Model(network, classes, (height, width), scale, dict(description["summary"]))
+    measured = description.get("preprocessing")
+    model = Model(
+        network,
+        classes=classes,
+        shape=(height, width),
+        pixel_scale=scale,
+        preprocessing=None if measured is None else Preprocessing.from_json(measured),
+        summary=dict(description["summary"]),
+    )
     if classes and len(classes) != model.outputs:
         raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
     fits = min(height, width) > 0 and height * width == model.inputs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +127,7 @@ def together(members: Sequence[Member]) -> Model:
         "members": [member.run for member in members],
         "seeds": [member.report["seed"] for member in members],
     }
-    return Model(
-        committee, first.model.classes, first.model.shape, first.model.pixel_scale, summary
-    )
+    return replace(first.model, network=committee, summary=summary)
 
 
 def recipe_of(members: Sequence[Member]) -> str:

@@ -19,6 +19,7 @@ from chainrule.articles.claims import OUTSIDE, Claim
 from chainrule.articles.running import Effort, Hear, Recorder, StopAskedError, Training, deaf
 from chainrule.core.files import write_atomically
 from chainrule.data.dataset import Dataset
+from chainrule.digits.form import measure
 from chainrule.evaluation.assessment import assess
 from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import Model, save
@@ -157,6 +158,7 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         shape=data.shape,
         pixel_scale=255 / settings.pixel_divisor,
         summary={"recipe": recipe, "seed": settings.seed, "epochs": len(training.history)},
+        preprocessing=measure(data.train.images, data.shape),
     )
     save(model, folder / "model.safetensors")
     with np.errstate(over="ignore", invalid="ignore"):

@@ -18,11 +18,13 @@ from chainrule.core.errors import DivergenceError, SaveError
 from chainrule.core.fingerprint import fingerprint
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
+from chainrule.digits.form import in_words, measure
 from chainrule.evaluation.assessment import assess, headline
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, save
+from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
 from chainrule.runs.files import write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
@@ -48,6 +50,8 @@ class _Setup:
     request: Request
     data: Dataset
     job: Job
+    form: Preprocessing | None
+    """Form of the training images."""
     folder: Path
     say: Report
 
@@ -90,8 +94,9 @@ def train_run(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
     job = prepare(request.settings, data, asked_for=request.asked_for)
+    form = measure(data.train.images, data.shape)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
-    setup = _Setup(request, data, job, folder, say)
+    setup = _Setup(request, data, job, form, folder, say)
     with only_writer(folder):
         if not request.resume:
             write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)
@@ -171,6 +176,8 @@ def _announce(setup: _Setup) -> None:
     if setup.request.verbose:
         say(f"{describe_blas()}; each step on {_workers(job)} of {cores()} cores")
     say(f"{len(job.train[1]):,} images to train on: {setup.data.source}")
+    if setup.form:
+        say(in_words(setup.form, job.shape))
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
 
 
@@ -187,6 +194,7 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,
         summary=summary | by_hand,
+        preprocessing=setup.form,
     )
     save(model, folder / "model.safetensors")
     found = assess(model, *data.test)
