@@ -92,8 +92,8 @@ def departure(image: Float[Array, "h w"], form: Preprocessing) -> str:
     """
     if form.background is None:
         return ""
-    edge = np.median(image[outline(image.shape)])
-    if form.one_polarity and _opposite(edge, form.background, form.ink):
+    edge = np.median(image[outline(image.shape)], keepdims=True)
+    if form.one_polarity and _opposite(edge, form.background, form.ink).all():
         return "inverted"
     sign = 1 if form.light_on_dark else -1
     contrast = abs(form.ink - form.background)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from chainrule.core.arrays import Array, Float
 from chainrule.data.readers.images import grey
-from chainrule.digits.ink import scaled
+from chainrule.digits.ink import outline, scaled
 from chainrule.nn.preprocessing import MNIST, Preprocessing
 
 MNIST_SHAPE = (28, 28)
@@ -28,8 +28,9 @@ def framed(
     rows, columns = np.flatnonzero(amount.any(axis=1)), np.flatnonzero(amount.any(axis=0))
     digit = amount[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     size = fitting(digit.shape, shape, form.box[1])
+    fits = digit.shape[0] <= shape[0] and digit.shape[1] <= shape[1]
     below = form.box[1] - max(digit.shape)
-    if size != digit.shape and below != ROUNDED_DOWN:
+    if size != digit.shape and not (fits and below == ROUNDED_DOWN):
         digit = resized(digit, *size)
         digit = digit / digit.max()
     return form.brightness(centred(digit, form, shape))
@@ -78,8 +79,7 @@ def fitted_whole(image: Image.Image, shape: tuple[int, int]) -> Float[Array, "h 
     values = grey(image)
     height, width = fitting(values.shape, shape)
     picture = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    field = np.full(shape, np.median(edge), np.float32)
+    field = np.full(shape, np.median(values[outline(values.shape)]), np.float32)
     row, column = (shape[0] - height) // 2, (shape[1] - width) // 2
     field[row : row + height, column : column + width] = np.asarray(picture)
     return field / np.float32(255)

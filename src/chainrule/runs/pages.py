@@ -33,11 +33,10 @@ def export_network(run: str, page: Path) -> WrittenPage:
     """Writes a network as a page to draw on and look inside. Raises ConfigError."""
     _check_name(page)
     model, _ = read_run(run)
-    if model.shape != (28, 28):
-        height, width = model.shape
+    if not model.form:
         raise ConfigError(
-            f"{run}: its images are {width} x {height}, and the page draws for 28 x 28; "
-            "export a network of such images"
+            f"{run}: its {model.inputs} inputs are no pictures, or its file does not say of what "
+            "form; export a network that was trained on images"
         )
     text = self_contained("index.html", model_as_dict(model, model_name(find(run))))
     return WrittenPage(page, _written(page, text))
