@@ -87,6 +87,8 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
 
     found, names = evaluation.assessment, evaluation.classes
     print(headline(found))
+    if evaluation.looks:
+        print(evaluation.looks)
     print(f"top-3 accuracy {100 * found.top_3:.2f} %")
     _print_tables(found, names)
     first = found.mistakes()[:SHOWN]

@@ -71,6 +71,13 @@ class Preprocessing:
         brightness: Array = (ground + amount * (self.ink - ground)).astype(np.float32)
         return brightness
 
+    def amount(self, brightness: Array) -> Array:
+        """Amounts of ink 0..1 of a brightness: the inverse of `brightness`, clipped."""
+        ground = self.background or 0.0
+        contrast = self.ink - ground or 1.0
+        amount: Array = np.clip((brightness - np.float32(ground)) / np.float32(contrast), 0, 1)
+        return amount
+
     @property
     def light_on_dark(self) -> bool:
         """True if ink is brighter than the background."""

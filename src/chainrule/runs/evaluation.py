@@ -17,6 +17,7 @@ from chainrule.evaluation.calibration import Calibration, calibrate
 from chainrule.evaluation.comparison import Comparison, check_alike, compare
 from chainrule.evaluation.photos import Readings, read_photos
 from chainrule.evaluation.robustness import Robustness, corrupted
+from chainrule.evaluation.views import looks
 from chainrule.runs.folder import read_run
 from chainrule.runs.origin import data_of, held_out
 
@@ -39,6 +40,8 @@ class Evaluation:
     photos: Readings | None
     pictures: list[str]
     """Paths of the pictures."""
+    looks: str = ""
+    """How new data look beside those of training, if otherwise."""
 
     def as_json(self) -> dict[str, Any]:
         """Everything."""
@@ -55,6 +58,7 @@ class Evaluation:
             "corrupted": self.robustness and self.robustness.as_json(),
             "photos": self.photos and self.photos.as_json(),
             "pictures": self.pictures,
+            "looks": self.looks or None,
         }
 
     def _undisputed_as_json(self) -> dict[str, Any] | None:
@@ -104,7 +108,8 @@ def evaluate_run(
         calibration=calibration,
         pictures=[] if folder is None else _draw(folder, dataset, found, calibration),
         robustness=corrupted(model, dataset) if corrupted_copies else None,
-        photos=read_photos(model.predict_proba, dataset) if photos else None,
+        photos=read_photos(model.predict_proba, dataset, form=model.form) if photos else None,
+        looks=looks(model, dataset) if data else "",
     )
 
 
