@@ -42,7 +42,8 @@ class Preprocessing:
 
     def as_json(self) -> dict[str, Any]:
         """Its fields, for the model file and the page."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return named | {"box": list(self.box), "centre": list(self.centre)}
 
     @classmethod
     def from_json(cls, found: Any) -> Preprocessing:

@@ -222,6 +222,7 @@ const start = (model) => {
   const widths = [network.layers[0].fanIn, ...network.layers.map((layer) => layer.fanOut)];
   const members = model.members.length > 1 ? `, the first of ${model.members.length}` : "";
   byId("model-line").textContent = `${model.name}: ${widths.join("–")}${members}`;
+  if (!model.readsDigits) byId("title").textContent = "Draw, look inside";
   byId("seen-size").textContent = `${model.width} × ${model.height}`;
   byId("evidence-what").textContent = form.background === null ? "Brighter" : "More ink";
   byId("page").hidden = false;
