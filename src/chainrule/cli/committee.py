@@ -53,7 +53,7 @@ def committee(
     jobs: Annotated[int, typer.Option(min=1, help="Members trained at a time.")] = 1,
     threads: Annotated[
         int | None,
-        typer.Option(min=0, help="Cores for each member; by default all, shared by the jobs."),
+        typer.Option(min=1, help="Cores for each member; by default all, shared by the jobs."),
     ] = None,
     data: Source = "mnist",
     test_data: TestSource = "",

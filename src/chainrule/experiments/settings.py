@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.tables import remedy
-from chainrule.training.options import Choices, Options, losses, rules, setting
+from chainrule.training.options import ALL_CORES, Choices, Options, losses, rules, setting
 
 
 def activations() -> Iterable[str]:
@@ -184,7 +184,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     tables = [value for value in settings.values() if isinstance(value, dict)]
     if any(isinstance(value, dict) for table in tables for value in table.values()):
         raise ConfigError(f"{path}: tables in tables; a setting is a number, a word or a list")
-    return dict(settings)
+    return {name: today(name, value) for name, value in settings.items()}
+
+
+def today(name: str, value: Any) -> Any:
+    """The value of a setting, or what it means today if an earlier version wrote it."""
+    return ALL_CORES if name == "threads" and value == 0 else value
 
 
 def as_toml(settings: Settings) -> str:

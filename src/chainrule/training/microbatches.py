@@ -21,6 +21,7 @@ from chainrule.data.augment import Distorter
 from chainrule.data.batches import Gather, Rows, count, parts_of
 from chainrule.nn.network import Network, Workspace, Workspaces
 from chainrule.optim.optimizers import chunks
+from chainrule.training.options import ALL_CORES
 
 MICROBATCH_ROWS = 1024
 """Largest microbatch: its activations stay in the cache."""
@@ -161,14 +162,14 @@ class Microbatches:
 
 
 def team_size(network: Network, batch_size: int, threads: int, *, whole: bool = False) -> int:
-    """Number of threads worthwhile for a step of this size, at most `threads` (0: all cores).
+    """Number of threads worthwhile for a step of this size, at most `threads` (ALL_CORES: all).
 
     One if the whole step is compiled: it is not split.
     """
     if whole:
         return 1
     worth = network.layout.weights_end * batch_size // WORK_PER_CORE
-    return max(1, min(threads or cores(), worth))
+    return max(1, min(cores() if threads == ALL_CORES else threads, worth))
 
 
 def split(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:
