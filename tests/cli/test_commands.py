@@ -27,7 +27,9 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert set(found) == {
+        "images",
         "accuracy",
+        "beats_guessing",
         "interval",
         "errors",
         "confusion",

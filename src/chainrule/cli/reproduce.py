@@ -62,6 +62,7 @@ def reproduce(
     """
     from chainrule.articles import named
     from chainrule.articles.ablations import ablation_of
+    from chainrule.articles.claims import verdicts
     from chainrule.articles.running import Effort
     from chainrule.core.errors import ConfigError
     from chainrule.runs.interrupt import interruptible
@@ -99,7 +100,8 @@ def reproduce(
         every = [result.as_json() for result in results]
         print_json({"recipes": every, "ok": ok} if name == "all" else every[0])
     elif not interrupt():
-        print("ok: no claim is outside" if ok else "NOT ok: a claim is outside")
+        counts = verdicts(claim for result in results for claim in result.claims)
+        print(f"{'ok: no claim is outside' if ok else 'NOT ok: a claim is outside'} ({counts})")
     if interrupt():
         last = results[-1]
         note(

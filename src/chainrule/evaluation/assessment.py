@@ -31,6 +31,11 @@ class Assessment:
     scores: metrics.ClassScores
 
     @property
+    def beats_guessing(self) -> bool:
+        """True if the accuracy is told from that of always answering the commonest class."""
+        return beats_guessing(len(self.labels) - self.errors, self.labels)
+
+    @property
     def confidence(self) -> Float[Array, " N"]:
         """Probability of each predicted class, 0..1."""
         confidence: Array = self.probabilities.max(axis=1)
@@ -108,9 +113,29 @@ def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
 
 
 def headline(found: Assessment) -> str:
-    """One-line summary: accuracy with its 95 % interval, and the number of errors."""
+    """One-line summary: accuracy with its 95 % interval, errors, and whether it is a guess's."""
     low, high = found.interval
+    guess = (
+        ""
+        if found.beats_guessing
+        else "; not significantly better than always answering the commonest class "
+        f"({100 * commonest(found.labels):.2f} %)"
+    )
     return (
         f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong"
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong{guess}"
     )
+
+
+def commonest(labels: Int[Array, " N"]) -> float:
+    """Share of the commonest class, 0..1: the accuracy of always answering it."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
+def beats_guessing(right: int, labels: Int[Array, " N"]) -> bool:
+    """True if the 95 % interval of `right` correct answers lies above the commonest class's share.
+
+    With a single class there is nothing to guess, and it is True.
+    """
+    share = commonest(labels)
+    return share == 1 or wilson_interval(right, len(labels))[0] > share

@@ -165,6 +165,8 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         "seed": settings.seed,
         "test_accuracy": found.accuracy,
         "test_error": found.errors / len(found.labels),
+        "test_images": len(found.labels),
+        "beats_guessing": found.beats_guessing,
         "train_seconds": round(sum(epoch.seconds for epoch in training.history), 3),
         "epochs": len(training.history),
         "parameters": network.parameter_count,

@@ -8,7 +8,7 @@ as they pass, and `view` is the live view, if there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,7 @@ from chainrule.core.fingerprint import fingerprint
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.evaluation.assessment import assess, headline
+from chainrule.evaluation.learning import shortfall
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
@@ -105,7 +106,8 @@ def train_run(
             ) from None
         if trained.watcher:
             found = done.assessment
-            trained.watcher.end(done.ending, headline(found), test_accuracy=found.accuracy)
+            text = "; ".join((headline(found), *done.remarks()))
+            trained.watcher.end(done.ending, text, test_accuracy=found.accuracy)
     return done
 
 
@@ -175,21 +177,28 @@ def _announce(setup: _Setup) -> None:
 
 
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
-    """Saves the model, evaluates it and writes the rest of the run folder."""
+    """Evaluates the model, saves it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
     history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
     write_history(folder, history)
-    by_hand = {"changes_by_hand": len(trained.by_hand)} if trained.by_hand else {}
     summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
+    if trained.by_hand:
+        summary["changes_by_hand"] = len(trained.by_hand)
+    if trained.ending != "finished":
+        summary["ending"] = trained.ending
     model = Model(
         job.network.folded(),
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,
-        summary=summary | by_hand,
+        summary=summary,
     )
+    found, warning = assess(model, *data.test), ""
+    if trained.ending in ("finished", "stopped"):
+        warning = shortfall(job, history, found)
+    if warning:
+        model = replace(model, summary=summary | {"warning": warning})
     save(model, folder / "model.safetensors")
-    found = assess(model, *data.test)
     if request.pictures and trained.ending in ("finished", "stopped"):
         draw(folder, model, data, found, history)
     done = TrainedRun(
@@ -197,9 +206,12 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         recipe=request.recipe,
         seed=job.settings.seed,
         parameters=job.network.parameter_count,
+        planned=job.settings.epochs,
         progress=trained.checkpointer.progress,
         history=history,
         assessment=found,
+        warning=warning,
+        best_epoch=_best_epoch(job, trained.checkpointer.progress, history),
         total_seconds=round(perf_counter() - began, 3),
         by_hand=trained.by_hand,
         ending=trained.ending,
@@ -208,3 +220,9 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     )
     write_report(folder, done.report())
     return done
+
+
+def _best_epoch(job: Job, progress: Progress, history: list[Epoch]) -> int | None:
+    """Epoch whose weights are left, if patience has a say in it."""
+    steps = {epoch.step: epoch.epoch for epoch in history}
+    return steps.get(progress.best_step) if job.settings.patience else None
