@@ -19,6 +19,8 @@ from chainrule.training.train import Epoch
 
 FELL = 0.99
 """A loss has fallen if it ends below this part of the first epoch's."""
+FAR = 10.0
+"""A loss above this many times that of guessing has blown up, even if it was higher before."""
 SEARCH = "try another learning rate (chainrule train --find-lr) or more epochs"
 
 
@@ -38,13 +40,11 @@ def shortfall(job: Job, history: Sequence[Epoch], found: Assessment) -> str:
     loss, accuracy = measure(job.network, job.train, loss=job.loss)
     ends = f"its loss on the {len(labels):,} images it trained on ends at {loss:.4g}"
     bar = "" if limit == inf else f" (guessing: {limit:.4g})"
-    if loss > max(limit, FELL * first) or loss > first / FELL:
+    if loss > min(FAR * limit, first / FELL):
         rate = float(f"{job.settings.learning_rate / 10:.0e}")
         return f"{ends}, after {first:.4g} in its first epoch{bar}: try a learning rate of {rate:g}"
-    if loss >= FELL * first:
+    if loss > min(limit, FELL * first):
         return f"{ends}, after {first:.4g} in its first epoch{bar}: {SEARCH}"
-    if loss > limit:
-        return f"{ends}, more than guessing's {limit:.4g}: {SEARCH}"
     if found.beats_guessing:
         return ""
     share = 100 * commonest(labels)
