@@ -32,6 +32,7 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
         "beats_guessing",
         "interval",
         "errors",
+        "top_3",
         "confusion",
         "per_class",
         "mistakes",
@@ -56,7 +57,9 @@ def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None
     report = json.loads((mine / "report.json").read_text())
     assert len(report["mistakes"]) == report["errors"]
     index, actual, predicted = report["mistakes"][0]
-    assert f"first mistakes, by index: {index} ({actual} read as {predicted})" in done.out
+    assert (
+        f"first 12 of {report['errors']} mistakes, by index among the test images: {index} ({actual} read as {predicted})"
+    ) in done.out
     one = json.loads(chainrule("predict", "mine", "--index", index, "--json").out)
     assert one["predictions"][0]["digit"] == predicted
     for words in ("95 % interval", "top-3 accuracy", "recall", "rows actual"):

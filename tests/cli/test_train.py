@@ -25,6 +25,8 @@ KEYS = {
     "test_accuracy",
     "test_error",
     "test_images",
+    "training_images",
+    "validation_images",
     "beats_guessing",
     "warning",
     "train_seconds",

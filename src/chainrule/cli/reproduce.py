@@ -133,10 +133,12 @@ def _print(result: Reproduction) -> None:
 def worth_in_words(worth: Worth) -> str:
     """Gain in accuracy from correcting a mistake, in one line."""
     points = 100 * (worth.fixed - worth.as_published)
+    spread = "" if worth.sd is None else f" ± {100 * worth.sd:.2f}"
+    seeds = "1 seed" if worth.sd is None else f"mean and standard deviation of {worth.seeds} seeds"
     return (
         f"without {worth.fix} ({worth.mistake}): {100 * worth.as_published:.2f} % -> "
-        f"{100 * worth.fixed:.2f} % on test, worth {points:+.2f} points "
-        f"({worth.epochs} epochs, mean of {worth.seeds} seed{'s' * (worth.seeds != 1)})"
+        f"{100 * worth.fixed:.2f} % on test, worth {points:+.2f}{spread} points "
+        f"({worth.epochs} epochs, {seeds})"
     )
 
 

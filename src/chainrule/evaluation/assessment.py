@@ -25,7 +25,8 @@ class Assessment:
     probabilities: Float[Array, "N K"]
     accuracy: float
     interval: tuple[float, float]
-    top_3: float
+    top_3: float | None
+    """None for three classes or fewer, where it says nothing."""
     errors: int
     confusion: Int[Array, "K K"]
     scores: metrics.ClassScores
@@ -55,13 +56,18 @@ class Assessment:
         ]
 
     def per_class(self, classes: Sequence[str]) -> list[dict[str, Any]]:
-        """Precision, recall, F1 and number of examples of each class, for JSON."""
+        """Precision, recall, F1 and number of examples of each class, for JSON.
+
+        None for the precision of a class that was never predicted, the recall of one without an
+        example, and the F1 of one with neither.
+        """
         s = self.scores
-        rows = zip(classes, s.precision, s.recall, s.f1, s.support, strict=True)
+        rows = zip(classes, s.precision, s.recall, s.f1, s.support, s.predicted, strict=True)
         return [
-            {"class": name, "precision": float(p), "recall": float(r), "f1": float(f),
-             "support": int(n)}
-            for name, p, r, f, n in rows
+            {"class": name, "precision": float(p) if predicted else None,
+             "recall": float(r) if n else None, "f1": float(f) if n or predicted else None,
+             "support": int(n), "predicted": int(predicted)}
+            for name, p, r, f, n, predicted in rows
         ]  # fmt: skip
 
 
@@ -98,7 +104,7 @@ def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Ass
         probabilities=probabilities,
         accuracy=metrics.accuracy(labels, predicted),
         interval=wilson_interval(right, len(labels)),
-        top_3=metrics.top_k_accuracy(labels, probabilities, k=min(3, classes)),
+        top_3=metrics.top_k_accuracy(labels, probabilities, k=3) if classes > 3 else None,
         errors=len(labels) - right,
         confusion=confusion,
         scores=metrics.per_class(confusion),

@@ -49,6 +49,7 @@ class Evaluation:
             "interval": found.interval,
             "errors": found.errors,
             "beats_guessing": found.beats_guessing,
+            "top_3": found.top_3,
             "confusion": found.confusion.tolist(),
             "per_class": found.per_class(self.classes),
             "mistakes": found.mistakes_in_full(),
@@ -166,7 +167,8 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
         "reliability": reliability(
-            calibration.bins, after=calibration.after, temperature=calibration.temperature
+            calibration.bins, after=calibration.after, temperature=calibration.temperature,
+            fitted_on=calibration.fitted_on,
         ),
         "confusion": confusion(found.confusion, data.classes),
     }  # fmt: skip

@@ -124,7 +124,8 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
         write_config(folder, shown.settings, data, recipe=recipe, origin=origin)
         report |= _figures(shown, recipe, data, folder)
     write_history(folder, history)
-    save_figure(curves(history), folder / "curves.png")
+    of = f"{shown.name}, seed {shown.settings.seed}." if shown else ""
+    save_figure(curves(history, of=of), folder / "curves.png")
     write_report(folder, report)
     content = replay_of(folder)
     claims = {

@@ -46,6 +46,8 @@ class TrainedRun:
     recipe: str
     seed: int
     parameters: int
+    images: dict[str, int]
+    """How many were trained on, and how many held out for validation."""
     planned: int
     """Epochs asked for."""
     progress: Progress
@@ -86,6 +88,7 @@ class TrainedRun:
         return {
             "recipe": self.recipe,
             "seed": self.seed,
+            **self.images,
             "test_accuracy": found.accuracy,
             "test_error": found.errors / len(found.labels),
             "test_images": len(found.labels),

@@ -172,7 +172,11 @@ def _announce(setup: _Setup) -> None:
     job, say = setup.job, setup.say
     if setup.request.verbose:
         say(f"{describe_blas()}; each step on {_workers(job)} of {cores()} cores")
-    say(f"{len(job.train[1]):,} images to train on: {setup.data.source}")
+    held = f", {len(job.validation[1]):,} held out for validation" if job.validation else ""
+    there = len(setup.data.train.labels)
+    count = len(job.train[1]) + (len(job.validation[1]) if job.validation else 0)
+    left = f", {there - count:,} left out (--examples)" if count < there else ""
+    say(f"{len(job.train[1]):,} images to train on{held}{left}: {setup.data.source}")
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
 
 
@@ -200,12 +204,18 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         model = replace(model, summary=summary | {"warning": warning})
     save(model, folder / "model.safetensors")
     if request.pictures and trained.ending in ("finished", "stopped"):
-        draw(folder, model, data, found, history)
+        held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
+        of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+        draw(folder, model, data, found, history, of=of)
     done = TrainedRun(
         folder=folder,
         recipe=request.recipe,
         seed=job.settings.seed,
         parameters=job.network.parameter_count,
+        images={
+            "training_images": len(job.train[1]),
+            "validation_images": len(job.validation[1]) if job.validation else 0,
+        },
         planned=job.settings.epochs,
         progress=trained.checkpointer.progress,
         history=history,

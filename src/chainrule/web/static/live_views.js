@@ -88,7 +88,7 @@ const showHeader = (run) => {
     recipe && `recipe ${recipe}`,
     widths && widths.join(" → "),
     parameters && `${parameters.toLocaleString("en-US")} parameters`,
-    examples && `${examples.toLocaleString("en-US")} examples`,
+    examples && `${examples.toLocaleString("en-US")} images to train on`,
   ];
   at("run-line").textContent = parts.filter(Boolean).join(" · ");
 };
