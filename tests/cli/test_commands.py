@@ -58,7 +58,8 @@ def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None
     assert len(report["mistakes"]) == report["errors"]
     index, actual, predicted = report["mistakes"][0]
     assert (
-        f"first 12 of {report['errors']} mistakes, by index among the test images: {index} ({actual} read as {predicted})"
+        f"first 12 of {report['errors']} mistakes, by index among the test images: "
+        f"{index} ({actual} read as {predicted})"
     ) in done.out
     one = json.loads(chainrule("predict", "mine", "--index", index, "--json").out)
     assert one["predictions"][0]["digit"] == predicted
