@@ -85,7 +85,7 @@ def test_an_evenly_grey_picture_is_drawn_as_paper() -> None:
 def test_the_nine_samples_are_the_first_and_the_wrong_ones_are_framed() -> None:
     r = run(12, wrong=5)
     figure = samples(r)
-    assert title(figure) == "9 examples: 7 right, 2 wrong"
+    assert title(figure) == "First 9 of 12 examples: 7 right, 2 wrong"
     np.testing.assert_array_equal([tile.ravel() for tile in tiles(figure, (28, 28))], r.images[:9])
     assert captions(figure) == [
         (f"actual {r.labels[i]}", f"predicted {r.predicted[i]}") for i in range(9)

@@ -38,12 +38,12 @@ def test_it_suggests_a_tenth_of_the_rate_with_the_lowest_loss() -> None:
 
 
 def test_it_ends_where_the_loss_runs_away() -> None:
-    found = search(lambda rate: 1.0 if rate < 0.1 else 50.0)
+    found = search(lambda rate: 2.0 if rate < 1e-5 else 1.0 if rate < 0.1 else 50.0)
     assert 0.1 < found.rates[-1] < 0.3
 
 
 def test_it_ends_at_the_highest_rate_if_the_loss_never_runs_away() -> None:
-    found = search(lambda rate: 1.0, steps=50)
+    found = search(lambda rate: 2 - log10(rate), steps=50)
     assert len(found.rates) == len(found.losses) == len(found.smoothed) == 50
     assert found.rates[0] == LOWEST
     assert found.rates[-1] < HIGHEST
@@ -62,6 +62,12 @@ def test_a_diverging_training_ends_the_search_and_is_no_failure() -> None:
 def test_a_first_loss_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match=r"first loss is not finite: scale the inputs"):
         search(lambda rate: inf, steps=2)
+
+
+@pytest.mark.parametrize("losses", [lambda rate: 1.0, lambda rate: 1.0 + rate])
+def test_where_no_rate_lets_the_loss_fall_none_is_suggested(losses: Losses) -> None:
+    with pytest.raises(ValueError, match=r"did not fall below the 1 that it began with, in \d+ "):
+        search(losses)
 
 
 def test_the_average_of_equal_losses_is_that_loss_from_the_first_on() -> None:

@@ -39,6 +39,8 @@ class Readings:
     """Photos of a row on which all digits were read, in their order, and nothing else."""
     rows_found: int
     """Photos of a row on which the right number of digits was found, all in one line."""
+    digits: int
+    """Test images that the photos were made of; of fewer than there are photos, some repeat."""
 
     @property
     def accuracy(self) -> float:
@@ -57,6 +59,7 @@ class Readings:
             "accuracy": self.accuracy,
             "interval": self.interval,
             "one_digit_found": self.found,
+            "test_images": self.digits,
             "rows": self.rows,
             "rows_right": self.rows_right,
             "rows_interval": wilson_interval(self.rows_right, self.rows),
@@ -97,7 +100,7 @@ def read_photos(
         read = _read(predict, photo_of_row(inks[of], rng).picture, form, dataset.shape)
         rows_found += [len(line) for line in read] == [IN_A_ROW]
         rows_right += read == [labels[of].tolist()]
-    return Readings(photos, right, found, rows, rows_right, rows_found)
+    return Readings(photos, right, found, rows, rows_right, rows_found, len(images))
 
 
 def _read(

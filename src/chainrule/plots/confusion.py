@@ -102,15 +102,19 @@ def confusion(matrix: Int[Array, "K K"], classes: Sequence[str]) -> Figure:
 
 
 def _in_words(matrix: Int[Array, "K K"], names: Sequence[str]) -> str:
-    """Subtitle: the most frequent mistake, and the classes that were never predicted."""
+    """Subtitle: the most frequent mistake, and classes without predictions or examples."""
     errors = matrix - np.diag(np.diag(matrix))
     text = "No mistakes."
     if errors.any():
         actual, predicted = divmod(int(errors.argmax()), len(names))
         times = amount(int(errors[actual, predicted]), "time")
         text = f"Most frequent mistake: {names[actual]} taken for {names[predicted]}, {times}."
-    never = [name for k, name in enumerate(names) if not matrix[:, k].any()]
-    if not never:
-        return text
-    which = ", ".join(never) if len(never) <= 10 else f"{len(never)} of {len(names)} classes"
-    return f"{text} Never predicted: {which}."
+    for what, count in (
+        ("Never predicted", matrix.sum(axis=0)),
+        ("No example", matrix.sum(axis=1)),
+    ):
+        without = [name for name, number in zip(names, count, strict=True) if not number]
+        many = f"{len(without)} of {len(names)} classes"
+        if without:
+            text += f" {what}: {', '.join(without) if len(without) <= 10 else many}."
+    return text

@@ -40,11 +40,12 @@ class EpochRecord(Protocol):
 
 
 @matplotlib.rc_context(STYLE)
-def curves(history: Sequence[EpochRecord]) -> Figure:
+def curves(history: Sequence[EpochRecord], *, of: str = "") -> Figure:
     """Learning curves: loss (training, validation) and validation error in %, by epoch.
 
-    Values that are None or not finite are left out; without validation accuracy there is one panel.
-    An axis is logarithmic where all its values are positive and span more than a factor of 8.
+    `of` says what was measured: how many images, which run. Values that are None or not finite are
+    left out; without validation accuracy there is one panel. An axis is logarithmic where all its
+    values are positive and span more than a factor of 8.
     """
     loss = _points(history, [record.loss for record in history])
     validation = _points(history, [record.validation_loss for record in history])
@@ -59,10 +60,11 @@ def curves(history: Sequence[EpochRecord]) -> Figure:
     if best is not None:
         title += f", lowest validation error {error.y[best]:.2f} % (epoch {error.x[best]:,.0f})"
 
+    smoothed = "Pale: each epoch. Dark: the mean of its neighbours." if len(history) > FEW else ""
     left, bottom, width, height, gap = 0.5, 0.35, 3.9, 2.6, 0.45
     figure = page(
         title,
-        "" if len(history) <= FEW else "Pale: each epoch. Dark: the mean of its neighbours.",
+        " ".join(filter(None, [of, smoothed])),
         width=left + width + (0.0 if best is None else gap + left + width),
         height=bottom + height + 0.2,
     )

@@ -94,11 +94,12 @@ def samples(
     _check(images, labels, predicted, shape=shape, classes=classes)
     if not len(labels):
         raise ValueError("no example to draw: give at least one")
-    names = drawable(classes)
+    names, there = drawable(classes), len(labels)
     images, labels, predicted = images[:9], labels[:9], predicted[:9]
     wrong = np.flatnonzero(predicted != labels)
     return _gallery(
-        f"{amount(len(labels), 'example')}: {len(labels) - wrong.size} right, {wrong.size} wrong",
+        f"{f'First {len(labels)} of ' if len(labels) < there else ''}{amount(there, 'example')}: "
+        f"{len(labels) - wrong.size} right, {wrong.size} wrong",
         "Wrong ones are framed." if wrong.size else "",
         images,
         shape=shape,

@@ -18,7 +18,7 @@ from chainrule.evaluation.comparison import Comparison, check_alike, compare
 from chainrule.evaluation.photos import Readings, read_photos
 from chainrule.evaluation.robustness import Robustness, corrupted
 from chainrule.evaluation.views import looks
-from chainrule.runs.folder import read_run
+from chainrule.runs.folder import read_run, say_caveat
 from chainrule.runs.origin import data_of, held_out
 
 DRAWN = 250
@@ -47,9 +47,12 @@ class Evaluation:
         """Everything."""
         found = self.assessment
         return {
+            "images": len(found.labels),
             "accuracy": found.accuracy,
             "interval": found.interval,
             "errors": found.errors,
+            "beats_guessing": found.beats_guessing,
+            "top_3": found.top_3,
             "confusion": found.confusion.tolist(),
             "per_class": found.per_class(self.classes),
             "mistakes": found.mistakes_in_full(),
@@ -65,6 +68,7 @@ class Evaluation:
         if self.undisputed is None:
             return None
         return {
+            "images": len(self.undisputed.labels),
             "accuracy": self.undisputed.accuracy,
             "interval": self.undisputed.interval,
             "errors": self.undisputed.errors,
@@ -94,6 +98,7 @@ def evaluate_run(
     `pictures`, if given. Raises ConfigError, DataError, ModelFileError.
     """
     model, config = read_run(run)
+    say_caveat(run, model, say)
     dataset = data_of(model, config, data, offline=offline, report=say)
     folder = None if pictures is None else _folder(pictures)
     validation, reason = held_out(config, dataset)
@@ -122,6 +127,8 @@ def compare_runs(
     """
     (a, config_a), (b, config_b) = read_run(run_a), read_run(run_b)
     check_alike(run_a, a, run_b, b)
+    say_caveat(run_a, a, say)
+    say_caveat(run_b, b, say)
     dataset = data_of(a, config_a or config_b, data, offline=offline, report=say)
     if not data:
         _check_same_test(run_a, run_b, config_b, dataset)
@@ -165,7 +172,8 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
         "reliability": reliability(
-            calibration.bins, after=calibration.after, temperature=calibration.temperature
+            calibration.bins, after=calibration.after, temperature=calibration.temperature,
+            fitted_on=calibration.fitted_on,
         ),
         "confusion": confusion(found.confusion, data.classes),
     }  # fmt: skip

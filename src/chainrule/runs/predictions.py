@@ -15,7 +15,7 @@ from chainrule.data.load import Report
 from chainrule.data.readers.images import SUFFIXES, grey
 from chainrule.digits.preprocess import Digit, read_photo, seen_by
 from chainrule.nn.model_file import Model
-from chainrule.runs.folder import RUNS, latest, read_run
+from chainrule.runs.folder import RUNS, latest, read_run, say_caveat
 from chainrule.runs.origin import data_of
 
 SURE = 0.8
@@ -107,6 +107,7 @@ def predict_run(
     ModelFileError, and DataError if there is a single picture and it cannot be read.
     """
     model, config = read_run(run)
+    say_caveat(run, model, say)
     classes = model.labels
     pictures = [_picture(model, classes, path) for path in images]
     if index:

@@ -125,7 +125,8 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
         write_config(folder, shown.settings, data, recipe=recipe, origin=origin)
         report |= _figures(shown, recipe, data, folder)
     write_history(folder, history)
-    save_figure(curves(history), folder / "curves.png")
+    of = f"{shown.name}, seed {shown.settings.seed}." if shown else ""
+    save_figure(curves(history, of=of), folder / "curves.png")
     write_report(folder, report)
     content = replay_of(folder)
     claims = {
@@ -167,6 +168,8 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         "seed": settings.seed,
         "test_accuracy": found.accuracy,
         "test_error": found.errors / len(found.labels),
+        "test_images": len(found.labels),
+        "beats_guessing": found.beats_guessing,
         "train_seconds": round(sum(epoch.seconds for epoch in training.history), 3),
         "epochs": len(training.history),
         "parameters": network.parameter_count,

@@ -8,7 +8,7 @@ as they pass, and `view` is the live view, if there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +20,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.digits.form import in_words, measure
 from chainrule.evaluation.assessment import assess, headline
+from chainrule.evaluation.learning import shortfall
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
@@ -110,7 +111,8 @@ def train_run(
             ) from None
         if trained.watcher:
             found = done.assessment
-            trained.watcher.end(done.ending, headline(found), test_accuracy=found.accuracy)
+            text = "; ".join((headline(found), *done.remarks()))
+            trained.watcher.end(done.ending, text, test_accuracy=found.accuracy)
     return done
 
 
@@ -175,39 +177,59 @@ def _announce(setup: _Setup) -> None:
     job, say = setup.job, setup.say
     if setup.request.verbose:
         say(f"{describe_blas()}; each step on {_workers(job)} of {cores()} cores")
-    say(f"{len(job.train[1]):,} images to train on: {setup.data.source}")
+    held = f", {len(job.validation[1]):,} held out for validation" if job.validation else ""
+    there = len(setup.data.train.labels)
+    count = len(job.train[1]) + (len(job.validation[1]) if job.validation else 0)
+    left = f", {there - count:,} left out (--examples)" if count < there else ""
+    say(f"{len(job.train[1]):,} images to train on{held}{left}: {setup.data.source}")
     if setup.form:
         say(in_words(setup.form, job.shape))
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
 
 
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
-    """Saves the model, evaluates it and writes the rest of the run folder."""
+    """Evaluates the model, saves it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
     history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
     write_history(folder, history)
-    by_hand = {"changes_by_hand": len(trained.by_hand)} if trained.by_hand else {}
     summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
+    if trained.by_hand:
+        summary["changes_by_hand"] = len(trained.by_hand)
+    if trained.ending != "finished":
+        summary["ending"] = trained.ending
     model = Model(
         job.network.folded(),
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,
-        summary=summary | by_hand,
+        summary=summary,
         preprocessing=setup.form,
     )
+    found, warning = assess(model, *data.test), ""
+    if trained.ending in ("finished", "stopped"):
+        warning = shortfall(job, history, found)
+    if warning:
+        model = replace(model, summary=summary | {"warning": warning})
     save(model, folder / "model.safetensors")
-    found = assess(model, *data.test)
     if request.pictures and trained.ending in ("finished", "stopped"):
-        draw(folder, model, data, found, history)
+        held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
+        of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+        draw(folder, model, data, found, history, of=of)
     done = TrainedRun(
         folder=folder,
         recipe=request.recipe,
         seed=job.settings.seed,
         parameters=job.network.parameter_count,
+        images={
+            "training_images": len(job.train[1]),
+            "validation_images": len(job.validation[1]) if job.validation else 0,
+        },
+        planned=job.settings.epochs,
         progress=trained.checkpointer.progress,
         history=history,
         assessment=found,
+        warning=warning,
+        best_epoch=_best_epoch(job, trained.checkpointer.progress, history),
         total_seconds=round(perf_counter() - began, 3),
         by_hand=trained.by_hand,
         ending=trained.ending,
@@ -216,3 +238,9 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     )
     write_report(folder, done.report())
     return done
+
+
+def _best_epoch(job: Job, progress: Progress, history: list[Epoch]) -> int | None:
+    """Epoch whose weights are left, if patience has a say in it."""
+    steps = {epoch.step: epoch.epoch for epoch in history}
+    return steps.get(progress.best_step) if job.settings.patience else None

@@ -157,7 +157,11 @@ def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
 
 
 def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
-    """Images from PNG and JPEG files, (name, content) each. Slow: call it in a thread."""
+    """Images from PNG and JPEG files, (name, content) each. Slow: call it in a thread.
+
+    One that cannot be read refuses them all, as an answer without it could be taken for all; the
+    refusal names each of these.
+    """
     if not files:
         raise RequestError(422, "the request has no picture: send at least one PNG or JPEG file")
     if len(files) > MOST_PICTURES:
@@ -173,6 +177,7 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
         )
     images: list[Array] = []
     places: list[dict[str, Any]] = []
+    refusals: list[str] = []
     pixels = 0
     for number, (name, content) in enumerate(files):
         try:
@@ -188,6 +193,8 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
                 images.append(digit.pixels)
                 places.append({"picture": number, "box": digit.box} | notes)
         except DataError as error:
-            raise RequestError(422, f"{name}: {' '.join(str(error).split())}") from None
+            refusals.append(f"{name}: {' '.join(str(error).split())}")
+    if refusals:
+        raise RequestError(422, "; ".join(refusals))
     check_count(len(images))
     return Asked(np.stack(images).reshape(len(images), form.inputs), tuple(places))
