@@ -19,6 +19,8 @@ from chainrule.evaluation.calibration import (
     reliability,
     tempered,
 )
+from chainrule.experiments.job import prepare
+from chainrule.experiments.recipes import combine
 from chainrule.nn.dense import Dense
 from chainrule.nn.model_file import Model, load_model, save
 from chainrule.nn.network import Network
@@ -67,8 +69,8 @@ def test_the_temperature_is_fitted_on_the_held_out_images_alone(chainrule, mine,
     found = calibration(chainrule("evaluate", "mine", "--json"))
     data = cr.load(path=few)
     model = load_model("runs/mine/model.safetensors")
-    held = model.predict_proba(data.train.images[-HELD_OUT:])
-    T = fit_temperature(held, data.train.labels[-HELD_OUT:])
+    images, labels = prepare(combine("fast")[0], data).validation
+    T = fit_temperature(model.predict_proba(images), labels)
     assert found["temperature"] == pytest.approx(T, rel=1e-5)
     assert found["fitted_on"] == HELD_OUT
     after = reliability(tempered(model.predict_proba(data.test.images), T), data.test.labels)
@@ -78,8 +80,9 @@ def test_the_temperature_is_fitted_on_the_held_out_images_alone(chainrule, mine,
     assert f"at temperature {T:.3f}, fitted on the {HELD_OUT} images that training held" in text
 
 
-def test_the_held_out_images_are_the_last_of_those_that_were_asked_for(chainrule, few) -> None:
+def test_in_order_the_last_of_those_asked_for_are_held_out(chainrule, few) -> None:
     options = ("--epochs", 1, "--batch-size", 50, "--no-pictures", "--quiet", "--run", "part")
+    options += ("--split", "in-order")
     chainrule("train", "--data", few, "--examples", 300, "--validation", 60, *options)
     data = cr.load(path=few)
     held = load_model("runs/part/model.safetensors").predict_proba(data.train.images[240:300])
@@ -178,7 +181,7 @@ def test_answers_that_are_not_numbers_are_refused(chainrule, few) -> None:
     save(Model(network, classes=DIGITS, shape=(28, 28)), "huge.safetensors")
     done = chainrule("evaluate", "huge.safetensors", "--data", few)
     assert done.code == 1
-    assert "huge.safetensors: its answers to 101 of 101 images are not finite" in done.err
+    assert "huge.safetensors: its answers to 700 of 700 images are not finite" in done.err
 
 
 @pytest.mark.parametrize(

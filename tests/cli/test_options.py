@@ -24,8 +24,8 @@ from chainrule.training.options import GROUPS
 ANOTHER = {
     "layers": "784,7,10", "activation": "tanh", "initializer": "glorot",
     "loss": "mean-squared-error", "optimizer": "sgd", "schedule": "cosine", "dtype": "float64",
-    "draw": "he-normal", "batch_norm": None, "compiled": None, "scalar_bias_gradient": None,
-    "shuffle": None,
+    "draw": "he-normal", "split": "in-order", "shuffle": None, "batch_norm": None, "compiled": None,
+    "scalar_bias_gradient": None,
     "label_smoothing": "0.25", "dropout": "0.25", "input_dropout": "0.25", "average": "0.25",
     "scaling": "0.25",
 }  # fmt: skip

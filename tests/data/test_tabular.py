@@ -180,9 +180,21 @@ def test_a_label_outside_the_classes_is_named_by_row(label: str) -> None:
     assert f"label {label} is not one of the classes 0..9" in str(caught.value)
 
 
-def test_a_fraction_among_bytes_is_refused_at_the_first_byte_above_one() -> None:
-    with pytest.raises(DataError, match="row 1, column 3: 17 is above 1"):
-        read_csv(spoiled(1234, 2, "0.5", header=False), "my.csv", classes=10)
+def test_a_fraction_among_bytes_is_one_on_their_scale() -> None:
+    part = read_csv(spoiled(1234, 2, "0.5", header=False), "my.csv", classes=10)
+    assert part.images[1233].ravel().tolist() == (np.float32([0.5, 17, 255, 4]) / 255).tolist()
+
+
+def test_fractions_that_reach_neither_end_of_a_scale_are_refused_by_row_and_column() -> None:
+    data = b"3,0.5,0.25,0,0\n4,0.5,17,0,0\n"
+    with pytest.raises(DataError, match="row 2, column 3: 17 is above 1 in a file that has frac"):
+        read_csv(data, "my.csv", classes=10)
+
+
+def test_a_file_on_two_scales_is_refused_by_row() -> None:
+    data = b"3,0,17,255,4\n4,0.5,0.25,0,0\n"
+    with pytest.raises(DataError, match=r"row 2: its pixels are in 0..1, and those of others in"):
+        read_csv(data, "my.csv", classes=10)
 
 
 @pytest.mark.parametrize("line", ["3,1,2,3", "3,1,2,3,4,5", "", "3"])
@@ -211,7 +223,7 @@ def test_two_ragged_rows_that_make_up_for_each_other_are_found() -> None:
         (b"label,a,b\n", "holds no rows"),
         (b"\n\n", "holds no rows"),
         (b"label\n", "holds no rows"),
-        (b"1;0;0;0;9\n2;0;0;0;8\n", "one column"),
+        (b"1:0:0:0:9\n2:0:0:0:8\n", "one column"),
         (b"0," * 783 + b"0\n", "784 columns make a square picture without a label"),
         (b"1," * 40_000 + b"\n", "longer than 65,536 bytes"),
         (b"1,2,3\n" + b"1" * 70_000, "row 2"),

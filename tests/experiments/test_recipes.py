@@ -111,12 +111,13 @@ def test_a_recipe_holds_out_a_sixth_at_most_of_few_examples(tiny: Dataset) -> No
     assert prepare(settings, tiny, asked_for=asked_for).settings.validation == 20
 
 
-def test_validation_takes_the_last_examples_and_never_all(tiny: Dataset) -> None:
-    job = prepare(Settings(validation=10), tiny, asked_for=frozenset({"validation"}))
+def test_in_order_validation_takes_the_last_examples_and_never_all(tiny: Dataset) -> None:
+    in_order = Settings(validation=10, split="in-order")
+    job = prepare(in_order, tiny, asked_for=frozenset({"validation"}))
     assert job.validation is not None
     np.testing.assert_array_equal(job.train[0], tiny.train.images[:30])
     np.testing.assert_array_equal(job.validation[0], tiny.train.images[30:])
-    with pytest.raises(ConfigError, match="validation 40: there are 40"):
+    with pytest.raises(ConfigError, match="validation 40 of 40 training examples"):
         prepare(Settings(validation=40), tiny, asked_for=frozenset({"validation"}))
 
 

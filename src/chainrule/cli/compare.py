@@ -24,7 +24,11 @@ def compare(
     ],
     run_b: Annotated[str, typer.Argument(help="Another one.", autocompletion=completer(runs))],
     data: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="Data other than they were trained with.")
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Data other than they were trained with; all of them, or their test part.",
+        ),
     ] = "",
     offline: Offline = False,
     quiet: Quiet = False,

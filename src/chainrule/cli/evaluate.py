@@ -38,7 +38,11 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="Data other than the run was trained with.")
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Data other than the run was trained with; all of them, or their test part.",
+        ),
     ] = "",
     pictures: Annotated[
         Path | None,

@@ -36,6 +36,11 @@ def parts_of(rows: Rows, size: int) -> Iterator[Rows]:
             yield rows[start : start + size]
 
 
+def spread(examples: int, most: int) -> Int[Array, " _"]:
+    """At most so many row numbers, evenly spaced: in a sorted set, of all classes."""
+    return np.linspace(0, examples - 1, min(most, examples)).round().astype(np.intp)
+
+
 def count(rows: Rows) -> int:
     """Number of examples selected by the rows."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)

@@ -91,7 +91,9 @@ def accept(
     """Builds the Dataset; DataError unless its arrays have the published SHA-256 sums."""
     if found.test is None:
         raise DataError(f"{path} holds one part, and {name} has a training and a test part.")
-    dataset = assemble(found.train, found.test, name=name, classes=source.classes, source=origin)
+    dataset = assemble(
+        found.train, found.test, name=name, classes=source.classes, source=origin, published=True
+    )
     for key, sha256 in (source.arrays or {}).items():
         if dataset.checksums[key] != sha256:
             raise DataError(

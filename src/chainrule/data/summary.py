@@ -50,6 +50,8 @@ class Summary:
             "test": len(data.test.labels),
             "shape": list(data.shape),
             "classes": list(data.classes),
+            "white": data.white,
+            "notes": list(data.notes),
             "checksums": data.checksums,
         }
 

@@ -11,9 +11,11 @@ import numpy as np
 from chainrule.core.arrays import Array
 from chainrule.core.errors import ConfigError
 from chainrule.data.augment import Distortion
+from chainrule.data.batches import count
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
 from chainrule.experiments.settings import Settings, text
+from chainrule.experiments.split import kind_of, remarks, split
 from chainrule.nn.losses import LOSSES, LossFunction
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
@@ -47,6 +49,8 @@ class Job:
     """Draws the order of each epoch, and everything else a step draws."""
     shape: tuple[int, int]
     """Height and width of the images."""
+    remarks: tuple[str, ...] = ()
+    """Sentences about the split, for people."""
 
 
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
@@ -57,21 +61,13 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     """
     settings = _fitted(settings, data, asked_for)
     images, labels = data.train
-    if settings.examples:
-        images, labels = images[: settings.examples], labels[: settings.examples]
-    if settings.validation >= len(images):
-        raise ConfigError(
-            f"validation {settings.validation}: there are {len(images)} training examples, "
-            "hold out fewer"
-        )
+    chosen = split(labels, vars(settings))
     drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
     if drawing and not settings.shuffle:
         raise ConfigError(
             "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
             "generator of the order; leave out one or the other"
         )
-    end = len(images) - settings.validation
-    inputs = pixels(images, settings)
     # Separate streams: a different order, say, must not change the initial weights.
     initial, order = np.random.default_rng(settings.seed).spawn(2)
     row = LOSSES.get(settings.loss, LOSSES["softmax-cross-entropy"])
@@ -111,16 +107,19 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     return Job(
         settings=settings,
         network=network,
-        train=(inputs[:end], labels[:end]),
-        validation=(inputs[end:], labels[end:]) if settings.validation else None,
+        train=(pixels(images[chosen.train], settings), labels[chosen.train]),
+        validation=None
+        if chosen.validation is None
+        else (pixels(images[chosen.validation], settings), labels[chosen.validation]),
         test=(pixels(data.test.images, settings), data.test.labels),
         loss=LOSSES[settings.loss].function
         if settings.loss in LOSSES
         else QUIRK_LOSSES[settings.loss],
         optimizer=optimizer,
-        schedule=_schedule(settings, end),
+        schedule=_schedule(settings, count(chosen.train)),
         order=order if settings.shuffle else None,
         shape=data.shape,
+        remarks=tuple(remarks(chosen, labels, data.classes)),
     )
 
 
@@ -166,7 +165,7 @@ def pixels(images: Array, settings: Settings) -> Array:
 
 def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Settings:
     layers, there = settings.layers, len(data.train.labels)
-    count = min(settings.examples or there, there)
+    used = min(settings.examples or there, there)
     ends = data.train.images.shape[1], len(data.classes)
     fitting = (ends[0], *layers[1:-1], ends[1])
     if "layers" in asked_for and layers != fitting:
@@ -176,8 +175,10 @@ def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Set
         )
     held_out = settings.validation
     if "validation" not in asked_for:
-        held_out = min(held_out, count // 6)
-    return replace(settings, layers=fitting, validation=held_out)
+        held_out = min(held_out, used // 6)
+    return replace(
+        settings, layers=fitting, validation=held_out, split=kind_of(settings.split, data)
+    )
 
 
 def _schedule(settings: Settings, examples: int) -> Schedule:

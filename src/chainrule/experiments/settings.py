@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -12,6 +12,8 @@ from typing import Any, get_type_hints
 from chainrule.core.errors import ConfigError
 from chainrule.core.tables import remedy
 from chainrule.training.options import ALL_CORES, Choices, Options, losses, rules, setting
+
+STRATIFIED, IN_ORDER = "stratified", "in-order"
 
 
 def activations() -> Iterable[str]:
@@ -41,6 +43,11 @@ def schedules() -> Iterable[str]:
     from chainrule.optim.schedules import SCHEDULES
 
     return (*SCHEDULES, *QUIRK_SCHEDULES)
+
+
+def splits() -> Iterable[str]:
+    """The ways to choose examples; empty: by the data."""
+    return ("", STRATIFIED, IN_ORDER)
 
 
 def draws() -> Iterable[str]:
@@ -131,10 +138,15 @@ class Settings(Options):
         5.0, "Blur of the elastic field, pixels.", group="distortion", low=0.5, high=100
     )
     validation: int = setting(
-        0, "The last training examples, this many, are held out and measured after each epoch "
+        0, "Hold out this many of the training examples, and measure on them after each epoch "
         "(0: off).", group="data",
     )  # fmt: skip
-    examples: int = setting(0, "Train on this many examples, the first (0: all).", group="data")
+    examples: int = setting(0, "Use this many of the training examples (0: all).", group="data")
+    split: str = setting(
+        "", "How those are chosen: by class, with the seed, or in the file's order, the first, of "
+        "them the last held out; by default in-order for MNIST and other published data, which "
+        "are in mixed order, stratified for all others.", group="data", choices=splits,
+    )  # fmt: skip
     shuffle: bool = setting(
         True, "A new order of the examples in each epoch, or that of the file.", group="data"
     )
@@ -147,6 +159,8 @@ class Settings(Options):
 RULES = rules(Settings)
 """The rule of each setting, in the order of a settings file."""
 TYPES = get_type_hints(Settings)
+BEFORE: dict[str, Any] = {"split": IN_ORDER}
+"""What settings were before they existed: for runs of earlier versions, which lack them."""
 LARGEST_CONFIG = 8192
 """Bytes of a TOML file: all settings take 700, and tomllib's time grows with the square."""
 
@@ -175,7 +189,10 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The settings in a TOML file: at its top, or in a table [settings] as a run writes it."""
+    """The settings in a TOML file: at its top, or in a table [settings] as a run writes it.
+
+    Those that a run of an earlier version lacks are what they were then.
+    """
     content = read_tables(path)
     settings = content.get("settings", content)
     if not isinstance(settings, dict):
@@ -184,12 +201,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     tables = [value for value in settings.values() if isinstance(value, dict)]
     if any(isinstance(value, dict) for table in tables for value in table.values()):
         raise ConfigError(f"{path}: tables in tables; a setting is a number, a word or a list")
-    return {name: today(name, value) for name, value in settings.items()}
+    written_by_a_run = "environment" in content
+    return as_today((BEFORE if written_by_a_run else {}) | settings)
 
 
-def today(name: str, value: Any) -> Any:
-    """The value of a setting, or what it means today if an earlier version wrote it."""
-    return ALL_CORES if name == "threads" and value == 0 else value
+def as_today(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the values that mean today what an earlier version wrote."""
+    all_cores = {"threads": ALL_CORES} if settings.get("threads") == 0 else {}
+    return dict(settings) | all_cores
 
 
 def as_toml(settings: Settings) -> str:

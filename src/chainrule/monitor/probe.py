@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int, UInt8
+from chainrule.data.batches import spread
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.losses import LossFunction
 from chainrule.nn.network import Network, Workspaces
@@ -145,7 +146,7 @@ class Probe:
 def sample(examples: Examples, count: int = EXAMPLES) -> Examples:
     """At most `count` of the examples, evenly spaced, in memory of their own."""
     images, labels = examples
-    rows = np.linspace(0, len(labels) - 1, min(count, len(labels))).round().astype(np.intp)
+    rows = spread(len(labels), count)
     return images[rows], labels[rows]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.errors import ConfigError
 from chainrule.data.augment import Distorter, Distortion
+from chainrule.data.batches import spread
 from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
 from chainrule.data.dataset import Dataset
 from chainrule.evaluation.robustness import copies
@@ -50,7 +51,7 @@ def draw_distorted(
     data: Dataset, distortion: Distortion, path: Path, *, rng: np.random.Generator
 ) -> DrawnCopies:
     """Draws training images beside their distorted copies."""
-    images = data.train.images[:SHOWN]
+    images = data.train.images[spread(len(data.train.labels), SHOWN)]
     changed = Distorter(data.shape, distortion)(images, rng, np.empty_like(images))
     of = f"The first {len(images)} of {len(data.train.images):,} training images. "
     save(distorted(images, changed, shape=data.shape, remark=of + _words(distortion)), path)

@@ -50,31 +50,33 @@ def is_begun(folder: Path) -> bool:
 def differing(found: Mapping[str, Any], wanted: Settings) -> list[str]:
     """Settings in a run's config.toml that differ from the wanted ones, in words.
 
-    A setting missing in the run has its default; seed and threads do not count.
+    A setting missing in the run has its default; seed and threads do not count, nor how examples
+    are chosen where all are used.
     """
+    free = OWN if wanted.validation or wanted.examples else (*OWN, "split")
     standard = asdict(Settings())
     found, wished = _plain(standard | dict(found)), _plain(asdict(wanted))
     return [
         f"{name} {found[name]!r} there, {value!r} wanted"
         for name, value in wished.items()
-        if found[name] != value and name not in OWN
+        if found[name] != value and name not in free
     ]
 
 
 def check_begun(run: str, folder: Path, wanted: Settings, checksums: dict[str, str]) -> None:
     """Raises ConfigError or DataError if the run was begun with other settings or data."""
     config, found = _configuration(folder)
+    if config.get("checksums") != checksums:
+        raise DataError(
+            f"run {run!r} was begun with other data, the checksums differ; give the committee "
+            "another name"
+        )
     differences = differing(found, wanted)
     if found.get("seed") != wanted.seed:
         differences.append(f"seed {found.get('seed')!r} there, {wanted.seed} wanted")
     if differences:
         raise ConfigError(
             f"run {run!r} differs: {', '.join(differences)}; give the committee another name"
-        )
-    if config.get("checksums") != checksums:
-        raise DataError(
-            f"run {run!r} was begun with other data, the checksums differ; give the committee "
-            "another name"
         )
 
 
@@ -137,9 +139,9 @@ def recipe_of(members: Sequence[Member]) -> str:
 
 
 def shared_settings(members: Sequence[Member]) -> dict[str, Any]:
-    """Settings that all members share."""
+    """Settings that all members share; an empty split where they chose examples differently."""
     first, *others = (member.config["settings"] for member in members)
-    return {
+    return {"split": ""} | {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in first.items()
         if all(other.get(name) == value for other in others)

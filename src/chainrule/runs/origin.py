@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.tables import remedy
 from chainrule.data.catalog import SOURCES
 from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
-from chainrule.experiments.settings import checked, read_tables
+from chainrule.data.remarks import MOST_NAMED
+from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables
+from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
 
 
@@ -74,9 +79,14 @@ def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
 
 
 def load_data(
-    origin: Origin, *, offline: bool, report: Report, checksums: Mapping[str, str] | None = None
+    origin: Origin,
+    *,
+    offline: bool,
+    report: Report,
+    checksums: Mapping[str, str] | None = None,
+    split: bool = True,
 ) -> Dataset:
-    """Data set given by --data, --test-data and --classes.
+    """Data set given by --data, --test-data and --classes; `split` as in `load`.
 
     Raises DataError if `checksums` are given and the data have others.
     """
@@ -84,7 +94,7 @@ def load_data(
         data = load(origin.source, offline=offline or None, report=report)
     else:
         test, classes = origin.test or None, origin.classes or None
-        data = load(path=origin.source, test_path=test, classes=classes)
+        data = load(path=origin.source, test_path=test, classes=classes, split=split, report=report)
     if checksums and checksums != data.checksums:
         raise DataError(
             f"{data.source}: not the data that the configuration names, the checksums differ; "
@@ -98,18 +108,76 @@ def data_of(
 ) -> Dataset:
     """Evaluation data of a model: `source` if given, else the data it was trained with.
 
-    Raises DataError where they do not fit the model, or have changed.
+    Of a `source` in one part all examples are the test part, unless the model was trained with
+    these very data. Raises DataError where they do not fit the model, or have changed.
     """
     trained_with = Origin.from_config(config)
-    origin = Origin(source, classes=trained_with.classes) if source else trained_with
-    data = load_data(origin, offline=offline, report=report)
-    if not source and config.get("checksums", data.checksums) != data.checksums:
+    if source:
+        numbers = model.classes if first_number(model.classes) is not None else ()
+        origin = Origin(source, classes=trained_with.classes or numbers)
+        return _given(model, origin, config.get("checksums"), offline=offline, report=report)
+    data = load_data(trained_with, offline=offline, report=report)
+    if config.get("checksums", data.checksums) != data.checksums:
         raise DataError(
             f"{data.source}: not the data that the run was trained with, the checksums differ; "
             "give the data to measure on with --data"
         )
     check_fit(model, data)
     return data
+
+
+def _given(
+    model: Model, origin: Origin, checksums: Any, *, offline: bool, report: Report
+) -> Dataset:
+    """Evaluation data given by --data, and a word about which of them are used."""
+    data = load_data(origin, offline=offline, report=report, split=False)
+    one_part = data.train is data.test
+    checksums = checksums if isinstance(checksums, dict) else {}
+    if one_part and checksums:
+        divided = load_data(origin, offline=offline, report=silent)
+        if divided.checksums == checksums:
+            data, one_part = divided, False
+    data = _by_name(model, data)
+    check_fit(model, data)
+    count, others = len(data.test.labels), len(data.train.labels)
+    if one_part:
+        known = checksums.get("train_images") == data.checksums["train_images"]
+        seen = ", the images it was trained on" if known else ""
+        report(f"all {count:,} images of {data.source} are measured on{seen}")
+    elif data.checksums == checksums:
+        report(
+            f"{data.source}: the data that the network was trained with, so only the {count:,} "
+            "images held out as test are measured on"
+        )
+    else:
+        report(
+            f"{data.source}: its test part of {count:,} images is measured on, not the other "
+            f"{others:,}"
+        )
+    return data
+
+
+def _by_name(model: Model, data: Dataset) -> Dataset:
+    """Data with the labels of the network's classes, where those of the data are some of these.
+
+    Raises DataError where both have names that are words, and they differ.
+    """
+    mine, theirs = model.classes, data.classes
+    if not mine or mine == theirs or first_number(theirs) == 0:
+        return data
+    if strange := [name for name in theirs if name not in mine]:
+        raise DataError(
+            f"{data.source}: the class {strange[0]!r} is none that the network knows, which are "
+            f"{', '.join(mine[:MOST_NAMED])}{', ...' * (len(mine) > MOST_NAMED)}; give the data it "
+            "was made for, or name the sub-folders as there"
+        )
+    where = np.array([mine.index(name) for name in theirs])
+    train, test = (Examples(part.images, where[part.labels]) for part in (data.train, data.test))
+    return replace(data, train=train, test=test, classes=mine)
+
+
+def silent(line: str) -> None:
+    """Discards a line."""
 
 
 def check_fit(model: Model, data: Dataset) -> None:
@@ -126,23 +194,24 @@ def check_fit(model: Model, data: Dataset) -> None:
 def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, str]:
     """(examples that a run held out from training, or None; why there are none).
 
-    They are the last `validation` of its training examples, as in `experiments.job.prepare`.
-    Raises ConfigError where the run's config.toml cannot be right.
+    Chosen by the same function as in `experiments.job.prepare`. Raises ConfigError where the run's
+    config.toml cannot be right.
     """
     settings, sums = config.get("settings"), config.get("checksums")
     if not isinstance(settings, dict) or not isinstance(sums, dict):
         return None, "without a complete config.toml the held-out images are unknown"
-    count = checked("validation", settings.get("validation", 0))
-    if not count:
+    chosen = {name: checked(name, settings.get(name, 0)) for name in ("validation", "examples")}
+    if not chosen["validation"]:
         return None, "training held out no images; to hold some out: train --validation 5000"
     if any(sums.get(part) != data.checksums[part] for part in ("train_images", "train_labels")):
         return None, "the images that training held out are not part of these data"
+    chosen["split"] = checked("split", settings.get("split", BEFORE["split"]))
+    if chosen["split"] != IN_ORDER and not (chosen["split"] and "seed" in settings):
+        return None, "the members of the committee held out different images"
+    chosen["seed"] = checked("seed", settings.get("seed", 0))
     images, labels = data.train
-    end = checked("examples", settings.get("examples", 0)) or len(labels)
-    images, labels = images[:end], labels[:end]
-    if count >= len(labels):
-        raise ConfigError(
-            f"config.toml: validation {count} of {len(labels):,} training examples; "
-            "the run held out fewer, restore its config.toml"
-        )
-    return Examples(images[-count:], labels[-count:]), ""
+    try:
+        rows = split(labels, chosen).validation
+    except ConfigError as error:
+        raise ConfigError(f"config.toml: {error}: restore it") from None
+    return Examples(images[rows], labels[rows]), ""

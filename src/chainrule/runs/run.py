@@ -182,6 +182,8 @@ def _announce(setup: _Setup) -> None:
     count = len(job.train[1]) + (len(job.validation[1]) if job.validation else 0)
     left = f", {there - count:,} left out (--examples)" if count < there else ""
     say(f"{len(job.train[1]):,} images to train on{held}{left}: {setup.data.source}")
+    for remark in job.remarks:
+        say(remark)
     if setup.form:
         say(in_words(setup.form, job.shape))
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")

@@ -1,7 +1,7 @@
 """File formats: `read(path)` recognises each by its content, not by its name.
 
 a file     IDX images with their labels beside them · Keras' mnist.npz · mnist.pkl.gz · CSV or
-           OpenML's ARFF; each may be gzipped
+           OpenML's ARFF; each may be gzipped, CSV zipped
 a folder   the four IDX files · a training and a test CSV · pictures, a sub-folder per class
 """
 
@@ -14,7 +14,16 @@ import numpy as np
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DataError
 from chainrule.data.dataset import DIGITS, Found, Part
-from chainrule.data.readers.archives import LARGEST_NPZ, MIB, gunzip, read_file, read_npz
+from chainrule.data.labels import check_labels
+from chainrule.data.readers.archives import (
+    LARGEST_NPZ,
+    MIB,
+    gunzip,
+    open_zip,
+    read_file,
+    read_npz,
+    zip_member,
+)
 from chainrule.data.readers.idx import (
     GZIP,
     IMAGES,
@@ -28,8 +37,9 @@ from chainrule.data.readers.idx import (
     sibling,
 )
 from chainrule.data.readers.images import TEST_NAMES, TRAIN_NAMES, entries, read_folder
+from chainrule.data.readers.numbers import LONGEST_LINE, refuse_line
 from chainrule.data.readers.pickles import read_pickle
-from chainrule.data.readers.tabular import LONGEST_LINE, read_arff, read_csv, refuse_line
+from chainrule.data.readers.tabular import read_arff, read_csv, width
 from chainrule.data.readers.values import part
 
 LARGEST_FILE = 1024 * MIB
@@ -48,10 +58,13 @@ OTHERS = {
 }
 
 
-def read(path: str | Path, *, classes: int = len(DIGITS)) -> Found:
+def read(
+    path: str | Path, *, classes: int | None = len(DIGITS), like: Found | None = None
+) -> Found:
     """Reads the examples in a file or folder of any of the formats above.
 
-    Labels are 0 .. classes - 1; sub-folders of pictures define their own classes.
+    Labels are 0 .. classes - 1; None: any that `data/labels` can name. Sub-folders of pictures
+    define their own classes. `like` is what was found for training, if this is its test part.
     Raises DataError if the path is missing, in none of the formats, or invalid.
     """
     path = Path(path)
@@ -59,29 +72,48 @@ def read(path: str | Path, *, classes: int = len(DIGITS)) -> Found:
         folder = path.is_dir()
     except OSError as error:
         raise DataError(f"{str(path)[:200]!r} cannot be read: {error.strerror}.") from None
-    found = _read_folder(path, classes) if folder else _read_file(path, classes)
+    found = _read_folder(path, classes, like) if folder else _read_file(path, classes, like)
     known = len(found.classes) if found.classes else classes
     for which, examples in (("training", found.train), ("test", found.test)):
-        if examples is not None:
-            _check_labels(examples, known, f"{path}, {which} part" if found.test else f"{path}")
+        if examples is not None and known is not None:
+            where = f"{path}, {which} part" if found.test else f"{path}"
+            check_labels(examples.labels, 0, known, where)
     return found
 
 
-def _read_folder(folder: Path, classes: int) -> Found:
+def _read_folder(folder: Path, classes: int | None, like: Found | None) -> Found:
     if find_four(folder):
         return read_four(folder)
     inside = entries(folder)
+    folders = [entry for entry in inside if entry.is_dir()]
     tables = [file for file in inside if file.name.lower().endswith((".csv", ".csv.gz"))]
-    if tables:
+    if tables and (not folders or _are_two(tables)):
         train = _named(tables, TRAIN_NAMES, folder)
         test = _named(tables, TEST_NAMES, folder)
-        return Found(_read_file(train, classes).train, _read_file(test, classes).train)
-    if not any(entry.is_dir() for entry in inside):
+        first = _read_file(train, classes, like)
+        others = [entry for entry in inside if entry not in (train, test)]
+        return Found(
+            first.train,
+            _read_file(test, classes, first).train,
+            notes=tuple(f"left out: {entry}" for entry in others),
+        )
+    if not folders:
         raise DataError(
             f"{folder} holds no data that can be read: the four IDX files, a training and a test "
             "CSV, or a sub-folder of PNG or JPEG pictures for each class."
         )
-    return read_folder(folder)
+    for deeper in (folders[0], *sorted(folders[0].glob("raw"))) if len(folders) == 1 else ():
+        if find_four(deeper):
+            return read_four(deeper)._replace(notes=(f"read from {deeper}",))
+    return read_folder(folder, white=like.white if like else 0)
+
+
+def _are_two(tables: list[Path]) -> bool:
+    """Whether there is one table for training among these, and one for the test."""
+    return all(
+        sum(any(word in file.name.lower() for word in words) for file in tables) == 1
+        for words in (TRAIN_NAMES, TEST_NAMES)
+    )
 
 
 def _named(tables: list[Path], words: tuple[str, ...], folder: Path) -> Path:
@@ -94,7 +126,7 @@ def _named(tables: list[Path], words: tuple[str, ...], folder: Path) -> Path:
     return matching[0]
 
 
-def _read_file(path: Path, classes: int) -> Found:
+def _read_file(path: Path, classes: int | None, like: Found | None) -> Found:
     name = str(path)
 
     def cap_of(head: bytes) -> int:
@@ -106,7 +138,7 @@ def _read_file(path: Path, classes: int) -> Found:
         if not data:
             raise DataError(f"{name} is empty; fetch or export it again.")
     if data[:2] == b"PK":
-        return from_npz(read_npz(data, name, KERAS_ARRAYS), name)
+        return _read_zip(data, name, classes, like)
     if data[:4] == IMAGES:
         labels = sibling(path)
         return Found(paired(read_idx(data, name), read_idx_file(labels), path, labels), None)
@@ -114,7 +146,30 @@ def _read_file(path: Path, classes: int) -> Found:
         return from_pickle(data, name)
     if data[:1] in b"%@":
         return _divided(read_arff(data, name, classes=classes))
-    return Found(read_csv(data, name, classes=classes), None)
+    return Found(read_csv(data, name, classes=classes, like=like and like.train), None)
+
+
+def _read_zip(data: bytes, name: str, classes: int | None, like: Found | None) -> Found:
+    """Reads a zip file: Keras' npz, or CSV files, as Kaggle packs them."""
+    with open_zip(data, name) as archive:
+        members = [member for member in archive.namelist() if not member.endswith("/")]
+        tables = [Path(member) for member in members if member.lower().endswith(".csv")]
+        if not tables:
+            return from_npz(read_npz(data, name, KERAS_ARRAYS), name)
+        train = tables[0] if len(tables) == 1 else _named(tables, TRAIN_NAMES, Path(name))
+        csv = zip_member(archive, str(train), cap=LARGEST_FILE, name=name)
+        found = [read_csv(csv, f"{name}, {train}", classes=classes, like=like and like.train)]
+        used = [str(train)]
+        for test in tables:
+            if test == train or not any(word in test.name.lower() for word in TEST_NAMES):
+                continue
+            rows = zip_member(archive, str(test), cap=LARGEST_FILE, name=name)
+            if width(rows) == width(csv):  # else without labels, as Kaggle's is
+                found.append(read_csv(rows, f"{name}, {test}", classes=classes, like=found[0]))
+                used.append(str(test))
+                break
+    notes = tuple(f"left out: {member} in {name}" for member in members if member not in used)
+    return Found(found[0], found[1] if len(found) > 1 else None, notes=notes)
 
 
 def _cap(head: bytes, name: str) -> int:
@@ -171,17 +226,7 @@ def from_pickle(data: bytes, name: str) -> Found:
         raise DataError(
             f"{name} holds {len(pairs)} pairs of images and labels, and 2 or 3 are read."
         )
-    images, labels = zip(*pairs[:-1], strict=True)
+    images, labels = ([getattr(pair, what) for pair in pairs[:-1]] for what in Part._fields[:2])
     if len({(image.shape[1:], image.dtype) for image in images}) > 1:
         raise DataError(f"{name}: training and validation images differ in size or type.")
     return Found(Part(np.concatenate(images), np.concatenate(labels)), pairs[-1])
-
-
-def _check_labels(examples: Part, classes: int, where: str) -> None:
-    wrong = np.flatnonzero((examples.labels < 0) | (examples.labels >= classes))
-    if wrong.size:
-        row = int(wrong[0])
-        raise DataError(
-            f"{where}, example {row + 1:,}: label {examples.labels[row]} is not one of the classes "
-            f"0..{classes - 1}; correct it, or name all classes (--classes)."
-        )

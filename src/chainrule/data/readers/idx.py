@@ -7,6 +7,7 @@ Layout (big-endian): 0x00 0x00 0x08 d, then d 32-bit sizes, then the bytes; d is
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 """The four file names that every tool uses; `.gz` may follow."""
+SPELLING = re.compile(r"(.*-)?(train|t10k|test)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 
 
 def read_idx(data: bytes, name: str) -> Array:
@@ -84,13 +86,32 @@ def paired(pixels: Array, numbers: Array, images: Path, labels: Path) -> Part:
 
 
 def find_four(folder: Path) -> dict[str, Path]:
-    """Those of the four files that are in a folder, by the keys of FILES."""
+    """Those of the four files that are in a folder, by the keys of FILES.
+
+    Other spellings count where there is one set of them: with a dot (`train-images.idx3-ubyte`),
+    with a prefix (`emnist-letters-test-labels-idx1-ubyte`).
+    """
     found = {}
     for key, name in FILES.items():
         for candidate in (folder / name, folder / f"{name}.gz"):
             if candidate.is_file():
                 found[key] = candidate
                 break
+    return found or _spelt_otherwise(folder)
+
+
+def _spelt_otherwise(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not (match := SPELLING.fullmatch(path.name)) or not path.is_file():
+            continue
+        key = f"{'train' if match[2] == 'train' else 'test'}_{match[3]}"
+        if key in found and path.name != f"{found[key].name}.gz":
+            raise DataError(
+                f"{folder} holds {found[key].name} and {path.name}, of different data sets; give "
+                "each set a folder of its own."
+            )
+        found.setdefault(key, path)
     return found
 
 

@@ -6,7 +6,9 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -15,6 +17,7 @@ from chainrule.core.arrays import Array, UInt8
 from chainrule.core.errors import DataError
 from chainrule.data.dataset import MOST_CLASSES, Found, Part
 from chainrule.data.readers.archives import MIB, read_file
+from chainrule.data.readers.values import to_bytes, white_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 LARGEST_PICTURE = 64 * MIB
@@ -33,6 +36,7 @@ MOST_FILES = 1_000_000
 LARGEST_FOLDER = 1024 * MIB
 """Pixels in one data set."""
 TRAIN_NAMES, TEST_NAMES = ("train", "training"), ("test", "testing")
+VALIDATION_NAMES = ("val", "valid", "validation")
 
 
 def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIXELS) -> Image.Image:
@@ -113,14 +117,24 @@ def _without_palette(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
 
 
-def grey(image: Image.Image) -> UInt8[Array, "h w"]:
+def grey(image: Image.Image, *, white: int = 0) -> UInt8[Array, "h w"]:
     """Brightness 0..255 of a picture in any mode.
+
+    `white` is the number that stands for white in pictures like this one, as `Dataset.white` of the
+    data that a network learned from: 65,535 or 4,095, say, in 16 bits. 0: measured on this picture,
+    whose 16 bits may hold fewer; 8 bits are then 0..255.
 
     Transparent areas take the colour that contrasts with the drawing: white under dark ink, black
     under light ink.
     """
+    pixels = levels(image)
+    return to_bytes(pixels, white or (white_of([pixels]) if pixels.itemsize == 2 else 255))
+
+
+def levels(image: Image.Image) -> Array:
+    """Brightness of a picture as its file has it: bytes, or the numbers of a picture of 16 bits."""
     if image.mode.startswith("I"):
-        return (np.asarray(image).astype(np.int64) // 256).clip(0, 255).astype(np.uint8)
+        return np.asarray(image).clip(0, 65_535).astype(np.uint16)
     if image.mode == "F":
         raise DataError("a picture of floating-point values, and 8 or 16 bits are read")
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
@@ -138,31 +152,72 @@ def grey(image: Image.Image) -> UInt8[Array, "h w"]:
     return np.asarray(image.convert("L"))
 
 
-def read_folder(folder: Path) -> Found:
+def read_folder(folder: Path, *, white: int = 0) -> Found:
     """Reads a folder of pictures: a sub-folder for each class, or those in train/ and test/.
 
-    The names of the sub-folders, sorted, are the classes. Raises DataError if a file is not a
-    picture, two differ in size, a link leads out, or train/ and test/ have different classes.
+    The names of the sub-folders, sorted, are the classes; pictures in val/ are trained on too.
+    `white` as in `grey`, 0: measured on all of them. Raises DataError if a file is not a picture,
+    two differ in size, a link leads out, or train/ and test/ have different classes.
     """
     inside = {entry.name.lower(): entry for entry in entries(folder) if entry.is_dir()}
-    train = [inside[name] for name in TRAIN_NAMES if name in inside]
-    test = [inside[name] for name in TEST_NAMES if name in inside]
-    if len(train) != 1 or len(test) != 1 or len(inside) != 2:
-        part, classes = _read_classes(folder, folder.resolve())
-        return Found(part, None, classes)
-    parts = [_read_classes(half, folder.resolve()) for half in (train[0], test[0])]
-    if parts[0][1] != parts[1][1]:
-        lone = sorted(set(parts[0][1]) ^ set(parts[1][1]))
+    halves = [
+        [inside[name] for name in names if name in inside]
+        for names in (TRAIN_NAMES, TEST_NAMES, VALIDATION_NAMES)
+    ]
+    train, test, validation = halves
+    if len(train) != 1 or len(test) != 1 or len(inside) != sum(map(len, halves)):
+        train, test, validation = [folder], [], []
+    parts = [_read_classes(half, folder.resolve()) for half in (*train, *validation, *test)]
+    first = parts[0]
+    for half, part in zip((*validation, *test), parts[1:], strict=True):
+        _check_alike(folder, train[0], first, half, part)
+    deep = [image for part in parts for image in part.images if image.itemsize == 2]
+    white = max(white, 255) if white or not deep else max(white_of(deep), 255)
+    beside = [] if train == [folder] else [e for e in entries(folder) if not e.is_dir()]
+    beside += [file for part in parts for file in part.others]
+    notes = [f"left out: {file}, beside the sub-folders" for file in beside]
+    if validation:
+        notes.append(f"the pictures in {validation[0].name}/ are trained on too")
+    if deep:
+        notes.append(f"the pictures of 16 bits hold numbers up to {white:,}, which is white")
+    learned = parts[: len(train) + len(validation)]
+    return Found(
+        _joined(learned, white),
+        _joined(parts[-1:], white) if test else None,
+        first.classes,
+        white,
+        tuple(notes),
+    )
+
+
+class _Pictures(NamedTuple):
+    """Pictures of a folder with a sub-folder for each class, as their files have them."""
+
+    images: list[Array]
+    labels: list[int]
+    classes: tuple[str, ...]
+    others: list[Path]
+    """Files beside the sub-folders that are not pictures."""
+
+
+def _joined(parts: Sequence[_Pictures], white: int) -> Part:
+    images = [to_bytes(image, white) for part in parts for image in part.images]
+    return Part(np.stack(images), np.array([k for part in parts for k in part.labels], np.int64))
+
+
+def _check_alike(folder: Path, train: Path, one: _Pictures, half: Path, other: _Pictures) -> None:
+    """Raises DataError unless two parts have the same classes, and pictures of one size."""
+    if one.classes != other.classes:
+        lone = sorted(set(one.classes) ^ set(other.classes))
         raise DataError(
-            f"{folder}: the classes {', '.join(lone[:5])} are in one of {train[0].name}/ and "
-            f"{test[0].name}/ only; give both the same sub-folders."
+            f"{folder}: the classes {', '.join(lone[:5])} are in one of {train.name}/ and "
+            f"{half.name}/ only; give both the same sub-folders."
         )
-    size, other = parts[0][0].images.shape[1:], parts[1][0].images.shape[1:]
-    if size != other:
+    size, another = one.images[0].shape, other.images[0].shape
+    if size != another:
         raise DataError(
-            f"{folder}: pictures of {train[0].name}/ are {size}, of {test[0].name}/ {other}."
+            f"{folder}: pictures of {train.name}/ are {size}, of {half.name}/ {another}."
         )
-    return Found(parts[0][0], parts[1][0], parts[0][1])
 
 
 def entries(folder: Path) -> list[Path]:
@@ -175,10 +230,12 @@ def entries(folder: Path) -> list[Path]:
     return sorted(entry for entry in found if entry.name.lower() not in hidden)
 
 
-def _read_classes(folder: Path, root: Path) -> tuple[Part, tuple[str, ...]]:
-    classes = entries(folder)
-    for entry in classes:
-        if not entry.is_dir():
+def _read_classes(folder: Path, root: Path) -> _Pictures:
+    inside = entries(folder)
+    classes = [entry for entry in inside if entry.is_dir()]
+    others = [entry for entry in inside if not entry.is_dir()]
+    for entry in others:
+        if entry.suffix.lower() in SUFFIXES:
             raise DataError(
                 f"{entry} lies beside the sub-folders of the classes; move it into one of them."
             )
@@ -196,9 +253,7 @@ def _read_classes(folder: Path, root: Path) -> tuple[Part, tuple[str, ...]]:
         for file in files:
             images.append(_read_one(file, root, images))
             labels.append(label)
-    return Part(np.stack(images), np.array(labels, np.int64)), tuple(
-        entry.name for entry in classes
-    )
+    return _Pictures(images, labels, tuple(entry.name for entry in classes), others)
 
 
 def _read_one(file: Path, root: Path, before: list[Array]) -> Array:
@@ -206,7 +261,7 @@ def _read_one(file: Path, root: Path, before: list[Array]) -> Array:
         raise DataError(f"{file} is a link that leads out of {root}; copy the picture itself.")
     if file.suffix.lower() not in SUFFIXES:
         raise DataError(f"{file} is not a PNG or JPEG picture; convert or remove it.")
-    image = grey(read_picture(file))
+    image = levels(read_picture(file))
     if before and image.shape != before[0].shape:
         (height, width), (rows, columns) = image.shape, before[0].shape
         raise DataError(

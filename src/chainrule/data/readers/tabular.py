@@ -1,102 +1,145 @@
-"""Tables of numbers as text: CSV (label first) and the ARFF files of OpenML (label last).
+"""Tables of numbers as text: CSV, and the ARFF files of OpenML.
 
-Integers, which nearly all such files hold, are parsed block by block without a Python loop over
-the values: the positions of commas and line ends give those of the digits before them.
+`readers/columns` says what the columns are, `readers/numbers` makes numbers of the text; here both
+become labels and images, and what is neither is refused by its row and column.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import warnings
-from contextlib import suppress
-from typing import NoReturn
+from dataclasses import replace
 
 import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DataError
 from chainrule.data.dataset import Part
-from chainrule.data.readers.archives import MIB
-from chainrule.data.readers.values import part
+from chainrule.data.labels import NUMBERS_OF_DIGITS, are_numbered
+from chainrule.data.readers.archives import HEAD, MIB
+from chainrule.data.readers.columns import (
+    columns_of,
+    counted,
+    find_label,
+    names_in,
+    separator_of,
+)
+from chainrule.data.readers.numbers import (
+    LONGEST_LINE,
+    OUTSIDE,
+    Place,
+    numbers,
+    refuse_line,
+    whole_numbers,
+)
+from chainrule.data.readers.values import check_one_scale, measured_range, part
 
-LONGEST_LINE = 64 * 1024
-"""785 numbers as written by numpy.savetxt take 20 kB."""
 MOST_ROWS = 10_000_000
 BLOCK = 2 * MIB
 SMALLEST_PICTURE = 49
 """Rows with a square number of columns, this or more, are pixels without a label."""
-COMMA, NEWLINE, ZERO = b",\n0"
-NUMBER = re.compile(rb"[ \t]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t]*")
-"""Matches in one way only: `\\d+\\.?\\d*` would backtrack through every split of the digits."""
+ATTRIBUTE = re.compile(
+    rb"^[ \t]*@attribute[ \t]+('[^'\n]*'|\"[^\"\n]*\"|[^\s]+)", re.MULTILINE | re.IGNORECASE
+)
 
 
-def read_csv(data: bytes, name: str, *, classes: int) -> Part:
-    """Reads labels and images from a CSV file, label in the first column.
+def read_csv(data: bytes, name: str, *, classes: int | None, like: Part | None = None) -> Part:
+    """Reads labels and images from a CSV file, separated by commas, semicolons or tabs.
 
-    The first line may be a header. Pixels are integers 0..255 or fractions 0..1, labels integers
-    below `classes`.
+    The first line may name the columns; `readers/columns` says which are the labels. Pixels are
+    whole numbers 0..255 or fractions, labels whole numbers below `classes`; None: 0..9, or numbers
+    without a gap. `like` is another part of the same data, with its labels in the same place.
     Raises DataError with file, row (the line, from 1) and column (from 1).
     """
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     first = data[start : start + LONGEST_LINE + 1].split(b"\n", 1)[0]
-    if _is_header(first.rstrip(b"\r")):
+    if names := names_in(first):
         start += len(first) + 1
-    return _read(data, start, name=name, classes=classes, label_last=False)
+    return _read(data, start, names, name=name, classes=classes, like=like)
 
 
-def _is_header(line: bytes) -> bool:
-    """True if a first line is a header: `label,0,1,2`, but not `x,0,17,255`.
+def width(data: bytes) -> int:
+    """Number of columns in the first line of a CSV file."""
+    line = data[: LONGEST_LINE + 1].split(b"\n", 1)[0]
+    return line.count(separator_of(line)) + 1
 
-    The latter is a row with a wrong label.
+
+def read_arff(data: bytes, name: str, *, classes: int | None) -> Part:
+    """Reads labels and images from ARFF: lines of @attributes, then @data.
+
+    The labels are the attribute that is named so, as in OpenML's files; else the last one.
     """
-    label, *rest = (field.strip(b'" \t') for field in line.split(b","))
-    if NUMBER.fullmatch(label):
-        return False
-    if not all(NUMBER.fullmatch(field) for field in rest):
-        return True
-    return rest in ([b"%d" % (first + index) for index in range(len(rest))] for first in (0, 1))
-
-
-def read_arff(data: bytes, name: str, *, classes: int) -> Part:
-    """Reads labels and images from OpenML's ARFF: lines of @attributes, then @data, label last."""
     start = re.search(rb"^@data[ \t]*\r?\n", data, re.MULTILINE | re.IGNORECASE)
     if start is None:
         raise DataError(f"{name} has no line @DATA: it is not a whole ARFF file; fetch it again.")
-    return _read(data, start.end(), name=name, classes=classes, label_last=True)
+    names = tuple(
+        match[1].strip(b"'\"").decode("utf-8", "replace")
+        for match in ATTRIBUTE.finditer(data, 0, start.start())
+    )
+    return _read(data, start.end(), names, name=name, classes=classes, label_last=True)
 
 
-def _read(data: bytes, start: int, *, name: str, classes: int, label_last: bool) -> Part:
+def _read(
+    data: bytes,
+    start: int,
+    names: tuple[str, ...],
+    *,
+    name: str,
+    classes: int | None,
+    like: Part | None = None,
+    label_last: bool = False,
+) -> Part:
     end = _end(data, start)
     if start >= end:
         raise DataError(f"{name} holds no rows; bring a label and pixels on each line.")
     line = data.count(b"\n", 0, start) + 1
-    columns = data.count(b",", start, _line_end(data, start, end, name, line)) + 1
-    _check_columns(columns, name, line)
+    row = data[start : _line_end(data, start, end, name, line)]
+    separator = separator_of(row)
+    count = row.count(separator) + 1
+    columns = columns_of(separator, names, count, name, label=count - 1 if label_last else None)
+    if columns.index is None and not columns.names and columns.label is None:
+        columns = replace(
+            columns, index=counted(data[start : min(end, start + HEAD)], separator, count)
+        )
+    count -= columns.index is not None
+    _check_columns(count, name, line)
     blocks, first_line = [], line
     while start < end:
         stop = data.rfind(b"\n", start, start + BLOCK) + 1 if start + BLOCK < end else end
         if not stop:
             stop = _line_end(data, start, end, name, line) + 1
-        block = _plain(data[start : min(stop, end)])
-        rows = _whole_numbers(block, columns)
+        block = columns.plain(data[start : min(stop, end)])
+        rows = whole_numbers(block, count)
         if rows is None:
-            rows = _numbers(block, columns, name=name, line=line)
+            rows = numbers(block, columns, count, name=name, line=line)
         blocks.append(rows)
         line += len(rows)
         if line > MOST_ROWS:
             raise DataError(f"{name} has more than {MOST_ROWS:,} rows; split it.")
         start = stop
     table = np.concatenate(blocks)
-    labels, images = table[:, 0], table[:, 1:]
-    if label_last:
-        labels, images = table[:, -1], table[:, :-1]
-    _check_labels(labels, classes, name=name, line=first_line, column=columns if label_last else 1)
+    notes = []
+    if columns.index is not None:
+        notes.append(f"left out: the index, column {columns.index + 1}")
+    at = columns.label
+    if at is None and like is not None and (like.label_column or 0) < count:
+        at = like.label_column
+    if at is None:
+        at, note = find_label(table, columns, classes)
+        notes.append(note)
+    elif at and not label_last:
+        notes.append(f"the labels are {columns.called(at)}")
+    labels, images = table[:, at], table[:, 1:] if at == 0 else table[:, :-1]
+    if 0 < at < count - 1:
+        images = np.delete(table, at, axis=1)
+    where = Place(name, first_line, columns)
+    _check_labels(labels, classes, where, at)
     if images.dtype != np.uint8:
-        _check_fractions(images, name=name, line=first_line, column=1 if label_last else 2)
-    return part(images, labels, name)
+        _check_fractions(images, where, at)
+    found = part(images, labels, name)
+    return found._replace(notes=tuple(notes), label_column=at)
 
 
 def _end(data: bytes, start: int) -> int:
@@ -110,19 +153,6 @@ def _end(data: bytes, start: int) -> int:
     return end
 
 
-def _plain(block: bytes) -> bytes:
-    """Normalises whole lines: Unix line ends, no blanks around numbers.
-
-    One block at a time, because a copy of the whole file would double the memory.
-    """
-    block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if b" " in block:
-        for blank, bare in ((b", ", b","), (b" ,", b","), (b"\n ", b"\n"), (b" \n", b"\n")):
-            block = block.replace(blank, bare)
-        block = block.removeprefix(b" ")
-    return block if block.endswith(b"\n") else block + b"\n"
-
-
 def _line_end(data: bytes, start: int, end: int, name: str, line: int) -> int:
     found = data.find(b"\n", start, min(end, start + LONGEST_LINE))
     if found < 0:
@@ -130,14 +160,6 @@ def _line_end(data: bytes, start: int, end: int, name: str, line: int) -> int:
             return end
         refuse_line(name, line)
     return found
-
-
-def refuse_line(name: str, line: int) -> NoReturn:
-    """Raises the DataError for a line longer than LONGEST_LINE."""
-    raise DataError(
-        f"{name}, row {line:,}: longer than {LONGEST_LINE:,} bytes, so it is not a row of a "
-        "picture; is it a CSV file?"
-    )
 
 
 def _check_columns(columns: int, name: str, line: int) -> None:
@@ -153,115 +175,34 @@ def _check_columns(columns: int, name: str, line: int) -> None:
         )
 
 
-def _whole_numbers(block: bytes, columns: int) -> Array | None:
-    """Rows of a block (R, columns) uint8; None unless it is all integers 0..255."""
-    if block.translate(None, b"0123456789,\n"):
-        return None
-    text = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(text < ZERO)
-    if len(ends) % columns:
-        return None
-    marks = text[ends].reshape(-1, columns)
-    if (marks[:, :-1] != COMMA).any() or (marks[:, -1] != NEWLINE).any():
-        return None
-    lengths = np.diff(ends, prepend=-1) - 1
-    if lengths.min() < 1 or lengths.max() > 3:
-        return None
-    values = (text[ends - 1] - ZERO).astype(np.uint16)
-    for digit, weight in ((2, 10), (3, 100)):
-        longer = np.flatnonzero(lengths >= digit)
-        values[longer] += (text[ends[longer] - digit] - ZERO).astype(np.uint16) * weight
-    if values.max() > 255:
-        return None
-    return values.astype(np.uint8).reshape(-1, columns)
-
-
-def _numbers(block: bytes, columns: int, *, name: str, line: int) -> Array:
-    """Rows of a block (R, columns) float32; DataError for a field that is not a number."""
-    rows = block.count(b"\n")
-    even = all(row.count(b",") == columns - 1 for row in block.splitlines())
-    if even and not block.translate(None, b"0123456789,\n.eE+-"):
-        with warnings.catch_warnings():
-            # NumPy stops at a field that is not a number and warns; later versions will raise.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            try:
-                text = block.replace(b"\n", b",").rstrip(b",").decode("ascii")
-                values = np.fromstring(text, np.float64, sep=",")
-            except ValueError:
-                values = np.empty(0)
-        if values.size == rows * columns and ((values >= 0) & (values <= 255)).all():
-            return values.reshape(rows, columns).astype(np.float32)
-    return np.array(
-        [
-            _fields(row, columns, name=name, line=line + offset)
-            for offset, row in enumerate(block.splitlines())
-        ],
-        np.float32,
-    )
-
-
-def _fields(row: bytes, columns: int, *, name: str, line: int) -> list[float]:
-    if len(row) > LONGEST_LINE:
-        refuse_line(name, line)
-    fields = row.split(b",")
-    if len(fields) == columns and not row.translate(None, b"0123456789,.eE+- \t"):
-        with suppress(ValueError):
-            values = [float(field) for field in fields]
-            if min(values) >= 0 and max(values) <= 255:
-                return values
-    if len(fields) != columns:
-        raise DataError(
-            f"{name}, row {line:,}: {len(fields)} columns, and the first row has {columns}; give "
-            "every row a label and the same number of pixels."
-        )
-    return [
-        _field(field, name=name, line=line, column=column)
-        for column, field in enumerate(fields, start=1)
-    ]
-
-
-def _field(field: bytes, *, name: str, line: int, column: int) -> float:
-    shown = field[:20].decode("utf-8", "replace")
-    if not NUMBER.fullmatch(field):
-        _refuse(f"{shown!r} is not a number; correct it", name=name, line=line, column=column)
-    value = float(field)
-    if not 0 <= value <= 255:
-        _refuse(
-            f"{shown} is outside 0..255; scale the pixels to 0..255 or 0..1",
-            name=name,
-            line=line,
-            column=column,
-        )
-    return value
-
-
-def _check_labels(labels: Array, classes: int, *, name: str, line: int, column: int) -> None:
-    wrong = np.flatnonzero((labels >= classes) | (labels != np.rint(labels)))
-    if wrong.size:
-        _refuse(
-            f"label {labels[wrong[0]]:g} is not one of the classes 0..{classes - 1}; correct it, "
-            "or name all classes (--classes)",
-            name=name,
-            line=line + int(wrong[0]),
-            column=column,
-        )
-
-
-def _check_fractions(images: Array, *, name: str, line: int, column: int) -> None:
-    """Raises DataError for a pixel above 1 among fractions, whose scale is then unknown."""
-    whole = images == np.rint(images)
-    if whole.all():
+def _check_labels(labels: Array, classes: int | None, place: Place, column: int) -> None:
+    if classes is None and are_numbered(labels):
         return
-    if (above := images > 1).any():
-        row, pixel = (int(index) for index in np.argwhere(above)[0])
-        _refuse(
-            f"{images[row, pixel]:g} is above 1 in a file that has fractions; scale all pixels to "
-            "0..1, or to whole numbers 0..255",
-            name=name,
-            line=line + row,
-            column=column + pixel,
+    most = classes or NUMBERS_OF_DIGITS
+    wrong = np.flatnonzero((labels < 0) | (labels >= most) | (labels != np.rint(labels)))
+    if wrong.size:
+        place.refuse(
+            f"label {labels[wrong[0]]:g} is not one of the classes 0..{most - 1}; correct it, "
+            "or name all classes (--classes), or the columns in a first line, such as label,a,b",
+            int(wrong[0]),
+            column,
         )
 
 
-def _refuse(what: str, *, name: str, line: int, column: int) -> NoReturn:
-    raise DataError(f"{name}, row {line:,}, column {column}: {what}.")
+def _check_fractions(images: Array, place: Place, label: int) -> None:
+    """Raises DataError for a pixel that is on no scale together with the others."""
+    black, white = measured_range(images)
+    if ((images >= black) & (images <= white)).all():
+        if white == 255 and not (images == np.rint(images)).all():
+            check_one_scale(images, f"{place.name}, row", place.line)
+        return
+    wrong = images < 0 if images.min() < 0 else images > 1
+    row, pixel = (int(index) for index in np.argwhere(wrong)[0])
+    value = images[row, pixel]
+    what = OUTSIDE.format(f"{value:g}")
+    if value > 1:
+        what = (
+            f"{value:g} is above 1 in a file that has fractions; scale all pixels to 0..1, or to "
+            "whole numbers 0..255"
+        )
+    place.refuse(what, row, pixel + (pixel >= label))
