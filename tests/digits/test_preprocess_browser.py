@@ -114,12 +114,14 @@ def test_pictures_of_other_sizes_and_kinds_agree(mnist: Dataset, tmp_path: Path)
         assert compare(pictures, what, folder) >= 6
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [name for name in SETS if "16_bits" not in name])
 def test_pictures_for_networks_of_any_form_agree(sample: Found, tmp_path: Path, name: str) -> None:
     """Test images, inverted, shifted, enlarged, half as wide: the same pixels, the same notes."""
     images, _ = SETS[name](sample)
     shape = images.shape[1], images.shape[2]
-    form = measure(images[20:].reshape(len(images) - 20, -1) / np.float32(255), shape)
+    white = 16 if "levels" in name else 255
+    learned = np.rint(images[20:] * (255 / white)).reshape(len(images) - 20, -1)
+    form = measure((learned / 255).astype(np.float32), shape, white=white)
     assert form is not None
     rng = np.random.default_rng(4)
     pictures: list[np.ndarray] = []

@@ -84,10 +84,21 @@ def gradients(sample: Found) -> tuple[np.ndarray, np.ndarray]:
     return bright.astype(np.uint8), labels
 
 
+def of_16_bits_up_to_4095(sample: Found) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = digits(sample)
+    return images.astype(np.uint16) * 16 + images // 16, labels
+
+
+def of_levels_0_to_16(sample: Found) -> tuple[np.ndarray, np.ndarray]:
+    """As in scikit-learn's digits: 0..16 in bytes."""
+    images, labels = digits(sample)
+    return np.rint(images / 255 * 16).astype(np.uint8), labels
+
+
 SETS: dict[str, Callable[[Found], tuple[np.ndarray, np.ndarray]]] = {
     each.__name__: each
     for each in (
         digits, black_on_white, filling_24_pixels, grey_paper_with_noise, of_either_polarity,
-        anywhere_on_40_by_32, arrows, gradients,
+        anywhere_on_40_by_32, arrows, gradients, of_16_bits_up_to_4095, of_levels_0_to_16,
     )
 }  # fmt: skip

@@ -40,10 +40,13 @@ class _Frames(NamedTuple):
     """Brightness farthest from the background, on the side of the ink, minus the background."""
 
 
-def measure(images: Float[Array, "N P"], shape: tuple[int, int]) -> Preprocessing | None:
+def measure(
+    images: Float[Array, "N P"], shape: tuple[int, int], *, white: int = 255
+) -> Preprocessing | None:
     """Measures polarity and frame of images (N, h*w) in 0..1; None if they are no pictures.
 
-    Of more than MEASURED, as many are drawn, always the same ones.
+    Of more than MEASURED, as many are drawn, always the same ones. `white` stands for white in
+    their files.
     """
     if min(shape) < LEAST_SIDE or not len(images):
         return None
@@ -66,7 +69,7 @@ def measure(images: Float[Array, "N P"], shape: tuple[int, int]) -> Preprocessin
     if not drawn.any() or usual[drawn | (excess != 0)].mean() < COMMON:
         return Preprocessing(
             background=None, ink=0.0, one_polarity=False, blank=True, box=(0, 0, max(shape)),
-            centring="box", centre=shape, spread=max(shape),
+            centring="box", centre=shape, spread=max(shape), white=white,
         )  # fmt: skip
     ink = min(max(background + sign * float(np.median(frames.most[drawn])), 0.0), 1.0)
     sides = _longer(frames.box)[drawn]
@@ -80,6 +83,7 @@ def measure(images: Float[Array, "N P"], shape: tuple[int, int]) -> Preprocessin
         centring=centring,
         centre=centre,
         spread=spread,
+        white=white,
     )
 
 

@@ -35,6 +35,7 @@ from chainrule.digits.frame import MNIST_SHAPE, fitted_whole, framed
 from chainrule.digits.ink import Ink, drawn_on
 from chainrule.nn.preprocessing import MNIST, Preprocessing
 
+USUAL_WHITE = 255
 LEAST_STROKE = 8
 """Pixels: the longer side of the smallest stroke in a picture larger than the field."""
 LARGEST_PHOTO_SIDE = 16_384
@@ -99,7 +100,7 @@ def seen_by(
         )
     notes: tuple[str, ...] = ()
     if same_size:
-        pixels = grey(image) / np.float32(255)
+        pixels = grey(image, white=_white(form)) / np.float32(255)
         reason = departure(pixels, form) if form else ""
         if not reason:
             return Seen([Digit(whole, pixels)])
@@ -114,6 +115,11 @@ def seen_by(
     if lost:
         notes += (f"left out: {lost} stroke{'s' * (lost != 1)} taken for lines, dots or dashes",)
     return Seen(found, notes)
+
+
+def _white(form: Preprocessing | None) -> int:
+    """Number that stands for white in a picture of the form; 0: the usual one of its depth."""
+    return form.white if form and form.white != USUAL_WHITE else 0
 
 
 def normalize(

@@ -39,6 +39,8 @@ class Preprocessing:
     first after them, so that a half is a whole number too."""
     spread: int
     """Largest distance of the ink from where that centre puts it, along an axis."""
+    white: int = 255
+    """Number that stands for white in their files: 255, 65,535, 4,095, 16, 1."""
 
     def as_json(self) -> dict[str, Any]:
         """Its fields, for the model file and the page."""
@@ -64,6 +66,7 @@ class Preprocessing:
             centring=str(found["centring"]),
             centre=(row, column),
             spread=_length(found["spread"]),
+            white=_length(found["white"]) or 255,
         )
 
     def brightness(self, amount: Array) -> Array:

@@ -159,7 +159,7 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         shape=data.shape,
         pixel_scale=255 / settings.pixel_divisor,
         summary={"recipe": recipe, "seed": settings.seed, "epochs": len(training.history)},
-        preprocessing=measure(data.train.images, data.shape),
+        preprocessing=measure(data.train.images, data.shape, white=data.white),
     )
     save(model, folder / "model.safetensors")
     with np.errstate(over="ignore", invalid="ignore"):

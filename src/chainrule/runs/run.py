@@ -95,7 +95,7 @@ def train_run(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
     job = prepare(request.settings, data, asked_for=request.asked_for)
-    form = measure(data.train.images, data.shape)
+    form = measure(data.train.images, data.shape, white=data.white)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     setup = _Setup(request, data, job, form, folder, say)
     with only_writer(folder):

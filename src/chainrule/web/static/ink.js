@@ -71,10 +71,16 @@ function* planes(image) {
   }
 }
 
-/** Brightness 0..255 of a picture, {width, height, values}; transparent areas as onPaper says. */
-export function greyOf({ width, height, data, grey }) {
-  const values = grey ? Uint8Array.from(grey, (value) => halfToEven(value * 255)) : luma(data);
-  return { width, height, values: grey || opaque(data) ? values : onPaper(values, data) };
+/**
+ * Brightness 0..255 of a picture, {width, height, values}; transparent areas as onPaper says.
+ * white: the number that stands for white, if it is below 255.
+ */
+export function greyOf({ width, height, data, grey }, white = 255) {
+  const plain = grey ? Uint8Array.from(grey, (value) => halfToEven(value * 255)) : luma(data);
+  const values = grey || opaque(data) ? plain : onPaper(plain, data);
+  if (white >= 255) return { width, height, values };
+  const rescaled = values.map((value) => halfToEven(Math.min(value, white) * (255 / white)));
+  return { width, height, values: rescaled };
 }
 
 function opaque(data) {

@@ -22,7 +22,7 @@ export function seenBy(image, form, digits) {
   const whole = { row: 0, column: 0, height: image.height, width: image.width, line: 0 };
   const notes = [];
   if (image.height === form.height && image.width === form.width) {
-    const pixels = Float32Array.from(greyOf(image).values, (value) => value / 255);
+    const pixels = Float32Array.from(greyOf(image, form.white).values, (value) => value / 255);
     const reason = departure(pixels, form);
     if (!reason) return { digits: [{ ...whole, pixels }], notes };
     notes.push(`${reason}, compared with the training images: converted`);
