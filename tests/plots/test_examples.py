@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
+from chainrule.plots.examples import pencil
 from helpers.pictures import (
     captions,
     contrast,
@@ -129,3 +130,12 @@ def test_examples_that_do_not_fit_are_refused() -> None:
         samples(r._replace(predicted=np.full(9, -1)))
     with pytest.raises(ValueError, match="give at least one"):
         samples(run(0, wrong=0))
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_the_background_is_light_whichever_end_of_the_range_it_is(inverted: bool) -> None:
+    images = np.zeros((3, 8, 8), np.float32)
+    images[:, 2:6, 3:5] = 1
+    drawn = pencil((1 - images if inverted else images).reshape(3, -1), (8, 8))
+    paper, ink = (sum(drawn(float(value))[:3]) for value in ((1, 0) if inverted else (0, 1)))
+    assert paper > 2.5 > 0.5 > ink

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from chainrule.core.arrays import Array, Float
-from chainrule.plots.examples import PENCIL
+from chainrule.plots.examples import pencil
 from chainrule.plots.style import (
     DPI,
     GREY,
@@ -156,7 +156,8 @@ def _side_by_side(
         )
         # By default matplotlib smooths images drawn at 3 dots a pixel and less.
         interpolation = "nearest" if scale * DPI >= 1 else "auto"
-        axes.imshow(sheet, cmap=PENCIL, vmin=0, vmax=1, aspect="auto", interpolation=interpolation)
+        cmap = pencil(grid.reshape(row_count * column_count, -1), shape)
+        axes.imshow(sheet, cmap=cmap, vmin=0, vmax=1, aspect="auto", interpolation=interpolation)
         for column, name in enumerate(names):
             x, align = (-0.5, "left") if len(names) == 1 else (shape[1] / 2 - 0.5, "center")
             axes.text(

@@ -194,6 +194,7 @@ def _draw(
         confidence=[one.confidence for one in found],
         sure=sure,
         name=Path(picture.name).name,
+        what="digit" if classes == DIGITS else "drawing",
     )
     try:
         save(figure, path)
