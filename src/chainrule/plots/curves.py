@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from chainrule.core.arrays import Array, Float
-from chainrule.plots.style import BLUE, INK, PALE, STYLE, VERMILION, amount, page, place
+from chainrule.plots.style import BLUE, INK, PALE, VERMILION, amount, page, place, styled
 
 FEW = 60
 """Most epochs drawn with point markers."""
@@ -39,7 +38,7 @@ class EpochRecord(Protocol):
         """A fraction of 1; None: not measured."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def curves(history: Sequence[EpochRecord]) -> Figure:
     """Learning curves: loss (training, validation) and validation error in %, by epoch.
 

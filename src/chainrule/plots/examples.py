@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -15,13 +14,13 @@ from chainrule.plots.style import (
     DPI,
     GREY,
     PICTURE,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     mosaic,
     page,
     place,
+    styled,
     whole_dots,
     widest,
 )
@@ -33,7 +32,7 @@ GAP = 0.2
 """Inches between two examples."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def mistakes(
     images: Float[Array, "N pixels"],
     labels: Int[Array, " N"],
@@ -77,7 +76,7 @@ def mistakes(
     )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def samples(
     images: Float[Array, "N pixels"],
     labels: Int[Array, " N"],

@@ -82,7 +82,7 @@ def train_run(
 ) -> TrainedRun:
     """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step. Raises ConfigError, DataError or
+    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError, DataError or
     FolderInUseError where it cannot start, SaveError where checkpoints cannot be written.
     """
     began = perf_counter()

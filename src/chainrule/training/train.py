@@ -143,7 +143,9 @@ def train(
                 if mean is None:
                     return
                 trained = weights.measured(progress)
-                measured = validation and measure(trained, validation, loss=function)
+                measured = validation and measure(
+                    trained, validation, loss=function, threads=threads
+                )
                 epoch = _end_epoch(progress, schedule, mean, measured, weights)
                 weights.show(progress)
                 yield epoch

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from contextlib import suppress
 from typing import NoReturn
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DataError
+from chainrule.core.quiet import without_warnings
 from chainrule.data.dataset import Part
 from chainrule.data.readers.archives import MIB
 from chainrule.data.readers.values import part
@@ -181,9 +181,8 @@ def _numbers(block: bytes, columns: int, *, name: str, line: int) -> Array:
     rows = block.count(b"\n")
     even = all(row.count(b",") == columns - 1 for row in block.splitlines())
     if even and not block.translate(None, b"0123456789,\n.eE+-"):
-        with warnings.catch_warnings():
-            # NumPy stops at a field that is not a number and warns; later versions will raise.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        # NumPy stops at a field that is not a number and warns; later versions will raise.
+        with without_warnings(DeprecationWarning):
             try:
                 text = block.replace(b"\n", b",").rstrip(b",").decode("ascii")
                 values = np.fromstring(text, np.float64, sep=",")
