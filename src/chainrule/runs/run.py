@@ -35,7 +35,7 @@ from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch
+from chainrule.training.train import Epoch, as_epoch
 
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
 """(epochs as they pass, number planned) -> the same epochs."""
@@ -82,8 +82,9 @@ def train_run(
 ) -> TrainedRun:
     """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError, DataError or
-    FolderInUseError where it cannot start, SaveError where checkpoints cannot be written.
+    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError,
+    DataError or FolderInUseError where it cannot start, SaveError where checkpoints cannot be
+    written.
     """
     began = perf_counter()
     data = load_data(
@@ -177,7 +178,7 @@ def _announce(setup: _Setup) -> None:
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     """Saves the model, evaluates it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
-    history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
+    history = [as_epoch(record) for record in trained.checkpointer.history]
     write_history(folder, history)
     by_hand = {"changes_by_hand": len(trained.by_hand)} if trained.by_hand else {}
     summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
