@@ -132,7 +132,7 @@ def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
 def _steps(
     job: Job, checkpointer: Checkpointer, watcher: Watcher | None, follow: Follow
 ) -> DivergenceError | None:
-    """Trains epoch by epoch, saving each; returns the divergence that ended it, if any."""
+    """Trains epoch by epoch, saving; returns the divergence that ended it, if any."""
     epochs = run(job, stop=watcher or checkpointer, progress=checkpointer.progress)
     if watcher:
         epochs = watcher.following(epochs)
@@ -141,6 +141,7 @@ def _steps(
             checkpointer.add(epoch)
     except DivergenceError as error:
         return error
+    checkpointer.end()
     return None
 
 
