@@ -74,14 +74,12 @@ class Checkpointer:
         self.saved_step = self.progress.step
 
     def __call__(self) -> bool:
-        """Saves if due; True if training is to stop, in which case everything is saved."""
-        stop = self.interrupted()
+        """Saves if the interval asks for it; True if training is to stop, to be saved by `end`."""
         since = self.progress.step - self.saved_step
-        if since and (
-            stop or since >= self.every.steps or monotonic() - self.saved_at >= self.every.seconds
-        ):
+        late = monotonic() - self.saved_at >= self.every.seconds
+        if since and (since >= self.every.steps or late):
             self.save()
-        return stop
+        return self.interrupted()
 
     def add(self, epoch: Epoch) -> None:
         """Records a finished epoch, and saves if that is due."""
@@ -90,7 +88,7 @@ class Checkpointer:
             self.save()
 
     def end(self) -> None:
-        """Saves what is not saved yet, after the last epoch."""
+        """Saves what is not saved yet, however training ended."""
         if self.progress.step != self.saved_step:
             self.save()
 
