@@ -13,20 +13,20 @@ from chainrule.data.dataset import Dataset
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Exponential, Schedule
 from chainrule.training.lr_finder import HIGHEST, LOWEST, RateSearch, find_rate, smooth
-from chainrule.training.state import Progress
+from chainrule.training.state import Losses, Progress
 from chainrule.training.train import Epoch, train
 
-Losses = Callable[[float], float]
+Curve = Callable[[float], float]
 
 
-def search(loss_at: Losses, steps: int = 200) -> RateSearch:
+def search(loss_at: Curve, steps: int = 200) -> RateSearch:
     """The search on a training whose loss depends on nothing but the learning rate."""
 
     def begin(schedule: Schedule, stop: Callable[[], bool], progress: Progress) -> Iterator[Epoch]:
         for step in range(10 * steps):
             if stop():
                 return
-            progress.add(loss_at(schedule(step)), 1)
+            progress.add(Losses(loss_at(schedule(step)), 0.0), 1)
         yield from ()
 
     return find_rate(begin, steps=steps)
@@ -52,7 +52,7 @@ def test_it_ends_at_the_highest_rate_if_the_loss_never_runs_away() -> None:
 def test_a_diverging_training_ends_the_search_and_is_no_failure() -> None:
     def begin(schedule: Schedule, stop: Callable[[], bool], progress: Progress) -> Iterator[Epoch]:
         for loss in (3.0, 2.0, 1.0, nan):
-            progress.add(loss, 1)
+            progress.add(Losses(loss, 0.0), 1)
         raise DivergenceError("too far", step=4, layer=None, learning_rate=1e-3)
         yield
 

@@ -61,7 +61,7 @@ def train(
     checkpoint_every: Annotated[
         str,
         _run_option(
-            metavar="20|30s", help="Also save within epochs: every 20 steps, or every 30s."
+            metavar="20|30s", help="Save at least every 20 steps, or every 30s, also within epochs."
         ),
     ] = "",
     resume: Annotated[

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -15,12 +14,12 @@ from chainrule.plots.style import (
     GREY,
     INK,
     PAPER,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     page,
     place,
+    styled,
     widest,
 )
 
@@ -31,7 +30,7 @@ WRONG = LinearSegmentedColormap.from_list(
 )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def confusion(matrix: Int[Array, "K K"], classes: Sequence[str]) -> Figure:
     """Confusion matrix: counts of each actual class (row) predicted as each class (column).
 

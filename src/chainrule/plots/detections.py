@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -19,12 +18,12 @@ from chainrule.plots.style import (
     INK,
     PALE,
     PICTURE,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     page,
     place,
+    styled,
     whole_dots,
 )
 
@@ -37,7 +36,7 @@ TEXT = 0.5
 """Inches under each digit for its label and its confidence."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def detections(
     picture: UInt8[Array, "height width *colours"],
     boxes: Sequence[tuple[int, int, int, int]],

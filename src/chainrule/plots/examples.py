@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -15,13 +14,13 @@ from chainrule.plots.style import (
     DPI,
     GREY,
     PICTURE,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     mosaic,
     page,
     place,
+    styled,
     whole_dots,
     widest,
 )
@@ -44,7 +43,7 @@ def pencil(images: Float[Array, "n pixels"], shape: tuple[int, int]) -> Colormap
     return PENCIL.reversed() if edge > low + BRIGHT * (high - low) else PENCIL
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def mistakes(
     images: Float[Array, "N pixels"],
     labels: Int[Array, " N"],
@@ -88,7 +87,7 @@ def mistakes(
     )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def samples(
     images: Float[Array, "N pixels"],
     labels: Int[Array, " N"],

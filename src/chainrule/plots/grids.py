@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -13,11 +12,11 @@ from chainrule.plots.examples import pencil
 from chainrule.plots.style import (
     DPI,
     GREY,
-    STYLE,
     amount,
     mosaic,
     page,
     place,
+    styled,
     whole_dots,
     widest,
 )
@@ -32,7 +31,7 @@ LINE = 0.17
 """Inches: height of a line of text."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def distorted(
     images: Float[Array, "N pixels"],
     copies: Float[Array, "N pixels"],
@@ -63,7 +62,7 @@ def distorted(
     )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def corrupted(
     images: Float[Array, "G pixels"],
     copies: Mapping[str, Float[Array, "G S pixels"]],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 
 from chainrule.core.statistics import wilson_interval
 from chainrule.evaluation.calibration import Bins
-from chainrule.plots.style import BLUE, GREY, PALE, STYLE, VERMILION, amount, page, place
+from chainrule.plots.style import BLUE, GREY, PALE, VERMILION, amount, page, place, styled
 
 SIDE, HISTOGRAM = 4.2, 1.15
 """Inches: the diagram is square, so that the diagonal is one; the histogram is below it."""
@@ -20,7 +19,7 @@ FLOOR = 0.7
 """Lower end of the log scale of counts: a single answer still shows."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def reliability(
     bins: Bins,
     *,

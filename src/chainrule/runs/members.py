@@ -157,7 +157,7 @@ def _configuration(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _same_weights(one: Model, other: Model) -> bool:
     a, b = one.members[0], other.members[0]
-    return a.layers == b.layers and a.parameters.tobytes() == b.parameters.tobytes()
+    return a.layers == b.layers and a.state.tobytes() == b.state.tobytes()
 
 
 def _report(folder: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch
+from chainrule.training.train import Epoch, as_epoch
 
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
 """(epochs as they pass, number planned) -> the same epochs."""
@@ -87,8 +87,9 @@ def train_run(
 ) -> TrainedRun:
     """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step. Raises ConfigError, DataError or
-    FolderInUseError where it cannot start, SaveError where checkpoints cannot be written.
+    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError,
+    DataError or FolderInUseError where it cannot start, SaveError where checkpoints cannot be
+    written.
     """
     began = perf_counter()
     data = load_data(
@@ -138,7 +139,7 @@ def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
 def _steps(
     job: Job, checkpointer: Checkpointer, watcher: Watcher | None, follow: Follow
 ) -> DivergenceError | None:
-    """Trains epoch by epoch, saving each; returns the divergence that ended it, if any."""
+    """Trains epoch by epoch, saving; returns the divergence that ended it, if any."""
     epochs = run(job, stop=watcher or checkpointer, progress=checkpointer.progress)
     if watcher:
         epochs = watcher.following(epochs)
@@ -147,6 +148,7 @@ def _steps(
             checkpointer.add(epoch)
     except DivergenceError as error:
         return error
+    checkpointer.end()
     return None
 
 
@@ -192,7 +194,7 @@ def _announce(setup: _Setup) -> None:
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     """Evaluates the model, saves it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
-    history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
+    history = [as_epoch(record) for record in trained.checkpointer.history]
     write_history(folder, history)
     summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
     if trained.by_hand:

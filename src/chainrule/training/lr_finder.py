@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.core.errors import DivergenceError
 from chainrule.optim.schedules import Exponential, Schedule
-from chainrule.training.state import Progress
+from chainrule.training.state import Losses, Progress
 from chainrule.training.train import Epoch
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
@@ -48,14 +48,14 @@ class RateSearch:
 
 @dataclass
 class Recorder(Progress):
-    """Progress that also records the loss of every step."""
+    """Progress that also records the objective of every step."""
 
     losses: list[float] = field(default_factory=list)
 
-    def add(self, loss: float, examples: int) -> None:
-        """Records a step and its loss."""
-        super().add(loss, examples)
-        self.losses.append(loss)
+    def add(self, losses: Losses, examples: int) -> None:
+        """Records a step and its objective."""
+        super().add(losses, examples)
+        self.losses.append(losses.objective)
 
 
 def find_rate(

@@ -43,7 +43,9 @@ const showCharts = (run, domain, frames) => {
   Object.entries(charts).forEach(([name, chart]) => {
     const shown = (frames ?? curves)[name].length > 0 || !(run.end || frames);
     at(`chart-${name}`).hidden = !shown;
-    const note = name === "loss" || name === "accuracy" ? countNote(run) : undefined;
+    const minimised = name === "loss" && curves.loss.some((one) => one.name === "objective")
+      ? " Dashed: what is minimised, with label smoothing and penalties." : "";
+    const note = ["loss", "accuracy"].includes(name) ? countNote(run) + minimised : undefined;
     if (shown) {
       chart.show({ series: curves[name], domain, marks, frame: frames?.[name] }, note);
     }
