@@ -43,7 +43,7 @@ class Reader:
 
 def sound(part: Part) -> None:
     """Holds an accepted part to what the rest of the library takes for granted."""
-    images, labels = part
+    images, labels = part.images, part.labels
     assert images.ndim == 3
     assert images.shape[0] == len(labels)
     assert images.dtype == np.uint8 or (

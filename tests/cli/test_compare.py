@@ -126,6 +126,8 @@ def test_runs_with_other_test_images_are_refused_and_compared_on_data_that_are_g
     assert "--data" in done.err
     given = json.loads(chainrule("compare", "mine", "half", "--data", few, "--json").out)
     assert given["images"] == 101
+    turned = json.loads(chainrule("compare", "half", "mine", "--data", few, "--json").out)
+    assert (turned["images"], turned["a"]) == (101, given["b"] | {"run": "half"})
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_members_of_other_settings_seed_or_data_are_refused(chainrule, three, fe
         Path("runs/c-seed-1/config.toml").write_text(damaged)
         done = chainrule("committee", "c", *OPTIONS, "--data", few)
         assert done.code == 2
-        assert done.err.startswith("error: runs/c-seed-1/config.toml: ")
+        assert "\nerror: runs/c-seed-1/config.toml: " in done.err
         assert chainrule("committee", "x", "--members", "c-seed-0,c-seed-1").code == 2
     Path("runs/c-seed-1/config.toml").write_text(whole)
     # A setting that a version before did not know has its usual value.

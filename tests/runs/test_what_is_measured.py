@@ -93,6 +93,21 @@ def test_sub_folders_are_matched_with_classes_by_name(chainrule, tmp_path) -> No
     assert "the class 'dog' is none that the network knows, which are ant, bee, cat" in done.err
 
 
+def test_labels_from_one_are_the_same_numbers_in_other_data(chainrule, tmp_path) -> None:
+    """Even where the other data lack the highest, so that 0..11 would do for their labels."""
+    labels = np.arange(12 * 14) % 12 + 1
+    images = np.eye(12, 16, dtype=int)[labels - 1] * 200
+    for name, rows in (("all.csv", labels > 0), ("some.csv", labels < 12)):
+        table = np.column_stack([labels, images])[rows]
+        np.savetxt(tmp_path / name, table, fmt="%d", delimiter=",")
+    options = ("--layers", "16,12", "--learning-rate", 0.1, "--epochs", 30, "--no-pictures")
+    done = chainrule("train", "--data", "all.csv", *options, "--run", "twelve", "-q")
+    assert done.code == 0, done.err
+    found = json.loads(chainrule("evaluate", "twelve", "--data", "some.csv", "--json").out)
+    assert (found["images"], found["errors"]) == (11 * 14, 0)
+    assert found["per_class"][0]["class"] == "1"
+
+
 def test_members_that_held_out_different_images_fit_no_temperature(chainrule, few) -> None:
     options = ("--recipe", "fast", "--seeds", "0,1", "--data", few, "--quiet")
     assert chainrule("committee", "two", *options).code == 0

@@ -57,7 +57,10 @@ def label(
     if not given and highest >= len(default) and are_numbered(train.labels):
         low, high = int(train.labels.min()), int(train.labels.max())
         names = tuple(str(number) for number in range(low, high + 1))
-        note = f"the labels are {low}..{high}: {len(names)} classes, named by these numbers"
+        note = (
+            f"the labels are {low}..{high}: {len(names)} classes, named by these numbers "
+            "(or --classes)"
+        )
     first = first_number(names) or 0
     for which, part in (("training", train), ("test", test)):
         if part is not None:

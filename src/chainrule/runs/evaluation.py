@@ -19,7 +19,7 @@ from chainrule.evaluation.photos import Readings, read_photos
 from chainrule.evaluation.robustness import Robustness, corrupted
 from chainrule.evaluation.views import looks
 from chainrule.runs.folder import read_run, say_caveat
-from chainrule.runs.origin import data_of, held_out
+from chainrule.runs.origin import data_of, held_out, silent
 
 DRAWN = 250
 """Most mistakes drawn: 25 rows of ten."""
@@ -132,6 +132,12 @@ def compare_runs(
     dataset = data_of(a, config_a or config_b, data, offline=offline, report=say)
     if not data:
         _check_same_test(run_a, run_b, config_b, dataset)
+    elif dataset.checksums != config_b.get("checksums", dataset.checksums):
+        # Of data that one of them was trained with, only what it did not learn counts.
+        theirs = data_of(b, config_b, data, offline=offline, report=silent)
+        if theirs.checksums == config_b["checksums"]:
+            say(f"{run_b} was trained with these data: {len(theirs.test.labels):,} test images")
+            dataset = theirs
     return compare(run_a, a, run_b, b, dataset)
 
 

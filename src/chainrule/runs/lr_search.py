@@ -50,6 +50,8 @@ def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
     job = prepare(request.settings, data, asked_for=request.asked_for)
+    for remark in job.remarks:
+        say(remark)
     search = _search(job)
     folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")
     write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)

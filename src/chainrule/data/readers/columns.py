@@ -81,8 +81,8 @@ def _without(line: bytes, column: int) -> bytes:
 
 
 def separator_of(line: bytes) -> bytes:
-    """What separates the columns of this line: a tab, a semicolon, or else a comma."""
-    return next((mark for mark in (b"\t", b";") if mark in line), b",")
+    """What separates the columns of this line: semicolons, or commas, or else tabs."""
+    return next((mark for mark in (b";", b",", b"\t") if mark in line), b",")
 
 
 def names_in(line: bytes) -> tuple[str, ...]:
