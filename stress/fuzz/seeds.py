@@ -112,14 +112,15 @@ def pictures() -> tuple[bytes, ...]:
 
 @cache
 def models() -> tuple[bytes, ...]:
-    """A model file of each number type, and a committee of two."""
+    """A model file of each number type, a committee of two, and a network saved whole."""
     rng = np.random.default_rng(0)
     single, double = (Network.dense([4, 3, 2], rng=rng, dtype=d) for d in (np.float32, np.float64))
     committee = Committee((single, Network.dense([4, 2], rng=rng)))
+    whole = Network.dense([4, 3, 2], rng=rng, batch_norm=True, dropout=0.5, input_noise=0.1)
     with tempfile.TemporaryDirectory() as folder:
         return tuple(
             save(Model(network, ("no", "yes"), (2, 2)), Path(folder) / "model").read_bytes()
-            for network in (single, double, committee)
+            for network in (single, double, committee, whole)
         )
 
 

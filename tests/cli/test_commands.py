@@ -27,10 +27,13 @@ def test_evaluate_json_agrees_with_the_library(chainrule, mine) -> None:
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert set(found) == {
-        "accuracy",
         "images",
+        "accuracy",
+        "beats_guessing",
+        "looks",
         "interval",
         "errors",
+        "top_3",
         "confusion",
         "per_class",
         "mistakes",
@@ -55,7 +58,10 @@ def test_evaluate_prints_interval_classes_and_confusion(chainrule, mine) -> None
     report = json.loads((mine / "report.json").read_text())
     assert len(report["mistakes"]) == report["errors"]
     index, actual, predicted = report["mistakes"][0]
-    assert f"first mistakes, by index: {index} ({actual} read as {predicted})" in done.out
+    assert (
+        f"first 12 of {report['errors']} mistakes, by index among the test images: "
+        f"{index} ({actual} read as {predicted})"
+    ) in done.out
     one = json.loads(chainrule("predict", "mine", "--index", index, "--json").out)
     assert one["predictions"][0]["digit"] == predicted
     for words in ("95 % interval", "top-3 accuracy", "recall", "rows actual"):

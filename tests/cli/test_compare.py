@@ -56,6 +56,7 @@ def test_the_table_and_the_test_are_those_of_the_two_networks(chainrule, both, f
             "accuracy": alone["accuracy"],
             "interval": alone["interval"],
             "errors": alone["errors"],
+            "beats_guessing": alone["beats_guessing"],
         }
 
 

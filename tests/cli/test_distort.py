@@ -72,7 +72,8 @@ def test_another_recipes_own_amounts_are_drawn_and_told(chainrule, few, drawn, b
     assert chainrule("distort", "--data", few, "--recipe", "bent").code == 0
     np.testing.assert_array_equal(drawn[0]["copies"], by_hand(drawn[0]["images"], bent, 0))
     assert drawn[0]["remark"] == (
-        "At most rotation 12 degrees, scaling 12 %, shear 10 degrees, shift 1 pixel; "
+        "The first 64 of 599 training images. At most rotation 12 degrees, "
+        "scaling 12 %, shear 10 degrees, shift 1 pixel; "
         "elastic field of alpha 36, sigma 5."
     )
 
@@ -85,16 +86,26 @@ def test_options_win_and_the_seed_decides(chainrule, few, drawn, bent) -> None:
     )  # fmt: skip
     assert done.code == 0, done.err
     expected = Distortion(rotation=40.0, shift=2.5, elastic_sigma=6.0)
-    assert json.loads(done.out) == {"picture": "turned.PNG", "distortion": asdict(expected)}
+    assert json.loads(done.out) == {
+        "picture": "turned.PNG",
+        "images": 64,
+        "distortion": asdict(expected),
+    }
     np.testing.assert_array_equal(drawn[0]["copies"], by_hand(drawn[0]["images"], expected, 7))
-    assert drawn[0]["remark"] == "At most rotation 40 degrees, shift 2.5 pixels."
+    assert (
+        drawn[0]["remark"]
+        == "The first 64 of 599 training images. At most rotation 40 degrees, shift 2.5 pixels."
+    )
     assert Path("turned.PNG").is_file()
 
 
 def test_bending_alone_is_told_alone(chainrule, few, drawn, bent) -> None:
     zeros = [f"--{name}=0" for name in ("rotation", "scaling", "shear", "shift")]
     assert chainrule("distort", "--data", few, "--recipe", "bent", *zeros).code == 0
-    assert drawn[0]["remark"] == "Elastic field of alpha 36, sigma 5."
+    assert (
+        drawn[0]["remark"]
+        == "The first 64 of 599 training images. Elastic field of alpha 36, sigma 5."
+    )
 
 
 def test_corruptions_are_drawn_as_evaluate_measures_on_them(

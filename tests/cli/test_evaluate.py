@@ -243,3 +243,14 @@ def test_no_figure_of_a_table_is_cut_however_narrow_the_terminal(
         return sorted(word for word in text.split() if word.strip("─"))
 
     assert words(narrow) == words(wide)
+
+
+def test_data_that_look_otherwise_than_those_of_training_get_a_word(chainrule, mine, mnist) -> None:
+    images, labels = (part[:300] for part in mnist.test)
+    rows = np.column_stack([labels, 255 - np.rint(images * 255)]).astype(int)
+    np.savetxt("inverted.csv", rows, fmt="%d", delimiter=",")
+    asked = ("evaluate", "mine", "--data", "inverted.csv")
+    assert "these images look inverted" in chainrule(*asked).out
+    told = json.loads(chainrule(*asked, "--json").out)
+    assert told["looks"].startswith("these images look inverted")
+    assert json.loads(chainrule("evaluate", "mine", "--json").out)["looks"] is None

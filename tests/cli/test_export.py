@@ -45,10 +45,10 @@ def test_a_page_that_cannot_be_written_is_one_sentence(
     assert sentence in result.err
 
 
-def test_a_network_for_other_images_is_refused(chainrule, tmp_path: Path) -> None:
+def test_a_network_for_inputs_of_no_known_form_is_refused(chainrule, tmp_path: Path) -> None:
     network = Network.dense([64, 3], rng=np.random.default_rng(0))
     save(Model(network, shape=(8, 8)), tmp_path / "small.safetensors")
     result = chainrule("export", "small.safetensors", "page.html")
     assert result.code == 2
-    assert "its images are 8 x 8, and the page draws for 28 x 28" in result.err
+    assert "its file does not say of what form" in result.err
     assert not (tmp_path / "page.html").exists()

@@ -17,7 +17,9 @@ from chainrule.training.train import Epoch
 
 
 def epochs(count: int) -> list[Epoch]:
-    return [Epoch(k, 10 * k, 1 / k, None, 0.9 + k / 1e4, 0.1, 0.5) for k in range(1, count + 1)]
+    return [
+        Epoch(k, 10 * k, 1 / k, 1 / k, None, 0.9 + k / 1e4, 0.1, 0.5) for k in range(1, count + 1)
+    ]
 
 
 class Terminal(io.StringIO):

@@ -81,10 +81,11 @@ def test_a_claim_outside_is_not_ok_and_exits_with_1(chainrule, monkeypatch) -> N
 def test_reproduce_fix_says_what_a_correction_is_worth(chainrule) -> None:
     arguments = ("relu-45", "--quick", "--seeds", 1, "--fix", "low-learning-rate")
     fix = json.loads(chainrule("reproduce", *arguments, "--json").out)["fix"]
-    assert set(fix) == {"fix", "mistake", "as_published", "fixed", "seeds", "epochs"}
+    assert set(fix) == {"fix", "mistake", "as_published", "fixed", "seeds", "epochs", "sd"}
+    assert fix["sd"] is None
     assert fix["fixed"] > fix["as_published"]
     words = worth_in_words(Worth(**fix))
-    assert words.endswith("(40 epochs, mean of 1 seed)")
+    assert words.endswith("(40 epochs, 1 seed)")
     assert f"worth {100 * (fix['fixed'] - fix['as_published']):+.2f} points" in words
 
 

@@ -73,7 +73,10 @@ CASES: dict[str, tuple[str, Callable[[Path], Value]]] = {
         "predict mine --index 3 --index 5",
         lambda few: predict_run("mine", index=[3, 5], say=ignore),
     ),
-    "export": ("export mine p.html", lambda few: export_network("mine", Path("p.html"))),
+    "export": (
+        "export mine p.html",
+        lambda few: export_network("mine", Path("p.html"), say=ignore),
+    ),
     "report": ("report mine", lambda few: export_replay("mine")),
     "distort": (
         "distort --data {few} --rotation 30",

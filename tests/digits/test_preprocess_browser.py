@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from chainrule.core.errors import DataError
-from chainrule.data.dataset import Dataset
-from chainrule.digits.preprocess import find, normalize
+from chainrule.data.dataset import Dataset, Found
+from chainrule.digits.form import measure
+from chainrule.digits.preprocess import find, normalize, seen_by
 from chainrule.digits.synthetic import photo_of_one, photo_of_row
 from helpers.photos import drawing, pasted, read_by_node
+from helpers.sets import SETS
 
 TOLERANCE = 1e-5
 MANY = pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
@@ -109,3 +112,35 @@ def test_pictures_of_other_sizes_and_kinds_agree(mnist: Dataset, tmp_path: Path)
         folder = tmp_path / str(number)
         folder.mkdir()
         assert compare(pictures, what, folder) >= 6
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if "16_bits" not in name])
+def test_pictures_for_networks_of_any_form_agree(sample: Found, tmp_path: Path, name: str) -> None:
+    """Test images, inverted, shifted, enlarged, half as wide: the same pixels, the same notes."""
+    images, _ = SETS[name](sample)
+    shape = images.shape[1], images.shape[2]
+    white = 16 if "levels" in name else 255
+    learned = np.rint(images[20:] * (255 / white)).reshape(len(images) - 20, -1)
+    form = measure((learned / 255).astype(np.float32), shape, white=white)
+    assert form is not None
+    rng = np.random.default_rng(4)
+    pictures: list[np.ndarray] = []
+    for image in images[:6]:
+        large = np.asarray(Image.fromarray(image).resize((9 * shape[1], 9 * shape[0])))
+        lines = large.copy()
+        lines[::60] = lines.mean()
+        pictures += [image, 255 - image, np.roll(image, 6, 1), large, 255 - large, lines]
+        pictures += [large[:, ::2], np.kron(image, np.ones((2, 3), np.uint8)), image[3:-3, 2:-2]]
+    pictures += [np.full(shape, value, np.uint8) for value in (0, 99, 255)]
+    pictures += [rng.integers(0, 256, (50, 70, 3), np.uint8), drawing(rng)]
+    found = read_by_node(pictures, "seenBy", tmp_path, form, shape)
+    for picture, (answer, pixels) in zip(pictures, found, strict=True):
+        expected: tuple[list[list[str]] | str, list[np.ndarray]]
+        try:
+            seen = seen_by(Image.fromarray(picture), shape, form, digits=False)
+            expected = [list(seen.notes)], [seen.digits[0].pixels]
+        except DataError as error:
+            expected = str(error), []
+        assert answer == expected[0]
+        wanted = np.reshape(expected[1], pixels.shape)
+        np.testing.assert_allclose(pixels, wanted, rtol=0, atol=TOLERANCE)

@@ -63,9 +63,16 @@ def test_other_data_than_digits_is_refused(neighbour, mnist) -> None:
 
 
 def test_it_is_printed_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
-    print_photos(Readings(1000, 975, 990, 100, 88, 97))
+    print_photos(Readings(1000, 975, 990, 100, 88, 97, 300))
     out = capsys.readouterr().out
-    for words in ("97.50 % of 1,000", "96.34 to 98.30 %", "on 990", "88 of 100", "on 97"):
+    for words in (
+        "97.50 % of 1,000",
+        "made of 300 test images",
+        "96.34 to 98.30 %",
+        "on 990",
+        "88 of 100",
+        "on 97",
+    ):
         assert words in out
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from chainrule.nn.preprocessing import MNIST, Preprocessing
 from conftest import node
 
 SIDE = 280
@@ -19,9 +20,9 @@ BOMB = Path(__file__).parents[2] / "stress" / "corpus" / "picture" / "65535x6553
 """Some bytes that claim more pixels than Pillow itself would open."""
 READER = """
 import { readFileSync, writeFileSync } from "node:fs";
-import { find, normalize } from "./preprocess.js";
+import { find, normalize, seenBy } from "./preprocess.js";
 
-const asked = JSON.parse(readFileSync("asked.json"));
+const { asked, form } = JSON.parse(readFileSync("asked.json"));
 const bytes = readFileSync("pictures");
 const numbers = [];
 const answers = [];
@@ -31,10 +32,14 @@ for (const { width, height, what } of asked) {
   at += 4 * width * height;
   try {
     if (what === "normalize") {
-      numbers.push(normalize({ width, height, data }));
+      numbers.push(normalize({ width, height, data }, form));
       answers.push([null]);
+    } else if (what === "seenBy") {
+      const seen = seenBy({ width, height, data }, form, false);
+      numbers.push(...seen.digits.map((digit) => digit.pixels));
+      answers.push(seen.digits.map(() => seen.notes));
     } else {
-      const digits = find({ width, height, data });
+      const digits = find({ width, height, data }, form);
       numbers.push(...digits.map((digit) => digit.pixels));
       answers.push(digits.map((d) => [d.row, d.column, d.height, d.width, d.line]));
     }
@@ -77,12 +82,17 @@ def pasted(
 
 
 def read_by_node(
-    pictures: Sequence[np.ndarray], what: str, folder: Path
+    pictures: Sequence[np.ndarray],
+    what: str,
+    folder: Path,
+    form: Preprocessing = MNIST,
+    shape: tuple[int, int] = (28, 28),
 ) -> list[tuple[list[Any] | str, np.ndarray]]:
     """What web/static/preprocess.js says of pictures (h, w), (h, w, 3) or (h, w, 4) in bytes.
 
-    `what` is normalize or find. For each picture: (its boxes with their lines, or the error;
-    pixels (n, 28, 28)). Without node the test is skipped, or fails where oracles are required.
+    `what` is normalize, find or seenBy. For each picture: (its boxes with their lines, or its
+    notes, or the error; pixels (n, h, w)). Without node the test is skipped, or fails where oracles
+    are required.
     """
     program = node()
     for file in (files("chainrule") / "web" / "static").iterdir():
@@ -94,11 +104,12 @@ def read_by_node(
         for picture in pictures:
             stream.write(_rgba(picture).tobytes())
     asked = [{"width": p.shape[1], "height": p.shape[0], "what": what} for p in pictures]
-    (folder / "asked.json").write_text(json.dumps(asked))
+    sides = {"height": shape[0], "width": shape[1]}
+    (folder / "asked.json").write_text(json.dumps({"asked": asked, "form": sides | form.as_json()}))
     subprocess.run([program, "reader.js"], cwd=folder, check=True)
     answers = json.loads((folder / "answers.json").read_text())
     counts = [0 if isinstance(answer, str) else len(answer) for answer in answers]
-    numbers = np.fromfile(folder / "numbers", np.float32).reshape(-1, 28, 28)
+    numbers = np.fromfile(folder / "numbers", np.float32).reshape(-1, *shape)
     parts = np.split(numbers, np.cumsum(counts)[:-1])
     return list(zip(answers, parts, strict=True))
 

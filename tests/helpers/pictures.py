@@ -30,6 +30,7 @@ class Epoch(NamedTuple):
     validation_accuracy: float | None = None
     learning_rate: float = 0.1
     seconds: float = 1.0
+    objective: float | None = None
 
 
 def history(length: int) -> list[Epoch]:

@@ -20,7 +20,7 @@ import safetensors.numpy
 import chainrule.core.tensor_file
 from chainrule.core.arrays import Array
 from chainrule.core.errors import ModelFileError
-from chainrule.nn.model_file import COMMITTEE_FORMAT, FORMAT, load_model, save
+from chainrule.nn.model_file import FORMAT, FORMATS, load_model, save
 from chainrule.nn.network import Network
 from helpers.damage import believed_flips
 
@@ -88,7 +88,7 @@ def zip_archive() -> bytes:
         (header('{"__metadata__": {"format": 1}}'), "metadata are text"),
         (
             header("{}"),
-            f"its format is None, this program reads {FORMAT!r} and {COMMITTEE_FORMAT!r};",
+            f"its format is None, this program reads {', '.join(map(repr, FORMATS))};",
         ),
         (header('{"__metadata__": {"format": "pt"}}'), "its format is 'pt'"),
         (

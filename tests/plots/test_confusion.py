@@ -77,6 +77,8 @@ def test_classes_never_predicted_are_named_while_they_are_few() -> None:
     counts[:, 0] = 5
     few = confusion(counts[:3, :3], ["a", "b", "c"])
     assert remarks(few).endswith("Never predicted: b, c.")
+    absent = confusion(np.diag([5, 0, 2]), ["a", "b", "c"])
+    assert remarks(absent) == "No mistakes. Never predicted: b. No example: b."
     many = confusion(counts, [str(k) for k in range(20)])
     assert remarks(many).endswith("Never predicted: 19 of 20 classes.")
 

@@ -79,3 +79,15 @@ def test_a_long_history_keeps_every_epoch_and_shows_its_running_mean() -> None:
     assert np.abs(mean.get_ydata() - line).max() < 0.08
     assert np.std(mean.get_ydata() - line) < np.std(noise) / 4
     assert "Pale: each epoch" in remarks(figure)
+
+
+def test_what_is_minimised_is_a_thin_line_of_its_own_where_it_is_not_the_loss() -> None:
+    loss, _ = curves([each._replace(objective=each.loss + 0.4) for each in history(5)]).axes
+    training, validation, objective = loss.lines
+    np.testing.assert_allclose(objective.get_ydata() - training.get_ydata(), 0.4)
+    assert objective.get_label() == "objective"
+    assert objective.get_linewidth() < validation.get_linewidth()
+    assert loss.get_ylim()[1] > 1.0
+    for same in (None, "loss"):
+        records = [each._replace(objective=same and each.loss) for each in history(5)]
+        assert len(curves(records).axes[0].lines) == 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
+from chainrule.plots.examples import pencil
 from helpers.pictures import (
     captions,
     contrast,
@@ -85,7 +86,7 @@ def test_an_evenly_grey_picture_is_drawn_as_paper() -> None:
 def test_the_nine_samples_are_the_first_and_the_wrong_ones_are_framed() -> None:
     r = run(12, wrong=5)
     figure = samples(r)
-    assert title(figure) == "9 examples: 7 right, 2 wrong"
+    assert title(figure) == "First 9 of 12 examples: 7 right, 2 wrong"
     np.testing.assert_array_equal([tile.ravel() for tile in tiles(figure, (28, 28))], r.images[:9])
     assert captions(figure) == [
         (f"actual {r.labels[i]}", f"predicted {r.predicted[i]}") for i in range(9)
@@ -129,3 +130,12 @@ def test_examples_that_do_not_fit_are_refused() -> None:
         samples(r._replace(predicted=np.full(9, -1)))
     with pytest.raises(ValueError, match="give at least one"):
         samples(run(0, wrong=0))
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_the_background_is_light_whichever_end_of_the_range_it_is(inverted: bool) -> None:
+    images = np.zeros((3, 8, 8), np.float32)
+    images[:, 2:6, 3:5] = 1
+    drawn = pencil((1 - images if inverted else images).reshape(3, -1), (8, 8))
+    paper, ink = (sum(drawn(float(value))[:3]) for value in ((1, 0) if inverted else (0, 1)))
+    assert paper > 2.5 > 0.5 > ink

@@ -8,9 +8,8 @@ import json
 import pytest
 
 from benchmarks.service.__main__ import main
-from benchmarks.service.clients import Client, Load, crowd, post, run
+from benchmarks.service.clients import Client, Load, run
 from benchmarks.service.parts import PARTS
-from service.conftest import Asker, ask, model  # noqa: F401
 
 
 def test_four_sigterms_under_load_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,16 +24,6 @@ def test_what_is_not_measured_is_said(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--only", "rate,speed"])
     assert "no part 'speed': choose among rate, rows" in capsys.readouterr().err
     assert len(PARTS) == 5
-
-
-def test_clients_count_answers_of_each_kind(ask: Asker) -> None:  # noqa: F811
-    right, wrong = post(bytes(784)), post(bytes(783))
-    loads = run(lambda: crowd(ask.port, {right: 2, wrong: 1}, 0.5))
-    assert set(loads[0].statuses) == {200}
-    assert set(loads[1].statuses) == {422}
-    assert loads[0].lost == loads[1].lost == 0
-    assert len(loads[0].latencies) == loads[0].statuses[200] > 5
-    assert 0 < loads[0].milliseconds(50) <= loads[0].milliseconds(99) < 1000
 
 
 class Silent:

@@ -115,7 +115,7 @@ def test_a_member_that_was_begun_goes_on_to_the_same_committee(chainrule, three,
     [
         (("--jobs", 3), "1"),
         (("--threads", 5), "5"),
-        (("--threads", 0, "--jobs", 2), None),
+        (("--threads", 99, "--jobs", 2), "99"),
         ((), None),
     ],
 )

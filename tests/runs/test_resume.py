@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -13,39 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.core.errors import ConfigError
 from chainrule.runs import run as execute
-from chainrule.training.checkpoint import latest
-from chainrule.training.checkpointer import Every, every
-
-SMALL = ("--layers", "784,20,10", "--batch-size", 50, "--epochs", 3, "--validation", 100)
-STEPS = 30
-PLAIN = ("--no-pictures",)
-
-
-def weights(name: str) -> bytes:
-    return Path(f"runs/{name}/model.safetensors").read_bytes()
-
-
-def step_of(name: str) -> int:
-    found = latest(Path(f"runs/{name}/checkpoints"), report=pytest.fail)
-    assert found
-    return found.progress.step
-
-
-def killed_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
-    """From now on `train` gets this signal before this step."""
-    plain_run = execute.run
-
-    def run(job, *, stop, progress):
-        def between() -> bool:
-            if progress.step == step:
-                os.kill(os.getpid(), number)
-            return stop()
-
-        return plain_run(job, stop=between, progress=progress)
-
-    monkeypatch.setattr(execute, "run", run)
+from helpers.runs import PLAIN, SMALL, STEPS, killed_at, step_of, weights
 
 
 @pytest.fixture
@@ -99,32 +67,6 @@ def test_going_on_twice_and_after_the_end_changes_nothing(chainrule, half) -> No
         assert weights("half") == weights("whole")
     assert chainrule("train", "--resume", "runs/whole", *PLAIN).code == 0
     assert weights("half") == weights("whole")
-
-
-def test_checkpoints_within_epochs(chainrule, few, monkeypatch) -> None:
-    saved = []
-    plain_save = execute.Checkpointer.save
-
-    def save(checkpointer: execute.Checkpointer) -> None:
-        saved.append(checkpointer.progress.step)
-        plain_save(checkpointer)
-
-    monkeypatch.setattr(execute.Checkpointer, "save", save)
-    options = (*SMALL, *PLAIN, "--checkpoint-every", 4)
-    assert chainrule("train", "--data", few, *options).code == 0
-    assert saved == [4, 8, 10, 14, 18, 20, 24, 28, 30]
-    saved.clear()
-    assert chainrule("train", "--data", few, *SMALL, *PLAIN).code == 0
-    assert saved == [10, 20, 30]
-
-
-def test_how_often_is_steps_or_seconds() -> None:
-    assert every("20") == Every(steps=20.0)
-    assert every("30s") == Every(seconds=30.0)
-    assert every("") == Every()
-    for wrong in ("0", "0s", "5m", "-1", "s", "1.5"):
-        with pytest.raises(ConfigError, match=r"such as 20, or of seconds, 30s"):
-            every(wrong)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,17 @@ def test_a_picture_that_is_none_is_refused(
     refused(ask, status, word, "p.png", files=((("p.png", content))[0:2],))
 
 
+def test_each_of_several_pictures_that_cannot_be_read_is_named(ask: Asker) -> None:
+    good, cut = encoded(drawing()), encoded(drawing())[:300]
+    blank = encoded(Image.new("L", (100, 100), 255))
+    answer = ask.files(("good.png", good), ("cut.png", cut), ("blank.png", blank))
+    assert answer.status == 422
+    first, second = answer.error.split("; blank.png: ")
+    assert first.startswith("cut.png: ")
+    assert "no digit found" in second
+    assert "good.png" not in answer.error
+
+
 def test_many_large_pictures_are_refused_before_they_take_long(ask: Asker) -> None:
     large = encoded(drawing(2040, 2050).convert("1"))
     refused(ask, 413, "16,777,216 pixels in all", files=tuple(("p", large) for _ in range(5)))

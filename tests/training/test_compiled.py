@@ -69,13 +69,13 @@ def both(
     run = train(
         numpys, (X, y), rng=None, epochs=epochs, optimizer="sgd", learning_rate=rate, **settings
     )
-    wanted = [epoch.loss for epoch in run]
+    wanted = [epoch.objective for epoch in run]
     step, found = CompiledSGD(ours, **settings), []
     for _ in range(epochs):
         total = 0.0
         for start in range(0, len(y), 10):
             part = slice(start, start + 10)
-            total += step(X[part], y[part], rate) * len(y[part])
+            total += step(X[part], y[part], rate).objective * len(y[part])
         found.append(total / len(y))
     return numpys, wanted, ours, found
 
@@ -147,16 +147,16 @@ def test_a_loss_that_is_not_finite_is_returned_and_moves_nothing(
     network.b[-1][1] = bad
     before = network.parameters.copy()
     step = CompiledSGD(network, loss=loss, label_smoothing=0.0, batch_size=39)
-    assert not np.isfinite(step(X, y, 0.1))
+    assert not np.isfinite(step(X, y, 0.1).objective)
     np.testing.assert_array_equal(network.parameters, before)
     network.b[-1][1], network.b[0][0] = 0, np.nan
-    assert not np.isfinite(step(X, y, 0.1))
+    assert not np.isfinite(step(X, y, 0.1).objective)
 
 
 def test_a_rate_that_is_far_too_high_ends_in_a_loss_that_is_not_finite() -> None:
     network, X, y = problem("relu", dtype=np.float32)
     step = CompiledSGD(network, loss=LOSSES[0], label_smoothing=0.0, batch_size=39)
-    assert not np.isfinite([step(X, y, 1e20) for _ in range(9)]).all()
+    assert not np.isfinite([step(X, y, 1e20).objective for _ in range(9)]).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -90,7 +90,7 @@ def exported() -> dict[str, Any]:
         "Dataset": Dataset("d", images, Examples(X, labels), ("a", "b", "c"), (3, 4), "s", {}),
         "Dense": Dense(4, 3, "relu", batch_norm=True, dropout=0.5),
         "DivergenceError": DivergenceError("inf", step=3, layer=None, learning_rate=0.1),
-        "Epoch": Epoch(1, 5, 0.5, None, None, 0.1, 2.0),
+        "Epoch": Epoch(1, 5, 0.5, 0.6, None, None, 0.1, 2.0),
         "Examples": images,
         "ModelFileError": ModelFileError("no model"),
         "Network": trained(),

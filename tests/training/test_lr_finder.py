@@ -13,20 +13,20 @@ from chainrule.data.dataset import Dataset
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Exponential, Schedule
 from chainrule.training.lr_finder import HIGHEST, LOWEST, RateSearch, find_rate, smooth
-from chainrule.training.state import Progress
+from chainrule.training.state import Losses, Progress
 from chainrule.training.train import Epoch, train
 
-Losses = Callable[[float], float]
+Curve = Callable[[float], float]
 
 
-def search(loss_at: Losses, steps: int = 200) -> RateSearch:
+def search(loss_at: Curve, steps: int = 200) -> RateSearch:
     """The search on a training whose loss depends on nothing but the learning rate."""
 
     def begin(schedule: Schedule, stop: Callable[[], bool], progress: Progress) -> Iterator[Epoch]:
         for step in range(10 * steps):
             if stop():
                 return
-            progress.add(loss_at(schedule(step)), 1)
+            progress.add(Losses(loss_at(schedule(step)), 0.0), 1)
         yield from ()
 
     return find_rate(begin, steps=steps)
@@ -38,12 +38,12 @@ def test_it_suggests_a_tenth_of_the_rate_with_the_lowest_loss() -> None:
 
 
 def test_it_ends_where_the_loss_runs_away() -> None:
-    found = search(lambda rate: 1.0 if rate < 0.1 else 50.0)
+    found = search(lambda rate: 2.0 if rate < 1e-5 else 1.0 if rate < 0.1 else 50.0)
     assert 0.1 < found.rates[-1] < 0.3
 
 
 def test_it_ends_at_the_highest_rate_if_the_loss_never_runs_away() -> None:
-    found = search(lambda rate: 1.0, steps=50)
+    found = search(lambda rate: 2 - log10(rate), steps=50)
     assert len(found.rates) == len(found.losses) == len(found.smoothed) == 50
     assert found.rates[0] == LOWEST
     assert found.rates[-1] < HIGHEST
@@ -52,7 +52,7 @@ def test_it_ends_at_the_highest_rate_if_the_loss_never_runs_away() -> None:
 def test_a_diverging_training_ends_the_search_and_is_no_failure() -> None:
     def begin(schedule: Schedule, stop: Callable[[], bool], progress: Progress) -> Iterator[Epoch]:
         for loss in (3.0, 2.0, 1.0, nan):
-            progress.add(loss, 1)
+            progress.add(Losses(loss, 0.0), 1)
         raise DivergenceError("too far", step=4, layer=None, learning_rate=1e-3)
         yield
 
@@ -62,6 +62,12 @@ def test_a_diverging_training_ends_the_search_and_is_no_failure() -> None:
 def test_a_first_loss_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match=r"first loss is not finite: scale the inputs"):
         search(lambda rate: inf, steps=2)
+
+
+@pytest.mark.parametrize("losses", [lambda rate: 1.0, lambda rate: 1.0 + rate])
+def test_where_no_rate_lets_the_loss_fall_none_is_suggested(losses: Losses) -> None:
+    with pytest.raises(ValueError, match=r"did not fall below the 1 that it began with, in \d+ "):
+        search(losses)
 
 
 def test_the_average_of_equal_losses_is_that_loss_from_the_first_on() -> None:

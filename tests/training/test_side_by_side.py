@@ -13,7 +13,7 @@ import json, threading
 import numpy as np
 from threadpoolctl import ThreadpoolController
 import chainrule as cr
-from chainrule.core.blas import cores, one_blas_thread
+from chainrule.core.blas import cores, describe_blas, one_blas_thread
 
 
 def blas():
@@ -57,13 +57,17 @@ def side_by_side(first_out):
 before = blas()
 # Before anybody has asked for the number of cores: within the limit it must not be taken for one.
 with one_blas_thread():
-    inside, counted = blas(), cores()
+    inside, counted, described = blas(), cores(), describe_blas()
 alone = train()
 found = {
     "inside": inside, "counted": counted, "before": before,
     "same": [{*side_by_side(first_out)} == {alone} for first_out in (True, False)],
-    "after": blas(),
+    "after": blas(), "described": [described, describe_blas()],
 }
+narrow = cr.Network.dense([784, 16, 10], rng=np.random.default_rng(0))
+with one_blas_thread():
+    beside = cr.evaluate(narrow, (X, y))
+found["measured"] = [beside, cr.evaluate(narrow, (X, y))]
 with ThreadpoolController().limit(limits=2, user_api="blas"):
     bits = []
     within = threading.Thread(target=lambda: bits.append(train()))
@@ -99,3 +103,14 @@ def test_the_limit_holds_within_and_is_put_back_by_the_last_to_leave(
     assert found["before"] == found["after"] == found["after an error"] == [2]
     assert found["inside"] == found["nested"] == [1]
     assert found["counted"] == 2
+
+
+def test_what_is_measured_has_the_same_bits_beside_a_training(found: dict[str, Any]) -> None:
+    beside, alone = found["measured"]
+    assert beside == alone
+
+
+def test_blas_is_described_as_it_is_without_the_limit(found: dict[str, Any]) -> None:
+    within, outside = found["described"]
+    assert within == outside
+    assert "2 threads" in within

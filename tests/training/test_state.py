@@ -17,7 +17,7 @@ from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
 from chainrule.training.checkpoint import Checkpoint, latest, write_checkpoint
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch, train
+from chainrule.training.train import Epoch, as_epoch, train
 from conftest import oracle
 
 EPOCHS, BATCHES = 4, 7
@@ -99,7 +99,7 @@ def assert_same_end(folder: Path, cut: int, **options: Any) -> None:
         assert second.progress.arrays[name].tobytes() == values.tobytes(), name
     numbers = [run.progress.numbers() | {"seconds": 0} for run in (whole, second)]
     assert numbers[0] == numbers[1]
-    before = [Epoch(**epoch) for epoch in saved.history]
+    before = [as_epoch(epoch) for epoch in saved.history]
     assert untimed(before + second.epochs) == untimed(whole.epochs)
 
 

@@ -85,13 +85,13 @@ def test_ten_epochs_have_the_losses_and_the_weights_of_torch(
     network, epochs = run(
         {"rng": None, "epochs": 10, "optimizer": optimizer, "learning_rate": 0.05, **settings}
     )
-    assert [epoch.loss for epoch in epochs] == pytest.approx(losses, rel=1e-10)
+    assert [epoch.objective for epoch in epochs] == pytest.approx(losses, rel=1e-10)
     np.testing.assert_allclose(network.W[0], first_layer, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("setting", ["l2", "max_norm", "label_smoothing"])
 def test_each_of_these_settings_makes_a_difference(setting: str) -> None:
-    plain, changed = run({})[1][-1].loss, run({setting: 0.1})[1][-1].loss
+    plain, changed = run({})[1][-1].objective, run({setting: 0.1})[1][-1].objective
     assert changed != pytest.approx(plain, rel=1e-3)
 
 

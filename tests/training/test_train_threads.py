@@ -18,6 +18,7 @@ from chainrule.nn.losses import LOSSES, Buffers
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Schedule
 from chainrule.training.microbatches import WORK_PER_CORE, split, team_size
+from chainrule.training.options import ALL_CORES
 from chainrule.training.train import Epoch, train
 
 Settings = dict[str, Any]
@@ -178,13 +179,13 @@ def test_the_shares_are_all_rows_once(
 def test_a_step_takes_the_cores_that_it_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chainrule.training.microbatches, "WORK_PER_CORE", WORK_PER_CORE)
     article = Network.dense([784, 128, 64, 10], rng=np.random.default_rng(0))
-    assert team_size(article, 10, 0) == team_size(article, 10, 8) == 1
-    assert team_size(article, 1, 0) == 1
+    assert team_size(article, 10, ALL_CORES) == team_size(article, 10, 8) == 1
+    assert team_size(article, 1, ALL_CORES) == 1
     # 109,184 weights with their gaps: 92 rows of them are 10 million.
     assert [team_size(article, rows, 8) for rows in (91, 183, 184, 274, 275)] == [1, 1, 2, 2, 3]
     assert team_size(article, 10_000, 8) == 8
     assert team_size(article, 10_000, 1) == 1
-    assert team_size(article, 10**9, 0) == cores()
+    assert team_size(article, 10**9, ALL_CORES) == cores()
 
 
 @pytest.mark.parametrize(("batch_size", "threads"), [(10, 1), (11, 1), (ROWS, 2), (10_000, 2)])

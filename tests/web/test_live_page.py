@@ -172,6 +172,21 @@ def test_a_run_that_nobody_watched_has_the_curves_of_its_epochs(compute: Compute
     assert curves["ratio"] == []
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_is_minimised_is_a_line_of_its_own_where_it_is_not_the_loss(
+    compute: Compute, watched: bool
+) -> None:
+    first, *seen, last = EVENTS
+    begin, run = [first, *seen] if watched else [first], "given.reduce(m.takeIn, m.emptyRun())"
+    plain = compute("live_run.js", f"m.curvesOf({run})", [*begin, last | {"objective": 1.5}])
+    assert "objective" not in [series["name"] for series in plain["loss"]]
+    curves = compute("live_run.js", f"m.curvesOf({run})", [*begin, last | {"objective": 2.5}])
+    (objective,) = (series for series in curves["loss"] if series["name"] == "objective")
+    assert objective["points"] == [[1, 2.5]]
+    others = [series for series in curves["loss"] if series is not objective]
+    assert others == plain["loss"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.25, "0.3 s"), (59.4, "59.4 s"), (75, "1 min 15 s"), (3725, "1 h 2 min")],

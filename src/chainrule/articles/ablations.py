@@ -25,6 +25,8 @@ class Worth:
     fixed: float
     seeds: int
     epochs: int
+    sd: float | None
+    """Standard deviation over the seeds of what the correction gains; None for a single seed."""
 
 
 def ablation_of(article: Article, quirk: str) -> Ablation:
@@ -46,21 +48,24 @@ def worth_of(
     after = replace(before, **ablation.changes)
     seeds = effort.seeds or article.seeds
     recorder.plan(before, data, runs=2 * seeds)
+    published = _accuracies(before, data, seeds, "as published", recorder)
+    fixed = _accuracies(after, data, seeds, f"without {quirk}", recorder)
     return Worth(
         quirk,
         ablation.mistake,
-        as_published=_mean_accuracy(before, data, seeds, "as published", recorder),
-        fixed=_mean_accuracy(after, data, seeds, f"without {quirk}", recorder),
+        as_published=float(np.mean(published)),
+        fixed=float(np.mean(fixed)),
         seeds=seeds,
         epochs=before.epochs,
+        sd=float(np.std(np.subtract(fixed, published), ddof=1)) if seeds > 1 else None,
     )
 
 
-def _mean_accuracy(
+def _accuracies(
     settings: Settings, data: Dataset, seeds: int, what: str, recorder: Recorder
-) -> float:
+) -> list[float]:
     found = []
     for seed in range(settings.seed, settings.seed + seeds):
         job = recorder.train(f"{what}, seed {seed}", replace(settings, seed=seed), data)
         found.append(accuracy(job, "test") / 100)
-    return float(np.mean(found))
+    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -28,6 +29,12 @@ class Claim:
     verdict: str
     """exact, within, outside, or not judged."""
     note: str = ""
+
+
+def verdicts(claims: Iterable[Claim]) -> str:
+    """How many claims have each verdict: `3 exact, 2 within, 1 not judged`."""
+    counts = Counter(claim.verdict for claim in claims)
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) or "none judged"
 
 
 def exact(claim: str, printed: str, measured: Array, *, note: str = "") -> Claim:

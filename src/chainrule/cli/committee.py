@@ -53,7 +53,7 @@ def committee(
     jobs: Annotated[int, typer.Option(min=1, help="Members trained at a time.")] = 1,
     threads: Annotated[
         int | None,
-        typer.Option(min=0, help="Cores for each member; by default all, shared by the jobs."),
+        typer.Option(min=1, help="Cores for each member; by default all, shared by the jobs."),
     ] = None,
     data: Source = "mnist",
     test_data: TestSource = "",
@@ -105,8 +105,9 @@ def _print(made: Ensemble) -> None:
     """Prints a table of the members, their mean, and the ensemble's accuracy."""
     from chainrule.evaluation.assessment import headline
 
+    count = len(made.members)
     print_table(
-        f"{len(made.members)} members, {made.parameters:,} parameters",
+        f"{count} member{'s' * (count != 1)}, {made.parameters:,} parameters",
         ("run", "recipe", "seed", "wrong", "error %"),
         [
             (m.run, m.report["recipe"], str(m.report["seed"]), str(m.report["errors"]),
@@ -114,7 +115,12 @@ def _print(made: Ensemble) -> None:
             for m in made.members
         ],
     )  # fmt: skip
-    spread = "" if made.sd_error is None else f" ± {100 * made.sd_error:.3f}"
-    print(f"each alone: {100 * made.mean_error:.3f}{spread} % wrong, mean and standard deviation")
+    if made.sd_error is not None:
+        print(
+            f"each alone: {100 * made.mean_error:.3f} ± {100 * made.sd_error:.3f} % wrong, mean "
+            f"and standard deviation of {count} members"
+        )
+    for run in made.guessers():
+        print(f"{run} is not significantly better than guessing: leave it out, or train it again")
     print(f"together: {headline(made.assessment)}")
     print(contents_line(made.folder))

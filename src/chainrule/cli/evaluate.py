@@ -91,12 +91,20 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
 
     found, names = evaluation.assessment, evaluation.classes
     print(headline(found))
-    print(f"top-3 accuracy {100 * found.top_3:.2f} %")
+    if evaluation.looks:
+        print(evaluation.looks)
+    if found.top_3 is not None:
+        print(f"top-3 accuracy {100 * found.top_3:.2f} %")
     _print_tables(found, names)
     first = found.mistakes()[:SHOWN]
     if first:
         listed = ", ".join(f"{i} ({names[a]} read as {names[p]})" for i, a, p in first)
-        print(f"first mistakes, by index: {listed}")
+        which = (
+            "mistakes"
+            if len(first) == found.errors
+            else f"first {SHOWN} of {found.errors:,} mistakes"
+        )
+        print(f"{which}, by index among the test images: {listed}")
     if evaluation.undisputed is not None:
         print(
             f"mistakes among the {evaluation.disputed.size} disputed test labels: "
@@ -113,17 +121,15 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
 
 
 def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
-    s = found.scores
     print_table(
         "each class",
-        ("class", "precision", "recall", "F1", "images"),
+        ("class", "precision", "recall", "F1", "images", "predicted"),
         [
-            (name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", f"{n:,}")
-            for name, p, r, f, n in zip(
-                classes, s.precision, s.recall, s.f1, s.support, strict=True
-            )
+            (row["class"], *(_score(row[name]) for name in ("precision", "recall", "f1")),
+             f"{row['support']:,}", f"{row['predicted']:,}")
+            for row in found.per_class(classes)
         ],
-    )
+    )  # fmt: skip
     print_table(
         "confusion: rows actual, columns predicted",
         ("", *classes),
@@ -132,6 +138,10 @@ def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
             for name, row in zip(classes, found.confusion, strict=True)
         ],
     )
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def print_corrupted(found: Robustness) -> None:
@@ -159,7 +169,8 @@ def print_photos(found: Readings) -> None:
     low, high = (100 * end for end in found.interval)
     print(
         f"photos: {100 * found.accuracy:.2f} % of {found.photos:,} synthetic photos of one digit, "
-        f"{SMALLEST} to {LARGEST} pixels, read correctly (95 % interval {low:.2f} to {high:.2f} "
+        f"{SMALLEST} to {LARGEST} pixels, made of {found.digits:,} test images, "
+        f"read correctly (95 % interval {low:.2f} to {high:.2f} "
         f"%); one digit was found on {found.found:,}"
     )
     print(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Json, Quiet, print_page
+from chainrule.cli.console import Json, Quiet, note, print_page, silence
 
 ORDER = 80
 
@@ -30,4 +30,4 @@ def export(
     """
     from chainrule.runs.pages import export_network
 
-    print_page(export_network(run, page), quiet=quiet, as_json=json)
+    print_page(export_network(run, page, say=silence if quiet else note), quiet=quiet, as_json=json)

@@ -17,8 +17,10 @@ def print_search(found: LearningRateSearch, *, as_json: bool) -> None:
         return
     search = found.search
     print(
-        f"learning rate {search.suggestion:g}: a tenth of where the loss was lowest, after "
-        f"{len(search.rates)} steps up to {search.rates[-1]:.2g}"
+        f"learning rate {search.suggestion:g}: a tenth of where the loss was lowest, "
+        f"{min(search.smoothed):.4g} after {search.smoothed[0]:.4g} (moving averages of "
+        f"{len(search.rates)} batches, one at each rate from {search.rates[0]:g} to "
+        f"{search.rates[-1]:.2g})"
     )
     print(f"to train with it: chainrule train ... --learning-rate {search.suggestion:g}")
     print(contents_line(found.folder))

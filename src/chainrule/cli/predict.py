@@ -58,8 +58,8 @@ def predict(
 ) -> None:
     """Read the digits on pictures, with the probability of each class.
 
-    Every digit is first converted to MNIST's form: ink found, scaled, centred by its mass.
-    Several digits on one picture are read line by line.
+    A picture of the training images' size and form is taken as it is. Else its ink is found and
+    given their polarity, size and centre. Several digits on one picture are read line by line.
 
     Example: chainrule predict mine photo.jpg --show seen.png
     """
@@ -81,6 +81,9 @@ def predict(
             _print_one(picture.name, found.classes, picture.detections[0], sure)
         elif not picture.error:
             _print_several(picture.name, found.classes, picture.detections, sure)
+    for picture in found.pictures:
+        for line in picture.notes:
+            say(f"{picture.name}: {line}")
     for picture in found.failed:
         note(f"error: {picture.error}")
     if found.failed:

@@ -62,6 +62,7 @@ def reproduce(
     """
     from chainrule.articles import named
     from chainrule.articles.ablations import ablation_of
+    from chainrule.articles.claims import verdicts
     from chainrule.articles.running import Effort
     from chainrule.core.errors import ConfigError
     from chainrule.runs.interrupt import interruptible
@@ -99,7 +100,8 @@ def reproduce(
         every = [result.as_json() for result in results]
         print_json({"recipes": every, "ok": ok} if name == "all" else every[0])
     elif not interrupt():
-        print("ok: no claim is outside" if ok else "NOT ok: a claim is outside")
+        counts = verdicts(claim for result in results for claim in result.claims)
+        print(f"{'ok: no claim is outside' if ok else 'NOT ok: a claim is outside'} ({counts})")
     if interrupt():
         last = results[-1]
         note(
@@ -131,10 +133,12 @@ def _print(result: Reproduction) -> None:
 def worth_in_words(worth: Worth) -> str:
     """Gain in accuracy from correcting a mistake, in one line."""
     points = 100 * (worth.fixed - worth.as_published)
+    spread = "" if worth.sd is None else f" ± {100 * worth.sd:.2f}"
+    seeds = "1 seed" if worth.sd is None else f"mean and standard deviation of {worth.seeds} seeds"
     return (
         f"without {worth.fix} ({worth.mistake}): {100 * worth.as_published:.2f} % -> "
-        f"{100 * worth.fixed:.2f} % on test, worth {points:+.2f} points "
-        f"({worth.epochs} epochs, mean of {worth.seeds} seed{'s' * (worth.seeds != 1)})"
+        f"{100 * worth.fixed:.2f} % on test, worth {points:+.2f}{spread} points "
+        f"({worth.epochs} epochs, {seeds})"
     )
 
 

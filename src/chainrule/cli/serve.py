@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Quiet, note
+from chainrule.cli.console import Quiet, note, silence
 
 ORDER = 70
 
@@ -52,7 +52,7 @@ def serve(
     Example: chainrule serve mine --port 8001
     """
     from chainrule.nn.model_file import load_model
-    from chainrule.runs.folder import find, latest, model_name
+    from chainrule.runs.folder import find, latest, model_name, say_caveat
     from chainrule.service.local import browse, has_display, local_server
 
     if not run:
@@ -60,9 +60,10 @@ def serve(
         if not quiet:
             note(f"the newest run: {run}")
     path = find(run)
-    name = model_name(path)
+    name, model = model_name(path), load_model(path)
+    say_caveat(name, model, silence if quiet else note)
     server = local_server(
-        load_model(path), name, host=host, port=port, token=token, no_auth=no_auth,
+        model, name, host=host, port=port, token=token, no_auth=no_auth,
         allow_hosts=allow_host or (),
     )  # fmt: skip
     with server.capture_signals():  # before anyone knows the address

@@ -61,7 +61,7 @@ def train(
     checkpoint_every: Annotated[
         str,
         _run_option(
-            metavar="20|30s", help="Also save within epochs: every 20 steps, or every 30s."
+            metavar="20|30s", help="Save at least every 20 steps, or every 30s, also within epochs."
         ),
     ] = "",
     resume: Annotated[
@@ -180,6 +180,8 @@ def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) ->
         print_json(done.as_json())
     else:
         print(headline(done.assessment))
+        for remark in done.remarks():
+            print(remark)
         print(
             f"{len(done.history)} epochs in {done.train_seconds:.1f} s of training, "
             f"{done.total_seconds:.1f} s in all"

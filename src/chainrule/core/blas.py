@@ -116,11 +116,11 @@ _limit = _Limit()
 
 
 def describe_blas() -> str:
-    """The BLAS in use, its kernel and its threads, in one readable line."""
+    """The BLAS in use, its kernel and its threads, in one readable line.
+
+    The threads are those that it found, also while a training holds the limit of one.
+    """
     for pool in _controller().select(user_api="blas").info():
         kernel = pool.get("architecture") or "unnamed"
-        return (
-            f"{pool['internal_api']} {pool.get('version')}, kernel {kernel}, "
-            f"{pool['num_threads']} threads"
-        )
+        return f"{pool['internal_api']} {pool.get('version')}, kernel {kernel}, {cores()} threads"
     return "an unknown BLAS"

@@ -35,9 +35,13 @@ Words: TypeAlias = dict[str, str]
 def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
     """Writes tensors and words atomically; the same content gives the same bytes.
 
-    Raises OSError if writing fails, ModelFileError for a header that `read_sealed` would refuse.
+    Raises OSError if writing fails, ModelFileError for a size that `read_sealed` would refuse.
     """
     content = _in_order(save_tensors(tensors, words | {"sha256": _digest(tensors, words)}))
+    if len(content) > LARGEST_FILE:
+        raise ModelFileError(
+            f"{path}: {len(content):,} bytes, at most {LARGEST_FILE:,} are read; use fewer weights"
+        )
     length = int.from_bytes(content[:8], "little")
     if length > LARGEST_HEADER or len(tensors) > MOST_TENSORS:
         raise ModelFileError(
@@ -67,7 +71,7 @@ def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Ten
     if words.get("format") not in known:
         raise ModelFileError(
             f"{path}: its format is {words.get('format')!r}, this program reads "
-            f"{' and '.join(map(repr, known))}; save the model with chainrule"
+            f"{', '.join(map(repr, known))}; save the model with chainrule"
         )
     if words.pop("sha256", None) != _digest(tensors, words):
         raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")

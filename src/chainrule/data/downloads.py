@@ -32,8 +32,12 @@ def from_mirror(mirror: str, source: Source, folder: Path) -> None:
     import pooch  # Only here: importing it takes longer than reading cached data.
 
     logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+
+    def below_critical(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.CRITICAL
+
+    # A filter of this call's own: threads may add and remove theirs in any order.
+    logger.addFilter(below_critical)
     try:
         for key, name in FILES.items():
             pooch.retrieve(
@@ -47,7 +51,7 @@ def from_mirror(mirror: str, source: Source, folder: Path) -> None:
         # requests' errors are OSErrors; a wrong checksum is pooch's ValueError.
         raise DataError(reason(error)) from None
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(below_critical)
 
 
 def reason(error: Exception) -> str:

@@ -147,6 +147,16 @@ def strokes(parts: Parts, shape: tuple[int, int], least: int) -> list[Group]:
     ]
 
 
+def left_out(parts: Parts, used: list[Group], least: int) -> int:
+    """Number of parts that are no specks and in none of the digits."""
+    top, left, bottom, right = parts.boxes.T
+    longer = np.maximum(bottom - top, right - left)
+    members = np.array([member - 1 for digit in used for member in digit.members])
+    big = longer >= max(least, SPECK * longer[members].max())
+    big[members] = False
+    return int(big.sum())
+
+
 def grouped(pieces: list[Group]) -> list[Group]:
     """Digits made of strokes: broken ones joined, dots and dashes left out."""
     digits: list[Group] = []

@@ -18,7 +18,6 @@ from chainrule.core.arrays import Array, Float, UInt8
 from chainrule.core.errors import DataError
 from chainrule.data.readers.images import grey
 
-FIELD = 28
 WORKING_SIDE = 1280
 """Larger pictures are averaged down to this side: a 20-pixel digit on one of 2,560 keeps ten."""
 SAMPLES = 64
@@ -49,18 +48,19 @@ class Ink(NamedTuple):
     contrast: float
 
 
-def drawn_on(image: Image.Image | Array) -> tuple[Ink, tuple[int, int]]:
+def drawn_on(image: Image.Image | Array, field: int) -> tuple[Ink, tuple[int, int]]:
     """Segments a picture: (ink at the working size, original (height, width)).
 
-    image is a Pillow image of any mode, or an array (h, w), (h, w, 3) or (h, w, 4), integers
-    0..255 or fractions 0..1. If its grey has little contrast, red, green and blue are tried.
+    field is the longer side of the network's images. image is a Pillow image of any mode, or an
+    array (h, w), (h, w, 3) or (h, w, 4), integers 0..255 or fractions 0..1. If its grey has little
+    contrast, red, green and blue are tried.
     Raises DataError for anything else, and if nothing is drawn.
     """
     reason: DataError | None = None
     best: Ink | None = None
     for values in planes(image):
         try:
-            found = ink(values)
+            found = ink(values, field)
         except DataError as error:
             reason = reason or error
             continue
@@ -120,13 +120,14 @@ def scaled(side: int, new: int, old: int) -> int:
     return max(1, (2 * side * new + old) // (2 * old))
 
 
-def ink(values: Float[Array, "h w"]) -> Ink:
+def ink(values: Float[Array, "h w"], field: int) -> Ink:
     """Segments the ink of a brightness plane, dark on light or light on dark.
 
-    A clean picture of MNIST's size keeps every grey: there even the faintest is part of a stroke.
-    Raises DataError if nothing is drawn, or nothing stands out from the noise.
+    A clean picture of the network's size, its longer side at most `field`, keeps every grey: there
+    even the faintest is part of a stroke. Raises DataError if nothing is drawn, or nothing stands
+    out from the noise.
     """
-    small = max(values.shape) <= FIELD
+    small = max(values.shape) <= field
     edge = values[outline(values.shape)]
     middle = np.median(edge)
     lighter: Array = values - middle

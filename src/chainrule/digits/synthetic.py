@@ -38,8 +38,8 @@ class Photo(NamedTuple):
     """(row, column, height, width) of each digit's ink, in the order given."""
 
 
-def photo_of_one(image: Float[Array, "28 28"], rng: np.random.Generator) -> Photo:
-    """Photo, 480 x 640 pixels, of one digit (28, 28) in 0..1, of random size and position."""
+def photo_of_one(image: Float[Array, "h w"], rng: np.random.Generator) -> Photo:
+    """Photo, 480 x 640 pixels, of one digit, its ink (h, w) in 0..1, anywhere and of any size."""
     longer = SMALLEST * (LARGEST / SMALLEST) ** rng.random()
     digit = _enlarged(image, longer)
     h, w = digit.shape
@@ -47,7 +47,7 @@ def photo_of_one(image: Float[Array, "28 28"], rng: np.random.Generator) -> Phot
     return _taken([(digit, row, column)], rng)
 
 
-def photo_of_row(images: Float[Array, "n 28 28"], rng: np.random.Generator) -> Photo:
+def photo_of_row(images: Float[Array, "n h w"], rng: np.random.Generator) -> Photo:
     """Photo of digits in a row, such as a phone number, that may slope a little.
 
     Digits are of similar height, 24 to 60 pixels, and 0.2 to 0.5 of that apart.
@@ -72,7 +72,7 @@ def photo_of_row(images: Float[Array, "n 28 28"], rng: np.random.Generator) -> P
     )
 
 
-def _enlarged(image: Float[Array, "28 28"], longer: float) -> Float[Array, "h w"]:
+def _enlarged(image: Float[Array, "h w"], longer: float) -> Float[Array, "_h _w"]:
     """Crops a digit to its ink and scales its longer side to `longer` pixels."""
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)

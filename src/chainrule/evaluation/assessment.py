@@ -25,10 +25,16 @@ class Assessment:
     probabilities: Float[Array, "N K"]
     accuracy: float
     interval: tuple[float, float]
-    top_3: float
+    top_3: float | None
+    """None for three classes or fewer, where it says nothing."""
     errors: int
     confusion: Int[Array, "K K"]
     scores: metrics.ClassScores
+
+    @property
+    def beats_guessing(self) -> bool:
+        """True if the accuracy is told from that of always answering the commonest class."""
+        return beats_guessing(len(self.labels) - self.errors, self.labels)
 
     @property
     def confidence(self) -> Float[Array, " N"]:
@@ -50,13 +56,18 @@ class Assessment:
         ]
 
     def per_class(self, classes: Sequence[str]) -> list[dict[str, Any]]:
-        """Precision, recall, F1 and number of examples of each class, for JSON."""
+        """Precision, recall, F1 and number of examples of each class, for JSON.
+
+        None for the precision of a class that was never predicted, the recall of one without an
+        example, and the F1 of one with neither.
+        """
         s = self.scores
-        rows = zip(classes, s.precision, s.recall, s.f1, s.support, strict=True)
+        rows = zip(classes, s.precision, s.recall, s.f1, s.support, s.predicted, strict=True)
         return [
-            {"class": name, "precision": float(p), "recall": float(r), "f1": float(f),
-             "support": int(n)}
-            for name, p, r, f, n in rows
+            {"class": name, "precision": float(p) if predicted else None,
+             "recall": float(r) if n else None, "f1": float(f) if n or predicted else None,
+             "support": int(n), "predicted": int(predicted)}
+            for name, p, r, f, n, predicted in rows
         ]  # fmt: skip
 
 
@@ -93,7 +104,7 @@ def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Ass
         probabilities=probabilities,
         accuracy=metrics.accuracy(labels, predicted),
         interval=wilson_interval(right, len(labels)),
-        top_3=metrics.top_k_accuracy(labels, probabilities, k=min(3, classes)),
+        top_3=metrics.top_k_accuracy(labels, probabilities, k=3) if classes > 3 else None,
         errors=len(labels) - right,
         confusion=confusion,
         scores=metrics.per_class(confusion),
@@ -108,9 +119,29 @@ def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
 
 
 def headline(found: Assessment) -> str:
-    """One-line summary: accuracy with its 95 % interval, and the number of errors."""
+    """One-line summary: accuracy with its 95 % interval, errors, and whether it is a guess's."""
     low, high = found.interval
+    guess = (
+        ""
+        if found.beats_guessing
+        else "; not significantly better than always answering the commonest class "
+        f"({100 * commonest(found.labels):.2f} %)"
+    )
     return (
         f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong"
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong{guess}"
     )
+
+
+def commonest(labels: Int[Array, " N"]) -> float:
+    """Share of the commonest class, 0..1: the accuracy of always answering it."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
+def beats_guessing(right: int, labels: Int[Array, " N"]) -> bool:
+    """True if the 95 % interval of `right` correct answers lies above the commonest class's share.
+
+    With a single class there is nothing to guess, and it is True.
+    """
+    share = commonest(labels)
+    return share == 1 or wilson_interval(right, len(labels))[0] > share

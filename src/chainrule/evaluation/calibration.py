@@ -158,20 +158,29 @@ class Calibration:
     def as_json(self) -> dict[str, Any]:
         """All of it, with each bin's count, accuracy and mean confidence."""
         after = None if self.after is None else _bins_as_json(self.after)
-        return _bins_as_json(self.bins) | {
-            "temperature": self.temperature,
-            "fitted_on": self.fitted_on,
-            "reason": self.reason,
-            "at_temperature": after,
-        }
+        return (
+            {"images": int(self.bins.counts.sum())}
+            | _bins_as_json(self.bins)
+            | {
+                "temperature": self.temperature,
+                "fitted_on": self.fitted_on,
+                "reason": self.reason,
+                "at_temperature": after,
+            }
+        )
 
     def in_words(self) -> str:
         """Two lines."""
-        lines = f"{_calibration(self.bins)}, over {len(self.bins.counts)} bins\n"
+        lines = (
+            f"{_calibration(self.bins)}, over {len(self.bins.counts)} bins of "
+            f"{self.bins.counts.sum():,} test images\n"
+        )
         if self.temperature is None or self.after is None:
             return f"{lines}no temperature was fitted: {self.reason}"
+        end = {COLDEST: ", the lowest tried", HOTTEST: ", the highest tried"}
         return (
-            f"{lines}at temperature {self.temperature:.3f}, fitted on the {self.fitted_on:,} "
+            f"{lines}at temperature {self.temperature:.3f}{end.get(round(self.temperature, 6), '')}"
+            f", fitted on the {self.fitted_on:,} "
             f"images that training held out: {_calibration(self.after)}"
         )
 

@@ -39,7 +39,7 @@ class Comparison:
         """Everything."""
         one, other = (
             {"run": run, "accuracy": found.accuracy, "interval": found.interval,
-             "errors": found.errors}
+             "errors": found.errors, "beats_guessing": found.beats_guessing}
             for run, found in ((self.name_a, self.a), (self.name_b, self.b))
         )  # fmt: skip
         return {

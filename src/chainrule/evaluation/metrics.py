@@ -30,7 +30,9 @@ class ClassScores:
     recall: Float[Array, " K"]
     f1: Float[Array, " K"]
     support: Int[Array, " K"]
-    """Number of examples of each class."""
+    """Number of examples of each class; without one there is no recall."""
+    predicted: Int[Array, " K"]
+    """Number of predictions of each class; without one there is no precision."""
 
 
 def per_class(confusion: Int[Array, "K K"]) -> ClassScores:
@@ -42,6 +44,7 @@ def per_class(confusion: Int[Array, "K K"]) -> ClassScores:
         recall=right / np.maximum(support, 1),
         f1=2 * right / np.maximum(predicted + support, 1),
         support=support,
+        predicted=predicted,
     )
 
 

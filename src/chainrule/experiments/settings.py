@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.tables import remedy
-from chainrule.training.options import Choices, Options, losses, rules, setting
+from chainrule.training.options import ALL_CORES, Choices, Options, losses, rules, setting
 
 STRATIFIED, IN_ORDER = "stratified", "in-order"
 
@@ -202,7 +202,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     if any(isinstance(value, dict) for table in tables for value in table.values()):
         raise ConfigError(f"{path}: tables in tables; a setting is a number, a word or a list")
     written_by_a_run = "environment" in content
-    return (BEFORE if written_by_a_run else {}) | settings
+    return as_today((BEFORE if written_by_a_run else {}) | settings)
+
+
+def as_today(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the values that mean today what an earlier version wrote."""
+    all_cores = {"threads": ALL_CORES} if settings.get("threads") == 0 else {}
+    return dict(settings) | all_cores
 
 
 def as_toml(settings: Settings) -> str:

@@ -2,13 +2,19 @@
 
 The tensors have the names and the layout of `torch.nn.Sequential(Linear, activation, ...)`:
 `0.weight` (out, in), `0.bias`, `2.weight`, ... The metadata hold the architecture and everything
-needed for inference: classes, image shape, pixel scale. A committee's file has its own format,
-and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
+needed for inference: classes, image shape, pixel scale, preprocessing. A committee's file has its
+own format, and the names of a `ModuleList` of such: `0.0.weight`, `0.0.bias`, ...
+
+A network that trains otherwise than it predicts is saved whole, in a format of its own, so that it
+trains on as if it had never been saved: `BatchNorm1d`, `Dropout` and noise count as modules, and
+`1.weight`, `1.bias`, `1.running_mean`, `1.running_var` are those of the normalisation behind
+`Linear(bias=False)`. `save(network.folded(), path)` writes only what it predicts with.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +28,14 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.committee import Committee
 from chainrule.nn.dense import Dense
 from chainrule.nn.network import Network
+from chainrule.nn.preprocessing import MNIST, Preprocessing
 
 FORMAT = "chainrule-1"
 COMMITTEE_FORMAT = "chainrule-committee-1"
+WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT = "chainrule-2", "chainrule-committee-2"
+"""Formats of networks with batch normalisation, dropout or noise: programs that know only the first
+two would lose these in silence."""
+FORMATS = (FORMAT, COMMITTEE_FORMAT, WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT)
 MOST_LAYERS = 1024
 """In all members together."""
 
@@ -41,6 +52,8 @@ class Model:
     """Factor for pixels in 0..1 before the first layer."""
     summary: dict[str, Any] = field(default_factory=dict)
     """Facts recorded by the training run."""
+    preprocessing: Preprocessing | None = None
+    """Form of the training images, for pictures that do not have it; None: unknown."""
 
     @property
     def members(self) -> tuple[Network, ...]:
@@ -63,6 +76,11 @@ class Model:
         return self.classes or tuple(map(str, range(self.outputs)))
 
     @property
+    def form(self) -> Preprocessing | None:
+        """Its preprocessing; MNIST's for 28 x 28 pixels, if its file has none."""
+        return self.preprocessing or (MNIST if self.shape == (28, 28) else None)
+
+    @property
     def parameter_count(self) -> int:
         """Number of learned parameters, in all members together."""
         return sum(network.parameter_count for network in self.members)
@@ -77,23 +95,24 @@ class Model:
 def save(model: Network | Committee | Model, path: str | Path) -> Path:
     """Writes the model to `path` atomically: a failed save leaves the existing file unchanged.
 
-    The saved network is the one for inference, batch normalisation folded: see `Network.folded`.
-    Raises ModelFileError if a weight is not finite, OSError if the file cannot be written.
+    The network is saved whole: loaded, it predicts and trains on to the same bits.
+    Raises ModelFileError for what `load_model` would refuse, such as a weight that is not finite,
+    OSError if the file cannot be written.
     """
     if not isinstance(model, Model):
         model = Model(model)
     committee = isinstance(model.network, Committee)
+    whole = any(network.has_training_mode for network in model.members)
     tensors: Tensors = {}
     members: list[dict[str, Any]] = []
-    for number, member in enumerate(model.members):
-        network = member.folded()
-        if not np.isfinite(network.parameters).all():
+    for number, network in enumerate(model.members):
+        if not np.isfinite(network.state).all():
             raise ModelFileError(
                 f"{path}: not written, some weights are not finite numbers; train with a lower "
                 "learning rate"
             )
         tensors |= _tensors(network, prefix=f"{number}." if committee else "")
-        layers = [[layer.fan_in, layer.fan_out, layer.activation] for layer in network.layers]
+        layers = [_described(layer, whole=whole) for layer in network.layers]
         members.append({"layers": layers, "link": network.link})
     description = ({"members": members} if committee else members[0]) | {
         "classes": list(model.classes),
@@ -101,20 +120,54 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
         "pixel_scale": model.pixel_scale,
         "summary": model.summary,
     }
+    if model.preprocessing:
+        description["preprocessing"] = model.preprocessing.as_json()
     words = {
-        "format": COMMITTEE_FORMAT if committee else FORMAT,
+        "format": FORMATS[committee + 2 * whole],
         "model": json.dumps(description, sort_keys=True),
     }
+    _read(path, tensors, words)
     return write_sealed(path, tensors, words)
 
 
 def _tensors(network: Network, *, prefix: str) -> Tensors:
-    """A network's weights and biases by their names in the file."""
-    tensors: Tensors = {}
-    for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
-        tensors[f"{prefix}{2 * i}.weight"] = np.ascontiguousarray(W.T)
-        tensors[f"{prefix}{2 * i}.bias"] = np.ascontiguousarray(b)
-    return tensors
+    """A network's numbers by their names in the file."""
+    return {
+        name: np.ascontiguousarray(getattr(network, part)[i].T)
+        for name, part, i in _names(network.layers, prefix)
+    }
+
+
+def _names(layers: Sequence[Dense], prefix: str) -> Iterator[tuple[str, str, int]]:
+    """(name in the file, attribute of Network, index of the layer) of each tensor."""
+    module = 0
+    for i, layer in enumerate(layers):
+        module += bool(layer.dropout) + bool(layer.noise)
+        yield f"{prefix}{module}.weight", "W", i
+        if layer.batch_norm:
+            module += 1
+            yield f"{prefix}{module}.weight", "gamma", i
+            yield f"{prefix}{module}.running_mean", "mean", i
+            yield f"{prefix}{module}.running_var", "variance", i
+        yield f"{prefix}{module}.bias", "b", i
+        module += 2
+
+
+def _described(layer: Dense, *, whole: bool) -> list[Any]:
+    plain = [layer.fan_in, layer.fan_out, layer.activation]
+    more = [layer.batch_norm, float(layer.dropout), float(layer.noise)]
+    return plain + more if whole else plain
+
+
+def _layer(described: Sequence[Any], *, whole: bool) -> Dense:
+    """The layer that `_described` describes."""
+    fan_in, fan_out, activation, *more = described
+    if len(more) != 3 * whole:
+        raise ValueError(f"a layer of {len(described)} values, {6 if whole else 3} describe one")
+    batch_norm, dropout, noise = more or (False, 0, 0)
+    return Dense(
+        int(fan_in), int(fan_out), str(activation), bool(batch_norm), float(dropout), float(noise)
+    )
 
 
 def load_network(path: str | Path) -> Network:
@@ -136,26 +189,30 @@ def load_model(path: str | Path) -> Model:
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
-    tensors, words = read_sealed(path, format=(FORMAT, COMMITTEE_FORMAT))
+    return _read(path, *read_sealed(path, format=FORMATS))
+
+
+def _read(path: str | Path, tensors: Tensors, words: dict[str, str]) -> Model:
+    """The model of these tensors and words; ModelFileError, naming the rule that they break."""
+    whole = words["format"] in (WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT)
     try:
         description = json.loads(words["model"])
-        if words["format"] == FORMAT:
-            networks = _networks([description], tensors, prefixes=[""])
+        if words["format"] in (FORMAT, WHOLE_FORMAT):
+            networks = _networks([description], tensors, prefixes=[""], whole=whole)
             return _model(description, networks[0])
         members = description["members"]
         prefixes = [f"{number}." for number in range(len(members))]
-        return _model(description, Committee(_networks(members, tensors, prefixes=prefixes)))
+        networks = _networks(members, tensors, prefixes=prefixes, whole=whole)
+        return _model(description, Committee(networks))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
 
 
 def _networks(
-    described: list[dict[str, Any]], tensors: Tensors, *, prefixes: list[str]
+    described: list[dict[str, Any]], tensors: Tensors, *, prefixes: list[str], whole: bool
 ) -> tuple[Network, ...]:
     """Networks from descriptions and tensors; ValueError where the two disagree."""
-    stacks = [
-        [Dense(int(i), int(o), str(name)) for i, o, name in one["layers"]] for one in described
-    ]
+    stacks = [[_layer(layer, whole=whole) for layer in one["layers"]] for one in described]
     for layers in stacks:
         if not 1 <= len(layers) <= MOST_LAYERS:
             raise ValueError(f"{len(layers)} layers; a network has 1 to {MOST_LAYERS}")
@@ -163,9 +220,9 @@ def _networks(
         raise ValueError(f"{len(stacks)} members have more than {MOST_LAYERS} layers together")
     shapes: dict[str, tuple[int, ...]] = {}
     for prefix, layers in zip(prefixes, stacks, strict=True):
-        for i, layer in enumerate(layers):
-            shapes[f"{prefix}{2 * i}.weight"] = (layer.fan_out, layer.fan_in)
-            shapes[f"{prefix}{2 * i}.bias"] = (layer.fan_out,)
+        for name, part, i in _names(layers, prefix):
+            layer = layers[i]
+            shapes[name] = (layer.fan_out, layer.fan_in) if part == "W" else (layer.fan_out,)
     if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
         raise ValueError("names and shapes of the tensors are not those of the layers")
     dtypes = {tensor.dtype for tensor in tensors.values()}
@@ -177,9 +234,10 @@ def _networks(
     for one, prefix, layers in zip(described, prefixes, stacks, strict=True):
         ACTIVATIONS[one["link"]]
         network = Network(layers, *dtypes, link=one["link"])
-        for i, (W, b) in enumerate(zip(network.W, network.b, strict=True)):
-            W[...] = tensors[f"{prefix}{2 * i}.weight"].T
-            b[...] = tensors[f"{prefix}{2 * i}.bias"]
+        for name, part, i in _names(layers, prefix):
+            getattr(network, part)[i][...] = tensors[name].T
+        if any((variance < 0).any() for variance in network.variance):
+            raise ValueError("a variance is below 0")
         networks.append(network)
     return tuple(networks)
 
@@ -189,7 +247,15 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
     classes = tuple(str(name) for name in description["classes"])
     height, width = (int(side) for side in description["shape"])
     scale = float(description["pixel_scale"])
-    model = Model(network, classes, (height, width), scale, dict(description["summary"]))
+    measured = description.get("preprocessing")
+    model = Model(
+        network,
+        classes=classes,
+        shape=(height, width),
+        pixel_scale=scale,
+        preprocessing=None if measured is None else Preprocessing.from_json(measured),
+        summary=dict(description["summary"]),
+    )
     if classes and len(classes) != model.outputs:
         raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
     fits = min(height, width) > 0 and height * width == model.inputs

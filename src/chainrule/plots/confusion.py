@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -15,12 +14,12 @@ from chainrule.plots.style import (
     GREY,
     INK,
     PAPER,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     page,
     place,
+    styled,
     widest,
 )
 
@@ -31,7 +30,7 @@ WRONG = LinearSegmentedColormap.from_list(
 )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def confusion(matrix: Int[Array, "K K"], classes: Sequence[str]) -> Figure:
     """Confusion matrix: counts of each actual class (row) predicted as each class (column).
 
@@ -102,15 +101,19 @@ def confusion(matrix: Int[Array, "K K"], classes: Sequence[str]) -> Figure:
 
 
 def _in_words(matrix: Int[Array, "K K"], names: Sequence[str]) -> str:
-    """Subtitle: the most frequent mistake, and the classes that were never predicted."""
+    """Subtitle: the most frequent mistake, and classes without predictions or examples."""
     errors = matrix - np.diag(np.diag(matrix))
     text = "No mistakes."
     if errors.any():
         actual, predicted = divmod(int(errors.argmax()), len(names))
         times = amount(int(errors[actual, predicted]), "time")
         text = f"Most frequent mistake: {names[actual]} taken for {names[predicted]}, {times}."
-    never = [name for k, name in enumerate(names) if not matrix[:, k].any()]
-    if not never:
-        return text
-    which = ", ".join(never) if len(never) <= 10 else f"{len(never)} of {len(names)} classes"
-    return f"{text} Never predicted: {which}."
+    for what, count in (
+        ("Never predicted", matrix.sum(axis=0)),
+        ("No example", matrix.sum(axis=1)),
+    ):
+        without = [name for name, number in zip(names, count, strict=True) if not number]
+        many = f"{len(without)} of {len(names)} classes"
+        if without:
+            text += f" {what}: {', '.join(without) if len(without) <= 10 else many}."
+    return text

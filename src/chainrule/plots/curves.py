@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from chainrule.core.arrays import Array, Float
-from chainrule.plots.style import BLUE, INK, PALE, STYLE, VERMILION, amount, page, place
+from chainrule.plots.style import BLUE, GREY, INK, PALE, VERMILION, amount, page, place, styled
 
 FEW = 60
 """Most epochs drawn with point markers."""
@@ -28,7 +27,11 @@ class EpochRecord(Protocol):
 
     @property
     def loss(self) -> float:
-        """Mean over the training examples."""
+        """Mean over the training examples, without label smoothing and penalties."""
+
+    @property
+    def objective(self) -> float | None:
+        """The same with label smoothing and penalties; None: not recorded."""
 
     @property
     def validation_loss(self) -> float | None:
@@ -39,15 +42,19 @@ class EpochRecord(Protocol):
         """A fraction of 1; None: not measured."""
 
 
-@matplotlib.rc_context(STYLE)
-def curves(history: Sequence[EpochRecord]) -> Figure:
+@styled()
+def curves(history: Sequence[EpochRecord], *, of: str = "") -> Figure:
     """Learning curves: loss (training, validation) and validation error in %, by epoch.
 
-    Values that are None or not finite are left out; without validation accuracy there is one panel.
-    An axis is logarithmic where all its values are positive and span more than a factor of 8.
+    What was minimised is a thin line of its own if it is not the training loss. `of` says what was
+    measured: how many images, which run. Values that are None or not finite are left out; without
+    validation accuracy there is one panel. An axis is logarithmic where all its values are positive
+    and span more than a factor of 8.
     """
     loss = _points(history, [record.loss for record in history])
     validation = _points(history, [record.validation_loss for record in history])
+    differing = [one.objective if one.objective != one.loss else None for one in history]
+    objective = _points(history, differing)
     accuracy = _points(history, [record.validation_accuracy for record in history])
     error = _Points(accuracy.x, 100 * (1 - accuracy.y))
     if not loss.y.size:
@@ -59,10 +66,11 @@ def curves(history: Sequence[EpochRecord]) -> Figure:
     if best is not None:
         title += f", lowest validation error {error.y[best]:.2f} % (epoch {error.x[best]:,.0f})"
 
+    smoothed = "Pale: each epoch. Dark: the mean of its neighbours." if len(history) > FEW else ""
     left, bottom, width, height, gap = 0.5, 0.35, 3.9, 2.6, 0.45
     figure = page(
         title,
-        "" if len(history) <= FEW else "Pale: each epoch. Dark: the mean of its neighbours.",
+        " ".join(filter(None, [of, smoothed])),
         width=left + width + (0.0 if best is None else gap + left + width),
         height=bottom + height + 0.2,
     )
@@ -71,7 +79,9 @@ def curves(history: Sequence[EpochRecord]) -> Figure:
     _line(axes, loss, color=BLUE, marker="o", label="training")
     if validation.y.size:
         _line(axes, validation, color=VERMILION, marker="s", label="validation")
-    _finish(axes, loss.x, np.concatenate([loss.y, validation.y]))
+    if objective.y.size:
+        axes.plot(*objective, color=GREY, linewidth=0.9, ls="--", label="objective", zorder=1)
+    _finish(axes, loss.x, np.concatenate([loss.y, validation.y, objective.y]))
     if best is not None:
         axes = place(figure, left + width + gap + left, bottom, width, height)
         axes.set_ylabel("validation error (%)")

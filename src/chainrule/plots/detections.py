@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from chainrule.core.arrays import Array, Float, UInt8
-from chainrule.plots.examples import PENCIL
+from chainrule.plots.examples import pencil
 from chainrule.plots.style import (
     BLUE,
     DPI,
@@ -19,12 +18,12 @@ from chainrule.plots.style import (
     INK,
     PALE,
     PICTURE,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     page,
     place,
+    styled,
     whole_dots,
 )
 
@@ -37,7 +36,7 @@ TEXT = 0.5
 """Inches under each digit for its label and its confidence."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def detections(
     picture: UInt8[Array, "height width *colours"],
     boxes: Sequence[tuple[int, int, int, int]],
@@ -47,12 +46,13 @@ def detections(
     confidence: Sequence[float],
     sure: float,
     name: str = "",
+    what: str = "digit",
 ) -> Figure:
     """Detections on a picture (height, width) or (height, width, 3): n digits, each as it was read.
 
     boxes: (row, column, height, width) in pixels of the picture; `pixels`: the network's inputs,
-    the smallest value drawn light and the largest dark; confidence: 0..1, below `sure` the digit is
-    marked. Raises ValueError when the arguments do not match.
+    their background drawn light; confidence: 0..1, below `sure` the digit is marked; `what` they
+    are called. Raises ValueError when the arguments do not match.
     """
     if not len(boxes) == len(pixels) == len(labels) == len(confidence) or not len(boxes):
         raise ValueError(
@@ -77,11 +77,9 @@ def detections(
     height = max(photo[1], rows * down - 0.12)
 
     unsure = sum(share < sure for share in confidence)
-    remark = (
-        f"{amount(unsure, 'digit')} below {100 * sure:.0f} %, marked in red. " if unsure else ""
-    )
+    remark = f"{amount(unsure, what)} below {100 * sure:.0f} %, marked in red. " if unsure else ""
     figure = page(
-        f"{name}: {amount(n, 'digit')}" if name else amount(n, "digit"),
+        f"{name}: {amount(n, what)}" if name else amount(n, what),
         f"{remark}Right: what the network saw, and how sure it is.",
         width=width,
         height=height,
@@ -128,7 +126,8 @@ def _photo(
 
 
 def _tile(axes: Axes, pixels: Array, name: str, confidence: float, mark: bool) -> None:
-    axes.imshow(pixels, cmap=PENCIL, vmin=0, vmax=max(float(pixels.max()), 1e-9), aspect="auto")
+    cmap = pencil(pixels.reshape(1, -1), (pixels.shape[0], pixels.shape[1]))
+    axes.imshow(pixels, cmap=cmap, vmin=0, vmax=max(float(pixels.max()), 1e-9), aspect="auto")
     _frame(axes)
     line = DPI * pixels.shape[0] / axes.bbox.height  # pixels in an inch
     bottom = pixels.shape[0] - 0.5

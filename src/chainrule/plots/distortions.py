@@ -26,12 +26,15 @@ class DrawnCopies:
     """Sample sheet of images and copies: its file, and the distortion, if it shows one."""
 
     path: Path
+    images: int
+    """Number of images, each beside its copies."""
     distortion: Distortion | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Path of the picture and amounts of the distortion."""
+        """Path of the picture, how many images it shows, amounts of the distortion."""
         return {
             "picture": str(self.path),
+            "images": self.images,
             "distortion": asdict(self.distortion) if self.distortion else None,
         }
 
@@ -50,8 +53,9 @@ def draw_distorted(
     """Draws training images beside their distorted copies."""
     images = data.train.images[spread(len(data.train.labels), SHOWN)]
     changed = Distorter(data.shape, distortion)(images, rng, np.empty_like(images))
-    save(distorted(images, changed, shape=data.shape, remark=_words(distortion)), path)
-    return DrawnCopies(path, distortion)
+    of = f"The first {len(images)} of {len(data.train.images):,} training images. "
+    save(distorted(images, changed, shape=data.shape, remark=of + _words(distortion)), path)
+    return DrawnCopies(path, len(images), distortion)
 
 
 def draw_corruptions(data: Dataset, path: Path) -> DrawnCopies:
@@ -67,7 +71,7 @@ def draw_corruptions(data: Dataset, path: Path) -> DrawnCopies:
         remarks={name: corruption.span() for name, corruption in CORRUPTIONS.items()},
     )
     save(figure, path)
-    return DrawnCopies(path)
+    return DrawnCopies(path, len(images))
 
 
 def _words(distortion: Distortion) -> str:

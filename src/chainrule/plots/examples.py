@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -15,13 +14,13 @@ from chainrule.plots.style import (
     DPI,
     GREY,
     PICTURE,
-    STYLE,
     VERMILION,
     amount,
     drawable,
     mosaic,
     page,
     place,
+    styled,
     whole_dots,
     widest,
 )
@@ -31,9 +30,20 @@ FEW = 50
 """Most mistakes drawn five in a row; larger numbers are drawn ten in a row."""
 GAP = 0.2
 """Inches between two examples."""
+BRIGHT = 0.75
+"""Fraction of the range above which a background is light."""
 
 
-@matplotlib.rc_context(STYLE)
+def pencil(images: Float[Array, "n pixels"], shape: tuple[int, int]) -> Colormap:
+    """Colour map of images (n, h*w) in which their background is light, be it 0 or 1."""
+    pictures = images.reshape(-1, *shape)
+    edges = (pictures[:, 0], pictures[:, -1], pictures[:, :, 0], pictures[:, :, -1])
+    edge = np.nanmedian(np.concatenate([each.ravel() for each in edges]))
+    low, high = np.nanmin(pictures), np.nanmax(pictures)
+    return PENCIL.reversed() if edge > low + BRIGHT * (high - low) else PENCIL
+
+
+@styled()
 def mistakes(
     images: Float[Array, "N pixels"],
     labels: Int[Array, " N"],
@@ -46,8 +56,8 @@ def mistakes(
 ) -> Figure:
     """Gallery of the `count` worst mistakes, most confident first.
 
-    Takes all N examples, the right ones too. `images` (N, h*w), the smallest value drawn light and
-    the largest dark; `confidence`: probability of the predicted class, 0..1; `shape` (h, w). Raises
+    Takes all N examples, the right ones too. `images` (N, h*w), their background drawn light and
+    their ink dark; `confidence`: probability of the predicted class, 0..1; `shape` (h, w). Raises
     ValueError when the arguments do not match.
     """
     _check(images, labels, predicted, shape=shape, classes=classes)
@@ -77,7 +87,7 @@ def mistakes(
     )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def samples(
     images: Float[Array, "N pixels"],
     labels: Int[Array, " N"],
@@ -88,17 +98,18 @@ def samples(
 ) -> Figure:
     """Gallery of the first nine examples with actual and predicted class; wrong ones framed.
 
-    `images` (N, h*w), the smallest value drawn light and the largest dark; `shape` (h, w). Raises
+    `images` (N, h*w), their background drawn light and their ink dark; `shape` (h, w). Raises
     ValueError when the arguments do not match, or when there is no example.
     """
     _check(images, labels, predicted, shape=shape, classes=classes)
     if not len(labels):
         raise ValueError("no example to draw: give at least one")
-    names = drawable(classes)
+    names, there = drawable(classes), len(labels)
     images, labels, predicted = images[:9], labels[:9], predicted[:9]
     wrong = np.flatnonzero(predicted != labels)
     return _gallery(
-        f"{amount(len(labels), 'example')}: {len(labels) - wrong.size} right, {wrong.size} wrong",
+        f"{f'First {len(labels)} of ' if len(labels) < there else ''}{amount(there, 'example')}: "
+        f"{len(labels) - wrong.size} right, {wrong.size} wrong",
         "Wrong ones are framed." if wrong.size else "",
         images,
         shape=shape,
@@ -156,7 +167,8 @@ def _gallery(
     axes = place(figure, 0.0, -0.15, width, height)
     axes.set_axis_off()
     low = np.nanmin(sheet)
-    axes.imshow(sheet, cmap=PENCIL, vmin=low, vmax=max(np.nanmax(sheet), low + 1e-9), aspect="auto")
+    high = max(np.nanmax(sheet), low + 1e-9)
+    axes.imshow(sheet, cmap=pencil(images, shape), vmin=low, vmax=high, aspect="auto")
     for i in range(len(images)):
         row, column = divmod(i, columns)
         x, y = column * across - 0.5, row * down - 0.5

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from chainrule.core.arrays import Array, Float
-from chainrule.plots.examples import PENCIL
+from chainrule.plots.examples import pencil
 from chainrule.plots.style import (
     DPI,
     GREY,
-    STYLE,
     amount,
     mosaic,
     page,
     place,
+    styled,
     whole_dots,
     widest,
 )
@@ -32,7 +31,7 @@ LINE = 0.17
 """Inches: height of a line of text."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def distorted(
     images: Float[Array, "N pixels"],
     copies: Float[Array, "N pixels"],
@@ -63,7 +62,7 @@ def distorted(
     )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def corrupted(
     images: Float[Array, "G pixels"],
     copies: Mapping[str, Float[Array, "G S pixels"]],
@@ -156,7 +155,8 @@ def _side_by_side(
         )
         # By default matplotlib smooths images drawn at 3 dots a pixel and less.
         interpolation = "nearest" if scale * DPI >= 1 else "auto"
-        axes.imshow(sheet, cmap=PENCIL, vmin=0, vmax=1, aspect="auto", interpolation=interpolation)
+        cmap = pencil(grid.reshape(row_count * column_count, -1), shape)
+        axes.imshow(sheet, cmap=cmap, vmin=0, vmax=1, aspect="auto", interpolation=interpolation)
         for column, name in enumerate(names):
             x, align = (-0.5, "left") if len(names) == 1 else (shape[1] / 2 - 0.5, "center")
             axes.text(

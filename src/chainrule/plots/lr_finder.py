@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from chainrule.plots.style import BLUE, PALE, STYLE, VERMILION, page, place
+from chainrule.plots.style import BLUE, PALE, VERMILION, page, place, styled
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def learning_rates(
     rates: Sequence[float],
     losses: Sequence[float],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 
 from chainrule.core.statistics import wilson_interval
 from chainrule.evaluation.calibration import Bins
-from chainrule.plots.style import BLUE, GREY, PALE, STYLE, VERMILION, amount, page, place
+from chainrule.plots.style import BLUE, GREY, PALE, VERMILION, amount, page, place, styled
 
 SIDE, HISTOGRAM = 4.2, 1.15
 """Inches: the diagram is square, so that the diagonal is one; the histogram is below it."""
@@ -20,15 +19,20 @@ FLOOR = 0.7
 """Lower end of the log scale of counts: a single answer still shows."""
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def reliability(
-    bins: Bins, *, after: Bins | None = None, temperature: float | None = None
+    bins: Bins,
+    *,
+    after: Bins | None = None,
+    temperature: float | None = None,
+    fitted_on: int = 0,
 ) -> Figure:
     """Reliability diagram: accuracy by confidence with 95 % intervals, and the count of each bin.
 
     On the diagonal the network is calibrated; above it underconfident, below it overconfident.
-    `after`: the same answers at a `temperature`. Raises ValueError without an answer, when the two
-    differ in number of answers or bins, or for one of the two alone.
+    `after`: the same answers at a `temperature`, `fitted_on` so many other images. Raises
+    ValueError without an answer, when the two differ in number of answers or bins, or for one of
+    the two alone.
     """
     answers, M = int(bins.counts.sum()), len(bins.counts)
     if not answers:
@@ -49,7 +53,8 @@ def reliability(
         title,
         f"Mean confidence {_percent(bins.mean_confidence)}, accuracy "
         f"{_percent(bins.right.sum() / answers)}. {amount(answers, 'answer')} in "
-        f"{amount(M, 'bin')}, each with its 95 % interval.",
+        f"{amount(M, 'bin')}, each with its 95 % interval."
+        + (f" Temperature fitted on {amount(fitted_on, 'other image')}." if fitted_on else ""),
         width=left + SIDE + 0.15,
         height=bottom + HISTOGRAM + gap + SIDE + (0.0 if after is None else 0.2),
     )

@@ -8,10 +8,12 @@ Okabe and Ito's palette, made for every kind of colour vision (jfly.uni-koeln.de
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import matplotlib
@@ -49,6 +51,20 @@ MARGIN = 0.3
 """Inches of margin around everything."""
 PICTURE = 196
 """Dots: longer side of one example's picture."""
+
+
+_one = RLock()
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Context manager and decorator: matplotlib's settings are STYLE, and afterwards the user's.
+
+    They are the whole process's. So one thread at a time is within: if two left in the order in
+    which they came, the second would put back the settings of the first.
+    """
+    with _one, matplotlib.rc_context(STYLE):
+        yield
 
 
 def page(title: str, subtitle: str = "", *, width: float = 0.0, height: float = 0.0) -> Figure:
@@ -158,6 +174,6 @@ def save(figure: Figure, path: str | Path) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save {path}: create the folder {path.parent} first")
     picture = BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
     write_atomically(path, picture.getvalue())

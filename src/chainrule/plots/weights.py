@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -12,12 +11,12 @@ from chainrule.plots.style import (
     BLUE,
     DPI,
     PICTURE,
-    STYLE,
     VERMILION,
     amount,
     mosaic,
     page,
     place,
+    styled,
     whole_dots,
 )
 
@@ -26,7 +25,7 @@ SIGNED = LinearSegmentedColormap.from_list(
 )
 
 
-@matplotlib.rc_context(STYLE)
+@styled()
 def first_layer(
     W: Float[Array, "pixels units"], *, shape: tuple[int, int], count: int = 64
 ) -> Figure:

@@ -17,7 +17,7 @@ from chainrule.core.errors import ConfigError
 from chainrule.core.files import make_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
-from chainrule.evaluation.assessment import Assessment, assess_saved
+from chainrule.evaluation.assessment import Assessment, assess_saved, beats_guessing
 from chainrule.experiments.settings import read_tables
 from chainrule.nn.model_file import Model, save
 from chainrule.runs import folder as runs
@@ -55,23 +55,36 @@ class Ensemble:
     def _errors(self) -> list[float]:
         return [member.report["test_error"] for member in self.members]
 
+    def guessers(self) -> list[str]:
+        """Members that learned nothing that the test images tell from guessing."""
+        labels = self.assessment.labels
+        return [
+            member.run
+            for member in self.members
+            if not beats_guessing(len(labels) - member.report["errors"], labels)
+        ]
+
     def as_json(self) -> dict[str, Any]:
         """Figures of the members and of the ensemble."""
         found = self.assessment
+        guessers = self.guessers()
         seconds = sum(member.report["train_seconds"] for member in self.members)
         return {
             "recipe": self.recipe,
             "members": [
                 {"run": member.run}
                 | {key: member.report[key] for key in ("recipe", "seed", "errors", "test_error")}
+                | {"beats_guessing": member.run not in guessers}
                 for member in self.members
             ],
             "mean_error": self.mean_error,
             "sd_error": self.sd_error,
+            "test_images": len(found.labels),
             "test_accuracy": found.accuracy,
             "test_error": found.errors / len(found.labels),
             "errors": found.errors,
             "interval": found.interval,
+            "beats_guessing": found.beats_guessing,
             "train_seconds": round(seconds, 3),
             "parameters": self.parameters,
             "run": str(self.folder),

@@ -17,7 +17,8 @@ from chainrule.evaluation.calibration import Calibration, calibrate
 from chainrule.evaluation.comparison import Comparison, check_alike, compare
 from chainrule.evaluation.photos import Readings, read_photos
 from chainrule.evaluation.robustness import Robustness, corrupted
-from chainrule.runs.folder import read_run
+from chainrule.evaluation.views import looks
+from chainrule.runs.folder import read_run, say_caveat
 from chainrule.runs.origin import data_of, held_out, silent
 
 DRAWN = 250
@@ -39,6 +40,8 @@ class Evaluation:
     photos: Readings | None
     pictures: list[str]
     """Paths of the pictures."""
+    looks: str = ""
+    """How new data look beside those of training, if otherwise."""
 
     def as_json(self) -> dict[str, Any]:
         """Everything."""
@@ -48,6 +51,8 @@ class Evaluation:
             "accuracy": found.accuracy,
             "interval": found.interval,
             "errors": found.errors,
+            "beats_guessing": found.beats_guessing,
+            "top_3": found.top_3,
             "confusion": found.confusion.tolist(),
             "per_class": found.per_class(self.classes),
             "mistakes": found.mistakes_in_full(),
@@ -56,12 +61,14 @@ class Evaluation:
             "corrupted": self.robustness and self.robustness.as_json(),
             "photos": self.photos and self.photos.as_json(),
             "pictures": self.pictures,
+            "looks": self.looks or None,
         }
 
     def _undisputed_as_json(self) -> dict[str, Any] | None:
         if self.undisputed is None:
             return None
         return {
+            "images": len(self.undisputed.labels),
             "accuracy": self.undisputed.accuracy,
             "interval": self.undisputed.interval,
             "errors": self.undisputed.errors,
@@ -91,6 +98,7 @@ def evaluate_run(
     `pictures`, if given. Raises ConfigError, DataError, ModelFileError.
     """
     model, config = read_run(run)
+    say_caveat(run, model, say)
     dataset = data_of(model, config, data, offline=offline, report=say)
     folder = None if pictures is None else _folder(pictures)
     validation, reason = held_out(config, dataset)
@@ -105,7 +113,8 @@ def evaluate_run(
         calibration=calibration,
         pictures=[] if folder is None else _draw(folder, dataset, found, calibration),
         robustness=corrupted(model, dataset) if corrupted_copies else None,
-        photos=read_photos(model.predict_proba, dataset) if photos else None,
+        photos=read_photos(model.predict_proba, dataset, form=model.form) if photos else None,
+        looks=looks(model, dataset) if data else "",
     )
 
 
@@ -118,6 +127,8 @@ def compare_runs(
     """
     (a, config_a), (b, config_b) = read_run(run_a), read_run(run_b)
     check_alike(run_a, a, run_b, b)
+    say_caveat(run_a, a, say)
+    say_caveat(run_b, b, say)
     dataset = data_of(a, config_a or config_b, data, offline=offline, report=say)
     if not data:
         _check_same_test(run_a, run_b, config_b, dataset)
@@ -167,7 +178,8 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
         "reliability": reliability(
-            calibration.bins, after=calibration.after, temperature=calibration.temperature
+            calibration.bins, after=calibration.after, temperature=calibration.temperature,
+            fitted_on=calibration.fitted_on,
         ),
         "confusion": confusion(found.confusion, data.classes),
     }  # fmt: skip

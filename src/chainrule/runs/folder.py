@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import make_folder, sync_folder
 from chainrule.core.tables import nearest
+from chainrule.evaluation.learning import caveat
 from chainrule.experiments.settings import read_tables
 from chainrule.nn.model_file import Model, load_model
 
@@ -109,6 +111,12 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     if not config.is_file():
         return load_model(path), {}
     return load_model(path), read_tables(config)
+
+
+def say_caveat(run: str, model: Model, say: Callable[[str], None]) -> None:
+    """Says so if the network's training did not end well."""
+    if said := caveat(model.summary):
+        say(f"warning: {run}: {said}")
 
 
 def latest() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,8 +21,14 @@ class Interrupt:
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Signal handling: the first signal only requests a stop, after the step; the second kills."""
+    """Signal handling: the first signal only requests a stop, after the step; the second kills.
+
+    Python lets only the main thread set handlers: in any other the signals stay as they are.
+    """
     interrupt = Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt
+        return
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def handle(number: int, _frame: object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +129,7 @@ def together(members: Sequence[Member]) -> Model:
         "members": [member.run for member in members],
         "seeds": [member.report["seed"] for member in members],
     }
-    return Model(
-        committee, first.model.classes, first.model.shape, first.model.pixel_scale, summary
-    )
+    return replace(first.model, network=committee, summary=summary)
 
 
 def recipe_of(members: Sequence[Member]) -> str:
@@ -159,7 +157,7 @@ def _configuration(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _same_weights(one: Model, other: Model) -> bool:
     a, b = one.members[0], other.members[0]
-    return a.layers == b.layers and a.parameters.tobytes() == b.parameters.tobytes()
+    return a.layers == b.layers and a.state.tobytes() == b.state.tobytes()
 
 
 def _report(folder: Path) -> dict[str, Any]:

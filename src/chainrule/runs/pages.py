@@ -8,7 +8,8 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import write_atomically
-from chainrule.runs.folder import find, model_name, read_run, run_folder
+from chainrule.data.load import Report
+from chainrule.runs.folder import find, model_name, read_run, run_folder, say_caveat
 from chainrule.runs.replay import replay_of
 from chainrule.web.bundle import model_as_dict, self_contained
 
@@ -29,15 +30,15 @@ class WrittenPage:
         return {"page": str(self.path), "bytes": self.size} | events
 
 
-def export_network(run: str, page: Path) -> WrittenPage:
+def export_network(run: str, page: Path, *, say: Report) -> WrittenPage:
     """Writes a network as a page to draw on and look inside. Raises ConfigError."""
     _check_name(page)
     model, _ = read_run(run)
-    if model.shape != (28, 28):
-        height, width = model.shape
+    say_caveat(run, model, say)
+    if not model.form:
         raise ConfigError(
-            f"{run}: its images are {width} x {height}, and the page draws for 28 x 28; "
-            "export a network of such images"
+            f"{run}: its {model.inputs} inputs are no pictures, or its file does not say of what "
+            "form; export a network that was trained on images"
         )
     text = self_contained("index.html", model_as_dict(model, model_name(find(run))))
     return WrittenPage(page, _written(page, text))

@@ -14,9 +14,9 @@ PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 
 
 def draw(
-    folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch]
+    folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch], *, of: str
 ) -> None:
-    """Draws the five pictures of a run, PNG files in its folder."""
+    """Draws the five pictures of a run, PNG files in its folder; `of`: what the curves are of."""
     # matplotlib is imported only when something is drawn.
     from chainrule.plots.confusion import confusion
     from chainrule.plots.curves import curves
@@ -28,7 +28,7 @@ def draw(
     images, labels, predicted = data.test.images, found.labels, found.predicted
     few = spread(len(labels), 9)
     figures = (
-        curves(history),
+        curves(history, of=of),
         confusion(found.confusion, classes),
         mistakes(
             images, labels, predicted=predicted, shape=shape, classes=classes,

@@ -12,10 +12,10 @@ import numpy as np
 from chainrule.core.errors import ConfigError, DataError
 from chainrule.data.dataset import DIGITS
 from chainrule.data.load import Report
-from chainrule.data.readers.images import SUFFIXES, grey, read_picture
+from chainrule.data.readers.images import SUFFIXES, grey
 from chainrule.digits.preprocess import Digit, read_photo, seen_by
 from chainrule.nn.model_file import Model
-from chainrule.runs.folder import RUNS, latest, read_run
+from chainrule.runs.folder import RUNS, latest, read_run, say_caveat
 from chainrule.runs.origin import data_of
 
 SURE = 0.8
@@ -47,6 +47,8 @@ class Picture:
     name: str
     detections: list[Detection]
     error: str = ""
+    notes: tuple[str, ...] = ()
+    """What was done to it or left out."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,28 @@ class Predictions:
     def as_json(self) -> dict[str, Any]:
         """Each digit with its picture, class, probabilities and box; errors, if any."""
         errors = [{"image": picture.name, "error": picture.error} for picture in self.failed]
-        return ({"errors": errors} if errors else {}) | {
-            "predictions": [
-                {
-                    "image": picture.name,
-                    "digit": one.best if self.classes == DIGITS else self.classes[one.best],
-                    "probabilities": one.probabilities,
-                    "box": one.digit.box,
-                    "line": one.digit.line,
-                }
-                for picture in self.pictures
-                for one in picture.detections
-            ]
-        }
+        notes = [
+            {"image": picture.name, "note": note}
+            for picture in self.pictures
+            for note in picture.notes
+        ]
+        return (
+            ({"errors": errors} if errors else {})
+            | ({"notes": notes} if notes else {})
+            | {
+                "predictions": [
+                    {
+                        "image": picture.name,
+                        "digit": one.best if self.classes == DIGITS else self.classes[one.best],
+                        "probabilities": one.probabilities,
+                        "box": one.digit.box,
+                        "line": one.digit.line,
+                    }
+                    for picture in self.pictures
+                    for one in picture.detections
+                ]
+            }
+        )
 
 
 def predict_run(
@@ -96,6 +107,7 @@ def predict_run(
     ModelFileError, and DataError if there is a single picture and it cannot be read.
     """
     model, config = read_run(run)
+    say_caveat(run, model, say)
     classes = model.labels
     pictures = [_picture(model, classes, path) for path in images]
     if index:
@@ -123,20 +135,16 @@ def run_and_pictures(
 
 
 def _picture(model: Model, classes: tuple[str, ...], path: Path) -> Picture:
+    """Picture of a file: its digits, or the picture as a whole; or why it cannot be read."""
     try:
-        digits = _digits(model, classes, path)
+        image = read_photo(path)
     except DataError as error:
         return Picture(str(path), [], str(error))
-    return Picture(str(path), [_detection(model, digit) for digit in digits])
-
-
-def _digits(model: Model, classes: tuple[str, ...], path: Path) -> list[Digit]:
-    """Network inputs from a picture: its digits, or the picture as a whole."""
-    image = read_photo(path) if model.shape == (28, 28) else read_picture(path)
     try:
-        return seen_by(image, model.shape, digits=classes == DIGITS)
+        seen = seen_by(image, model.shape, model.form, digits=classes == DIGITS)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        return Picture(str(path), [], f"{path}: {error}")
+    return Picture(str(path), [_detection(model, digit) for digit in seen.digits], "", seen.notes)
 
 
 def _test_images(
@@ -186,6 +194,7 @@ def _draw(
         confidence=[one.confidence for one in found],
         sure=sure,
         name=Path(picture.name).name,
+        what="digit" if classes == DIGITS else "drawing",
     )
     try:
         save(figure, path)

@@ -59,10 +59,20 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
         "epochs": settings.get("epochs"),
         "parameters": figures.get("parameters"),
     }
-    accuracy = figures.get("test_accuracy")
-    text = f"{100 * accuracy:.2f} % of the test images right" if accuracy else "no figures"
+    text = "; ".join(filter(None, (_accuracy_in_words(figures), figures.get("warning"))))
     end = {"kind": "end", "step": 0, "ending": figures.get("ending", "unknown"), "text": text}
     return [begin, *told, end]
+
+
+def _accuracy_in_words(figures: dict[str, Any]) -> str:
+    accuracy, errors = figures.get("test_accuracy"), figures.get("errors")
+    if not isinstance(accuracy, float | int):
+        return "no figures"
+    images = figures.get("test_images") or sum(map(sum, figures.get("confusion") or []))
+    of = f"{images:,}" if images else "the"
+    return f"{100 * accuracy:.2f} % of {of} test images right" + (
+        f", {errors:,} wrong" if isinstance(errors, int) else ""
+    )
 
 
 def _figures(folder: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from chainrule.articles.claims import OUTSIDE, Claim
 from chainrule.articles.running import Effort, Hear, Recorder, StopAskedError, Training, deaf
 from chainrule.core.files import write_atomically
 from chainrule.data.dataset import Dataset
+from chainrule.digits.form import measure
 from chainrule.evaluation.assessment import assess
 from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import Model, save
@@ -124,7 +125,8 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
         write_config(folder, shown.settings, data, recipe=recipe, origin=origin)
         report |= _figures(shown, recipe, data, folder)
     write_history(folder, history)
-    save_figure(curves(history), folder / "curves.png")
+    of = f"{shown.name}, seed {shown.settings.seed}." if shown else ""
+    save_figure(curves(history, of=of), folder / "curves.png")
     write_report(folder, report)
     content = replay_of(folder)
     claims = {
@@ -157,6 +159,7 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         shape=data.shape,
         pixel_scale=255 / settings.pixel_divisor,
         summary={"recipe": recipe, "seed": settings.seed, "epochs": len(training.history)},
+        preprocessing=measure(data.train.images, data.shape, white=data.white),
     )
     save(model, folder / "model.safetensors")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -165,6 +168,8 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         "seed": settings.seed,
         "test_accuracy": found.accuracy,
         "test_error": found.errors / len(found.labels),
+        "test_images": len(found.labels),
+        "beats_guessing": found.beats_guessing,
         "train_seconds": round(sum(epoch.seconds for epoch in training.history), 3),
         "epochs": len(training.history),
         "parameters": network.parameter_count,

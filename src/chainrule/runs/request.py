@@ -46,9 +46,17 @@ class TrainedRun:
     recipe: str
     seed: int
     parameters: int
+    images: dict[str, int]
+    """How many were trained on, and how many held out for validation."""
+    planned: int
+    """Epochs asked for."""
     progress: Progress
     history: list[Epoch]
     assessment: Assessment
+    warning: str
+    """What is wrong with the network, and the remedy; empty: nothing."""
+    best_epoch: int | None
+    """Epoch whose weights are left, that of the lowest validation loss; None without patience."""
     total_seconds: float
     by_hand: list[dict[str, Any]]
     """Changes by hand in the live view."""
@@ -63,17 +71,34 @@ class TrainedRun:
         """Seconds of the epochs, without loading, evaluation and drawing."""
         return round(sum(epoch.seconds for epoch in self.history), 3)
 
+    def remarks(self) -> list[str]:
+        """Sentences on the network besides its accuracy: whose weights it has, what is wrong."""
+        done, said = len(self.history), []
+        if self.best_epoch and (self.best_epoch < done or done < self.planned):
+            early = f"stopped early, after {done} of {self.planned} epochs: "
+            said.append(
+                f"{early if self.ending == 'finished' and done < self.planned else ''}"
+                f"the weights are those of epoch {self.best_epoch}, with the lowest validation loss"
+            )
+        return [*said, *filter(None, [self.warning])]
+
     def as_json(self) -> dict[str, Any]:
         """Figures of the run."""
         found = self.assessment
         return {
             "recipe": self.recipe,
             "seed": self.seed,
+            **self.images,
             "test_accuracy": found.accuracy,
             "test_error": found.errors / len(found.labels),
+            "test_images": len(found.labels),
+            "beats_guessing": found.beats_guessing,
+            "warning": self.warning or None,
             "train_seconds": self.train_seconds,
             "total_seconds": self.total_seconds,
             "epochs": len(self.history),
+            "planned_epochs": self.planned,
+            "best_epoch": self.best_epoch,
             "run": str(self.folder),
             "parameters": self.parameters,
         }

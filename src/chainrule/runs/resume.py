@@ -10,7 +10,7 @@ from pathlib import Path
 from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
-from chainrule.experiments.settings import BEFORE, Settings
+from chainrule.experiments.settings import BEFORE, Settings, as_today
 from chainrule.runs.members import is_finished
 from chainrule.training.checkpoint import Checkpoint, latest
 from chainrule.training.state import Progress
@@ -61,7 +61,7 @@ def _check_same(
 ) -> None:
     """Raises ConfigError for settings other than the checkpoint's, DataError for other data."""
     here = json.loads(json.dumps(asdict(settings)))
-    then = BEFORE | checkpoint.settings
+    then = as_today(BEFORE | checkpoint.settings)
     odd = [name for name in here if here[name] != then.get(name)]
     if odd:
         differing = ", ".join(f"{name} {here[name]!r} now, {then.get(name)!r} then" for name in odd)

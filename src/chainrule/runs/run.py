@@ -8,7 +8,7 @@ as they pass, and `view` is the live view, if there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,11 +18,14 @@ from chainrule.core.errors import DivergenceError, SaveError
 from chainrule.core.fingerprint import fingerprint
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
+from chainrule.digits.form import in_words, measure
 from chainrule.evaluation.assessment import assess, headline
+from chainrule.evaluation.learning import shortfall
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, save
+from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
 from chainrule.runs.files import write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
@@ -35,7 +38,7 @@ from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch
+from chainrule.training.train import Epoch, as_epoch
 
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
 """(epochs as they pass, number planned) -> the same epochs."""
@@ -48,6 +51,8 @@ class _Setup:
     request: Request
     data: Dataset
     job: Job
+    form: Preprocessing | None
+    """Form of the training images."""
     folder: Path
     say: Report
 
@@ -82,16 +87,18 @@ def train_run(
 ) -> TrainedRun:
     """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step. Raises ConfigError, DataError or
-    FolderInUseError where it cannot start, SaveError where checkpoints cannot be written.
+    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError,
+    DataError or FolderInUseError where it cannot start, SaveError where checkpoints cannot be
+    written.
     """
     began = perf_counter()
     data = load_data(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
     job = prepare(request.settings, data, asked_for=request.asked_for)
+    form = measure(data.train.images, data.shape, white=data.white)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
-    setup = _Setup(request, data, job, folder, say)
+    setup = _Setup(request, data, job, form, folder, say)
     with only_writer(folder):
         if not request.resume:
             write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)
@@ -105,7 +112,8 @@ def train_run(
             ) from None
         if trained.watcher:
             found = done.assessment
-            trained.watcher.end(done.ending, headline(found), test_accuracy=found.accuracy)
+            text = "; ".join((headline(found), *done.remarks()))
+            trained.watcher.end(done.ending, text, test_accuracy=found.accuracy)
     return done
 
 
@@ -131,7 +139,7 @@ def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
 def _steps(
     job: Job, checkpointer: Checkpointer, watcher: Watcher | None, follow: Follow
 ) -> DivergenceError | None:
-    """Trains epoch by epoch, saving each; returns the divergence that ended it, if any."""
+    """Trains epoch by epoch, saving; returns the divergence that ended it, if any."""
     epochs = run(job, stop=watcher or checkpointer, progress=checkpointer.progress)
     if watcher:
         epochs = watcher.following(epochs)
@@ -140,6 +148,7 @@ def _steps(
             checkpointer.add(epoch)
     except DivergenceError as error:
         return error
+    checkpointer.end()
     return None
 
 
@@ -170,38 +179,61 @@ def _announce(setup: _Setup) -> None:
     job, say = setup.job, setup.say
     if setup.request.verbose:
         say(f"{describe_blas()}; each step on {_workers(job)} of {cores()} cores")
-    say(f"{len(job.train[1]):,} images to train on: {setup.data.source}")
+    held = f", {len(job.validation[1]):,} held out for validation" if job.validation else ""
+    there = len(setup.data.train.labels)
+    count = len(job.train[1]) + (len(job.validation[1]) if job.validation else 0)
+    left = f", {there - count:,} left out (--examples)" if count < there else ""
+    say(f"{len(job.train[1]):,} images to train on{held}{left}: {setup.data.source}")
     for remark in job.remarks:
         say(remark)
+    if setup.form:
+        say(in_words(setup.form, job.shape))
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
 
 
 def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
-    """Saves the model, evaluates it and writes the rest of the run folder."""
+    """Evaluates the model, saves it and writes the rest of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
-    history = [Epoch(**epoch) for epoch in trained.checkpointer.history]
+    history = [as_epoch(record) for record in trained.checkpointer.history]
     write_history(folder, history)
-    by_hand = {"changes_by_hand": len(trained.by_hand)} if trained.by_hand else {}
     summary = {"recipe": request.recipe, "seed": job.settings.seed, "epochs": len(history)}
+    if trained.by_hand:
+        summary["changes_by_hand"] = len(trained.by_hand)
+    if trained.ending != "finished":
+        summary["ending"] = trained.ending
     model = Model(
         job.network.folded(),
         classes=data.classes,
         shape=data.shape,
         pixel_scale=255 / job.settings.pixel_divisor,
-        summary=summary | by_hand,
+        summary=summary,
+        preprocessing=setup.form,
     )
+    found, warning = assess(model, *data.test), ""
+    if trained.ending in ("finished", "stopped"):
+        warning = shortfall(job, history, found)
+    if warning:
+        model = replace(model, summary=summary | {"warning": warning})
     save(model, folder / "model.safetensors")
-    found = assess(model, *data.test)
     if request.pictures and trained.ending in ("finished", "stopped"):
-        draw(folder, model, data, found, history)
+        held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
+        of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+        draw(folder, model, data, found, history, of=of)
     done = TrainedRun(
         folder=folder,
         recipe=request.recipe,
         seed=job.settings.seed,
         parameters=job.network.parameter_count,
+        images={
+            "training_images": len(job.train[1]),
+            "validation_images": len(job.validation[1]) if job.validation else 0,
+        },
+        planned=job.settings.epochs,
         progress=trained.checkpointer.progress,
         history=history,
         assessment=found,
+        warning=warning,
+        best_epoch=_best_epoch(job, trained.checkpointer.progress, history),
         total_seconds=round(perf_counter() - began, 3),
         by_hand=trained.by_hand,
         ending=trained.ending,
@@ -210,3 +242,9 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     )
     write_report(folder, done.report())
     return done
+
+
+def _best_epoch(job: Job, progress: Progress, history: list[Epoch]) -> int | None:
+    """Epoch whose weights are left, if patience has a say in it."""
+    steps = {epoch.step: epoch.epoch for epoch in history}
+    return steps.get(progress.best_step) if job.settings.patience else None

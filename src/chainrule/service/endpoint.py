@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from chainrule.data.dataset import DIGITS
 from chainrule.data.readers.archives import MIB
 from chainrule.nn.model_file import Model
 from chainrule.service.batcher import Batcher, FullError
@@ -46,7 +45,7 @@ class Service:
     def __init__(self, model: Model, name: str, counts: Counts) -> None:
         self.name = name
         self.classes = model.labels
-        self.form = Form(model.inputs, model.shape, self.classes == DIGITS)
+        self.form = Form.of(model)
         self.batcher = Batcher(model, seen=counts.product)
         counts.watch_queue(lambda: self.batcher.waiting)
         self._decoder = ThreadPoolExecutor(1, "pictures")

@@ -1,10 +1,9 @@
 """Request bodies for predictions: raw rows, JSON, or pictures; all become pixels in 0..1.
 
 Raw rows are one byte a pixel, 0 black to 255 white. Numbers in JSON are fractions 0..1, unless an
-image has one above 1: then all of that image are whole numbers 0..255. For a network of 28 x 28
-pixels, pictures are converted to MNIST's form, and if its classes are digits each digit found is an
-image of its own, see `chainrule.digits`; for others a picture must have the network's size.
-Anything else is refused with one sentence.
+image has one above 1: then all of that image are whole numbers 0..255. Pictures are brought into
+the form of the network's training images, see `chainrule.digits`; if its classes are digits each
+digit found is an image of its own. Anything else is refused with one sentence.
 """
 
 from __future__ import annotations
@@ -19,9 +18,12 @@ import orjson
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import DataError
+from chainrule.data.dataset import DIGITS
 from chainrule.data.readers.archives import MIB
 from chainrule.data.readers.images import decode_picture
 from chainrule.digits.preprocess import seen_by
+from chainrule.nn.model_file import Model
+from chainrule.nn.preprocessing import MNIST, Preprocessing
 from chainrule.service.batcher import Pixels
 
 MOST_IMAGES = 1024
@@ -55,6 +57,13 @@ class Form:
     """Height and width; (0, 0): unknown."""
     digits: bool = True
     """True if its classes are the digits."""
+    pictures: Preprocessing | None = MNIST
+    """Form of the training images, into which pictures are brought; None: unknown."""
+
+    @classmethod
+    def of(cls, model: Model) -> Form:
+        """Input form of a model."""
+        return cls(model.inputs, model.shape, model.labels == DIGITS, model.form)
 
     def __str__(self) -> str:
         height, width = self.shape
@@ -148,7 +157,11 @@ def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
 
 
 def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
-    """Images from PNG and JPEG files, (name, content) each. Slow: call it in a thread."""
+    """Images from PNG and JPEG files, (name, content) each. Slow: call it in a thread.
+
+    One that cannot be read refuses them all, as an answer without it could be taken for all; the
+    refusal names each of these.
+    """
     if not files:
         raise RequestError(422, "the request has no picture: send at least one PNG or JPEG file")
     if len(files) > MOST_PICTURES:
@@ -164,6 +177,7 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
         )
     images: list[Array] = []
     places: list[dict[str, Any]] = []
+    refusals: list[str] = []
     pixels = 0
     for number, (name, content) in enumerate(files):
         try:
@@ -173,10 +187,14 @@ def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
                 raise RequestError(
                     413, f"pictures of more than {MOST_PIXELS_IN_ALL:,} pixels in all: split them"
                 )
-            for digit in seen_by(picture, form.shape, digits=form.digits):
+            seen = seen_by(picture, form.shape, form.pictures, digits=form.digits)
+            notes = {"notes": seen.notes} if seen.notes else {}
+            for digit in seen.digits:
                 images.append(digit.pixels)
-                places.append({"picture": number, "box": digit.box})
+                places.append({"picture": number, "box": digit.box} | notes)
         except DataError as error:
-            raise RequestError(422, f"{name}: {' '.join(str(error).split())}") from None
+            refusals.append(f"{name}: {' '.join(str(error).split())}")
+    if refusals:
+        raise RequestError(422, "; ".join(refusals))
     check_count(len(images))
     return Asked(np.stack(images).reshape(len(images), form.inputs), tuple(places))

@@ -37,6 +37,9 @@ class Prediction(Document):
     box: tuple[int, int, int, int] | None = Field(
         None, description="Row, column, height and width there.", examples=[(12, 40, 96, 60)]
     )
+    notes: list[str] | None = Field(
+        None, description="What was done to that picture, or left out of it, if anything."
+    )
 
 
 class Predictions(Document):

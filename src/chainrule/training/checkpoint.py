@@ -77,6 +77,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             json.loads(words[name])
             for name in ("progress", "history", "settings", "checksums", "numerics")
         )
+        numbers = {"objective": numbers["loss"]} | numbers  # in 0.1.0 the loss was the objective
         if set(numbers) != set(NUMBERS) or not isinstance(history, list):
             raise ValueError("its progress fields are not those of this version")
         kinds = {name: KINDS[kind] for name, kind in NUMBERS.items()}

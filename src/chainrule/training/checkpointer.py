@@ -1,4 +1,10 @@
-"""Checkpointer: saves a run after each epoch, at intervals within it, and when it ends."""
+"""Checkpointer: saves a run after epochs, at intervals if asked to, and when it ends.
+
+A checkpoint is flushed to the disk, which takes as long as many epochs of a small run. So one is
+due after an epoch only when the last one's time is a small SHARE of the time since. What a kill or
+a power cut can cost is one epoch, plus 1 / SHARE times the time of a save; with an interval, never
+more than that.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +27,13 @@ FAILURES = 3
 """Failed saves in a row after which training ends."""
 
 
+SHARE = 0.05
+"""Most of the time to spend on checkpoints after epochs."""
+
+
 @dataclass(frozen=True)
 class Every:
-    """Interval between saves within an epoch, in steps or in seconds."""
+    """Longest interval between saves, also within an epoch, in steps or in seconds."""
 
     steps: float = inf
     seconds: float = inf
@@ -57,24 +67,30 @@ class Checkpointer:
     failures: int = 0
     saved_step: int = field(init=False)
     saved_at: float = field(default_factory=monotonic)
+    cost: float = 0.0
+    """Seconds that the last save took."""
 
     def __post_init__(self) -> None:
         self.saved_step = self.progress.step
 
     def __call__(self) -> bool:
-        """Saves if due; True if training is to stop, in which case everything is saved."""
-        stop = self.interrupted()
+        """Saves if the interval asks for it; True if training is to stop, to be saved by `end`."""
         since = self.progress.step - self.saved_step
-        if since and (
-            stop or since >= self.every.steps or monotonic() - self.saved_at >= self.every.seconds
-        ):
+        late = monotonic() - self.saved_at >= self.every.seconds
+        if since and (since >= self.every.steps or late):
             self.save()
-        return stop
+        return self.interrupted()
 
     def add(self, epoch: Epoch) -> None:
-        """Records a finished epoch and saves."""
+        """Records a finished epoch, and saves if that is due."""
         self.history.append(asdict(epoch))
-        self.save()
+        if SHARE * (monotonic() - self.saved_at) >= self.cost:
+            self.save()
+
+    def end(self) -> None:
+        """Saves what is not saved yet, however training ended."""
+        if self.progress.step != self.saved_step:
+            self.save()
 
     def save(self) -> None:
         """Saves the run as it is. Warns of a failure; SaveError after FAILURES in a row.
@@ -86,7 +102,7 @@ class Checkpointer:
         checkpoint = Checkpoint(
             self.progress, self.history, self.settings, self.checksums, self.numerics
         )
-        self.saved_at = monotonic()
+        began = monotonic()
         try:
             write_checkpoint(self.folder, checkpoint)
         except OSError as error:
@@ -99,3 +115,6 @@ class Checkpointer:
             self.say(f"warning: step {self.progress.step} not saved: {error}; {kept}")
         else:
             self.failures, self.saved_step = 0, self.progress.step
+        finally:
+            self.saved_at = monotonic()
+            self.cost = self.saved_at - began

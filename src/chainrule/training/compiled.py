@@ -18,6 +18,7 @@ from chainrule.core.jit import MISSING, available, machine_code
 from chainrule.data.batches import Rows
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import SGD, Adam, Optimizer
+from chainrule.training.state import Losses
 from chainrule.training.step import Step
 
 CROSS_ENTROPIES = ("softmax-cross-entropy", "sigmoid-cross-entropy")
@@ -39,8 +40,8 @@ class CompiledStep:
         )
         self._before = np.empty_like(self.guard.kept)
 
-    def __call__(self, rows: Rows) -> float:
-        """Takes one step; returns the batch's mean loss before it.
+    def __call__(self, rows: Rows) -> Losses:
+        """Takes one step; returns the batch's mean losses before it.
 
         Raises DivergenceError, with the last good weights back in the network.
         """
@@ -48,14 +49,14 @@ class CompiledStep:
         if keep:
             self.guard.check()
             np.copyto(self._before, step.network.state)
-        loss = self._sgd(*self._gather(rows), step.schedule(self.progress.step))
-        if not isfinite(loss):
+        losses = self._sgd(*self._gather(rows), step.schedule(self.progress.step))
+        if not isfinite(losses.objective):
             # Recomputed for the activations, which show where.
             step.microbatches.mean(rows, step.backpropagate, self.progress.step)
-            raise self.guard.diverged(loss)
+            raise self.guard.diverged(losses.objective)
         if keep:
             np.copyto(self.guard.kept, self._before)
-        return loss
+        return losses
 
 
 class CompiledSGD(Bound):
@@ -74,12 +75,11 @@ class CompiledSGD(Bound):
         targets = 1 - label_smoothing + off, off, loss == CROSS_ENTROPIES[0]
         self._rest = tuple(network.W), tuple(network.b), A, D, at, kinds, *targets
 
-    def __call__(self, X: Float[Array, "N n"], y: Int[Array, " N"], learning_rate: float) -> float:
-        """Takes one step, or none if the loss is not finite; returns the mean loss."""
+    def __call__(self, X: Float[Array, "N n"], y: Int[Array, " N"], learning_rate: float) -> Losses:
+        """Takes one step, or none if the loss is not finite; returns the mean losses."""
         np.copyto(self._X[: len(y)], X)
         np.copyto(self._y[: len(y)], y)
-        loss: float = self._step(self._y[: len(y)], self._type(-learning_rate), *self._rest)
-        return loss
+        return Losses(*self._step(self._y[: len(y)], self._type(-learning_rate), *self._rest))
 
 
 @cache
@@ -94,11 +94,12 @@ def _step(y, r, W, b, A, D, at, kinds, on, off, softmax):
     N, last = len(y), len(W) - 1
     for k in range(len(W)):
         _forward(A[k][:N], W[k], b[k], A[k + 1], at, kinds[k])
+    plain = _measure(A[last + 1][:N], y, D[last + 1], 1.0, 0.0, softmax) if off else 0.0
     loss = _measure(A[last + 1][:N], y, D[last + 1], on, off, softmax)
     if isfinite(loss):
         for k in range(last, -1, -1):
             _backward(A[k][:N], W[k], b[k], D[k + 1], D[k], at, kinds[k - 1] if k else 0, r)
-    return loss
+    return loss, plain if off else loss
 
 
 @no_type_check

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
-from chainrule.data.batches import Gather, batch_rows
+from chainrule.core.blas import cores, one_blas_thread
+from chainrule.core.threads import ThreadTeam
+from chainrule.data.batches import Gather, Rows, batch_rows
 from chainrule.nn.losses import LOSSES, LossFunction, check_labels
 from chainrule.nn.network import Network, Workspaces
 
@@ -29,20 +32,33 @@ def evaluate(
     return measure(network, examples, loss=loss)
 
 
-def measure(network: Network, examples: Pair, *, loss: str | LossFunction) -> tuple[float, float]:
-    """(mean loss, accuracy 0..1) on examples that are known to fit the network."""
+def measure(
+    network: Network, examples: Pair, *, loss: str | LossFunction, threads: int = 0
+) -> tuple[float, float]:
+    """(mean loss, accuracy 0..1) on examples that are known to fit the network.
+
+    To the same bits on any number of threads (0: all cores), and while other threads train.
+    """
     function = LOSSES[loss].function if isinstance(loss, str) else loss
-    workspaces = Workspaces(network)
-    total, right = 0.0, 0
-    # A network that diverged overflows here: its loss, inf or nan, shows it.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        gather = Gather(*examples)
-        for rows in batch_rows(len(examples[1]), EVALUATE_ROWS):
+
+    def work(_worker: int, parts: Sequence[Rows]) -> list[tuple[float, int]]:
+        workspaces, gather = Workspaces(network), Gather(*examples)
+        measured = []
+        for rows in parts:
             X, y = gather(rows)
             workspace = workspaces[len(y)]
             outputs = network.forward(X, workspace)
-            right += int(np.count_nonzero(outputs.argmax(axis=1) == y))
-            total += function(outputs, y, workspace.loss)[0] * len(y)
+            right = int(np.count_nonzero(outputs.argmax(axis=1) == y))
+            measured.append((function(outputs, y, workspace.loss)[0] * len(y), right))
+        return measured
+
+    batches = list(batch_rows(len(examples[1]), EVALUATE_ROWS))
+    # A network that diverged overflows here: its loss, inf or nan, shows it.
+    ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with ThreadTeam(min(threads or cores(), len(batches))) as team, one_blas_thread(), ignored:
+        shares = team.share(batches, work)
+    in_order = [shares[i % team.size][i // team.size] for i in range(len(batches))]
+    total, right = sum(loss for loss, _ in in_order), sum(right for _, right in in_order)
     return total / len(examples[1]), right / len(examples[1])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.core.errors import DivergenceError
 from chainrule.optim.schedules import Exponential, Schedule
-from chainrule.training.state import Progress
+from chainrule.training.state import Losses, Progress
 from chainrule.training.train import Epoch
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
@@ -26,6 +26,9 @@ SMOOTHING = 0.9
 
 RUNAWAY = 3.0
 """The search ends where the smoothed loss is this many times its minimum."""
+
+FELL = 0.99
+"""A loss has fallen if its lowest value is below this part of the first."""
 
 BEFORE_LOWEST = 10.0
 """The suggested rate is that of the lowest loss divided by this, fastai's rule of thumb."""
@@ -45,14 +48,14 @@ class RateSearch:
 
 @dataclass
 class Recorder(Progress):
-    """Progress that also records the loss of every step."""
+    """Progress that also records the objective of every step."""
 
     losses: list[float] = field(default_factory=list)
 
-    def add(self, loss: float, examples: int) -> None:
-        """Records a step and its loss."""
-        super().add(loss, examples)
-        self.losses.append(loss)
+    def add(self, losses: Losses, examples: int) -> None:
+        """Records a step and its objective."""
+        super().add(losses, examples)
+        self.losses.append(losses.objective)
 
 
 def find_rate(
@@ -65,7 +68,8 @@ def find_rate(
     """Range test of the training that `begin(schedule, stop, progress)` starts.
 
     That training must offer at least `steps` steps; the test ends early once the loss blows up.
-    The network is useless afterwards. Raises ValueError if the very first loss is not finite.
+    The network is useless afterwards. Raises ValueError if the very first loss is not finite, or
+    none of the rates makes it fall.
     """
     schedule, recorder = Exponential(lowest, steps, highest=highest), Recorder()
 
@@ -84,6 +88,12 @@ def find_rate(
     smoothed = smooth(losses)
     rates = [schedule(step) for step in range(len(losses))]
     best = rates[int(np.argmin(smoothed))] / BEFORE_LOWEST
+    if min(smoothed) > FELL * smoothed[0]:
+        raise ValueError(
+            f"the loss did not fall below the {smoothed[0]:.4g} that it began with, in "
+            f"{len(losses)} steps at rates of {lowest:g} to {rates[-1]:.2g}: scale the inputs to "
+            "0..1, and see whether each label fits its image"
+        )
     return RateSearch(rates, losses, smoothed, float(f"{best:.1e}"))
 
 

@@ -21,6 +21,8 @@ from chainrule.data.augment import Distorter
 from chainrule.data.batches import Gather, Rows, count, parts_of
 from chainrule.nn.network import Network, Workspace, Workspaces
 from chainrule.optim.optimizers import chunks
+from chainrule.training.options import ALL_CORES
+from chainrule.training.state import Losses
 
 MICROBATCH_ROWS = 1024
 """Largest microbatch: its activations stay in the cache."""
@@ -35,9 +37,9 @@ WORK_PER_CORE = 10_000_000
 
 Backpropagate: TypeAlias = Callable[
     [Float[Array, "N n"], Int[Array, " N"], float, Workspace, np.random.Generator | None],
-    tuple[float, Float[Array, " P"]],
+    tuple[Losses, Float[Array, " P"]],
 ]
-"""(X, y, fraction of the batch, workspace, rng) -> (loss, gradient), both times the fraction"""
+"""(X, y, fraction of the batch, workspace, rng) -> (losses, gradient), all times the fraction"""
 
 
 class GradientWorker:
@@ -68,37 +70,37 @@ class GradientWorker:
         backpropagate: Backpropagate,
         examples: int,
         step: int,
-    ) -> tuple[float, Float[Array, " P"]]:
-        """Contribution (loss, gradient) of these microbatches to a batch of `examples`.
+    ) -> tuple[Losses, Float[Array, " P"]]:
+        """Contribution (losses, gradient) of these microbatches to a batch of `examples`.
 
         Each comes with its number within the batch.
         """
-        loss, gradient = self.microbatch(*microbatches[0], backpropagate, examples, step)
+        losses, gradient = self.microbatch(*microbatches[0], backpropagate, examples, step)
         if len(microbatches) > 1:
             np.copyto(self.total, gradient)
             for number, rows in microbatches[1:]:
-                if not isfinite(loss):
+                if not isfinite(losses.objective):
                     break  # keeps the workspace that shows where it happened
                 more, gradient = self.microbatch(number, rows, backpropagate, examples, step)
-                loss += more
+                losses = added([losses, more])
                 np.add(self.total, gradient, out=self.total)
             gradient = self.total
-        return loss, gradient
+        return losses, gradient
 
     def microbatch(
         self, number: int, rows: Rows, backpropagate: Backpropagate, examples: int, step: int
-    ) -> tuple[float, Float[Array, " P"]]:
-        """(loss, gradient) of one microbatch, weighted by its fraction of the batch."""
+    ) -> tuple[Losses, Float[Array, " P"]]:
+        """(losses, gradient) of one microbatch, weighted by its fraction of the batch."""
         X, y = self.gather(rows)
         rng = self.rng and fold_in(self.rng, 0, step, number)  # epochs are numbered from 1
         if rng and self.distorter:
             X = self.distorter(X, rng, self.distorted[: len(y)])
         self.workspace = workspace = self.workspaces[len(y)]
         share = len(y) / examples
-        loss, gradient = backpropagate(X, y, share, workspace, rng)
+        losses, gradient = backpropagate(X, y, share, workspace, rng)
         if self.statistics.size:
             self.statistics += share * workspace.statistics
-        return loss, gradient
+        return losses, gradient
 
 
 class Microbatches:
@@ -124,8 +126,8 @@ class Microbatches:
 
     def mean(
         self, rows: Rows, backpropagate: Backpropagate, step: int
-    ) -> tuple[float, Float[Array, " P"]]:
-        """(mean loss, gradient) of one batch, each worker with its microbatches."""
+    ) -> tuple[Losses, Float[Array, " P"]]:
+        """(mean losses, gradient) of one batch, each worker with its microbatches."""
         examples = count(rows)
         parts = list(enumerate(split(rows, self.team.size, self.rows)))
         if self.network.statistics.size:
@@ -135,7 +137,7 @@ class Microbatches:
             parts, lambda k, mine: self.workers[k].add_up(mine, backpropagate, examples, step)
         )
         losses, gradients = zip(*answers, strict=True)
-        return sum(losses), self._sum(gradients)
+        return added(losses), self._sum(gradients)
 
     def statistics(self, examples: int) -> tuple[Float[Array, " S"], int]:
         """(mean batch statistics, rows per microbatch) of the last batch of `examples`."""
@@ -160,15 +162,20 @@ class Microbatches:
         return total
 
 
+def added(parts: Sequence[Losses]) -> Losses:
+    """The losses of all parts together; each is weighted already."""
+    return Losses(*map(sum, zip(*parts, strict=True)))
+
+
 def team_size(network: Network, batch_size: int, threads: int, *, whole: bool = False) -> int:
-    """Number of threads worthwhile for a step of this size, at most `threads` (0: all cores).
+    """Number of threads worthwhile for a step of this size, at most `threads` (ALL_CORES: all).
 
     One if the whole step is compiled: it is not split.
     """
     if whole:
         return 1
     worth = network.layout.weights_end * batch_size // WORK_PER_CORE
-    return max(1, min(threads or cores(), worth))
+    return max(1, min(cores() if threads == ALL_CORES else threads, worth))
 
 
 def split(rows: Rows, workers: int, size: int | None = None) -> list[Rows]:

@@ -68,6 +68,10 @@ def setting(
     return field(default=default, metadata={"rule": Rule(help, group, low, high, choices)})
 
 
+ALL_CORES = 1024
+"""Value of `threads` that stands for as many as the machine has."""
+
+
 def losses() -> Iterable[str]:
     """The names of the losses."""
     from chainrule.nn.losses import LOSSES
@@ -118,8 +122,8 @@ class Options:
         "best epoch's weights are kept (0: off).", group="regularisation",
     )  # fmt: skip
     threads: int = setting(
-        0, "Cores to use at most (0: all). The number of cores changes the last bits.",
-        group="run",
+        ALL_CORES, "Cores to use at most (1024: all). The number of cores changes the last bits.",
+        group="run", low=1, high=ALL_CORES,
     )  # fmt: skip
     compiled: bool = setting(
         False, "Machine code for Adam's update, or for whole SGD steps; needs numba.", group="run"

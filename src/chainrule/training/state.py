@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,15 @@ from chainrule.core.arrays import Array
 from chainrule.core.copies import Rebuilt
 from chainrule.optim.optimizers import Optimizer
 from chainrule.optim.schedules import Schedule
+
+
+class Losses(NamedTuple):
+    """Losses of a batch, or of a part of it: the one that is minimised, and the plain one."""
+
+    objective: float
+    """With label smoothing and penalties."""
+    plain: float
+    """Without either: what is measured on validation examples too."""
 
 
 @dataclass
@@ -36,11 +45,13 @@ class Progress(Rebuilt):
     examples: int = 0
     """Their examples."""
     loss: float = 0.0
-    """The sum of those examples' losses."""
+    """The sum of those examples' losses, without label smoothing and penalties."""
+    objective: float = 0.0
+    """The sum of those examples' losses as they are minimised."""
     seconds: float = 0.0
     """Time taken by these batches."""
     best_loss: float = inf
-    """The lowest validation loss (without validation: training loss) of an epoch."""
+    """The lowest validation loss (without validation: objective) of an epoch."""
     best_step: int = 0
     """Steps taken when it was measured."""
     waited: int = 0
@@ -73,12 +84,13 @@ class Progress(Rebuilt):
         self.arrays = arrays
         self._optimizer, self._schedule = optimizer, schedule
 
-    def add(self, loss: float, examples: int) -> None:
+    def add(self, losses: Losses, examples: int) -> None:
         """Records a step."""
         self.step += 1
         self.batches += 1
         self.examples += examples
-        self.loss += loss * examples
+        self.loss += losses.plain * examples
+        self.objective += losses.objective * examples
 
     def end_epoch(self, loss: float) -> None:
         """Records the end of an epoch; `loss` is the monitored loss."""
@@ -87,7 +99,8 @@ class Progress(Rebuilt):
         else:
             self.waited += 1
         self.epoch += 1
-        self.batches, self.examples, self.loss, self.seconds = 0, 0, 0.0, 0.0
+        self.batches, self.examples, self.seconds = 0, 0, 0.0
+        self.loss, self.objective = 0.0, 0.0
 
     def numbers(self) -> dict[str, Any]:
         """All fields but the arrays, for JSON: those of the attached run, or the saved ones."""

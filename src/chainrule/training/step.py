@@ -26,7 +26,7 @@ from chainrule.optim.schedules import Schedule
 from chainrule.training.divergence import Guard
 from chainrule.training.microbatches import Microbatches
 from chainrule.training.options import Options
-from chainrule.training.state import Progress
+from chainrule.training.state import Losses, Progress
 
 
 class Step:
@@ -38,16 +38,21 @@ class Step:
         microbatches: Microbatches,
         *,
         loss: LossFunction,
+        plain: LossFunction | None = None,
         optimizer: Optimizer,
         schedule: Schedule,
         progress: Progress,
         options: Options,
         ema: EMA | None = None,
     ) -> None:
-        """Uses the options `l2`, `max_norm` and `max_weight_norm`."""
+        """Uses the options `l2`, `max_norm` and `max_weight_norm`.
+
+        `plain` is the loss without label smoothing, if `loss` is one with it.
+        """
         self.network = network
         self.microbatches = microbatches
         self.loss = loss
+        self.plain = plain
         self.optimizer = optimizer
         self.schedule = schedule
         self.progress = progress
@@ -63,20 +68,22 @@ class Step:
         share: float,
         workspace: Workspace,
         rng: np.random.Generator | None,
-    ) -> tuple[float, Float[Array, " P"]]:
-        """Loss and gradient of one microbatch, weighted by its fraction of the batch."""
+    ) -> tuple[Losses, Float[Array, " P"]]:
+        """Losses and gradient of one microbatch, weighted by its fraction of the batch."""
         logits = self.network.forward(X, workspace, rng)
+        plain = self.plain and self.plain(logits, y, workspace.loss)[0]
         loss, dlogits = self.loss(logits, y, workspace.loss)
         np.multiply(dlogits, share, out=dlogits)
-        return share * loss, self.network.backward(dlogits, workspace)
+        losses = Losses(share * loss, share * (loss if plain is None else plain))
+        return losses, self.network.backward(dlogits, workspace)
 
-    def __call__(self, rows: Rows) -> float:
-        """Takes one step; returns the batch's mean loss before it, penalty included.
+    def __call__(self, rows: Rows) -> Losses:
+        """Takes one step; returns the batch's mean losses before it.
 
         Raises DivergenceError, with the last good weights back in the network.
         """
         network, step, team = self.network, self.progress.step, self.microbatches.team
-        loss, gradient = self.microbatches.mean(rows, self.backpropagate, step)
+        (loss, plain), gradient = self.microbatches.mean(rows, self.backpropagate, step)
         loss += self._penalize(gradient)
         self.guard.accept(loss)
         if self.options.max_norm:
@@ -89,7 +96,7 @@ class Step:
             update_running(network.statistics, *self.microbatches.statistics(count(rows)))
         if self.ema:
             self.ema.update(step + 1, team)
-        return loss
+        return Losses(loss, plain)
 
     def _penalize(self, gradient: Float[Array, " P"]) -> float:
         """L2 penalty of the weights; adds its gradient to `gradient`."""

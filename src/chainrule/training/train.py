@@ -8,11 +8,12 @@ The caller decides what to do with the epochs: print, plot, save, or `break`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from chainrule.training.compiled import CompiledStep, compile_optimizer
 from chainrule.training.evaluate import Pair, check_examples, measure
 from chainrule.training.microbatches import Microbatches, team_size
 from chainrule.training.options import Options
-from chainrule.training.state import Progress
+from chainrule.training.state import Losses, Progress
 from chainrule.training.step import Step
 from chainrule.training.weights import FinalWeights
 
@@ -44,7 +45,10 @@ class Epoch:
     step: int
     """Steps taken since training began."""
     loss: float
-    """Mean training loss, penalty included, each batch measured before its own step."""
+    """Mean training loss, comparable to that of validation: without label smoothing and penalties.
+    Each batch is measured before its own step, with dropout and noise."""
+    objective: float
+    """What was minimised: the same with label smoothing and penalties."""
     validation_loss: float | None
     validation_accuracy: float | None
     learning_rate: float
@@ -127,6 +131,7 @@ def train(
         step: Step | CompiledStep
         step = plain = Step(
             network, microbatches, loss=partial(function, label_smoothing=label_smoothing),
+            plain=partial(function, label_smoothing=0.0) if label_smoothing else None,
             optimizer=optimizer, schedule=schedule, progress=progress, options=options,
             ema=weights.ema,
         )  # fmt: skip
@@ -139,12 +144,14 @@ def train(
             while progress.epoch < epochs and not progress.waited > patience > 0:
                 order = rng and fold_in(rng, progress.epoch + 1)
                 batches = batch_rows(len(examples[1]), rows, order)
-                mean = run_epoch(step, islice(batches, progress.batches, None), stop)
-                if mean is None:
+                means = run_epoch(step, islice(batches, progress.batches, None), stop)
+                if means is None:
                     return
                 trained = weights.measured(progress)
-                measured = validation and measure(trained, validation, loss=function)
-                epoch = _end_epoch(progress, schedule, mean, measured, weights)
+                measured = validation and measure(
+                    trained, validation, loss=function, threads=threads
+                )
+                epoch = _end_epoch(progress, schedule, means, measured, weights)
                 weights.show(progress)
                 yield epoch
                 weights.hide(progress)
@@ -157,8 +164,8 @@ def train(
 
 def run_epoch(
     step: Step | CompiledStep, batches: Iterator[Rows], stop: Callable[[], bool]
-) -> float | None:
-    """Runs the remaining batches of an epoch; returns its mean loss, None if stopped."""
+) -> Losses | None:
+    """Runs the remaining batches of an epoch; returns its mean losses, None if stopped."""
     progress = step.progress
     started = perf_counter() - progress.seconds
     # No warnings of overflow: the guard watches the loss, and reports it once, in words.
@@ -167,31 +174,37 @@ def run_epoch(
         for rows in batches:
             if stop():
                 return None
-            loss = step(rows)
-            progress.add(loss, count(rows))
+            progress.add(step(rows), count(rows))
             progress.seconds = perf_counter() - started
         # No batch follows the last step to show whether it diverged.
         step.guard.check()
-    return progress.loss / progress.examples
+    return Losses(progress.objective / progress.examples, progress.loss / progress.examples)
 
 
 def _end_epoch(
     progress: Progress,
     schedule: Schedule,
-    mean: float,
+    means: Losses,
     measured: tuple[float, float] | None,
     weights: FinalWeights,
 ) -> Epoch:
     """Updates schedule, progress and weights at the end of an epoch; the Epoch to yield."""
     validation_loss, validation_accuracy = measured or (None, None)
-    monitored = mean if validation_loss is None else validation_loss
+    monitored = means.objective if validation_loss is None else validation_loss
     rate, seconds = schedule(progress.step - 1), progress.seconds
     schedule.observe(monitored)
     progress.end_epoch(monitored)
     weights.end_epoch(progress)
     return Epoch(
-        progress.epoch, progress.step, mean, validation_loss, validation_accuracy, rate, seconds
-    )
+        epoch=progress.epoch, step=progress.step, loss=means.plain, objective=means.objective,
+        validation_loss=validation_loss, validation_accuracy=validation_accuracy,
+        learning_rate=rate, seconds=seconds,
+    )  # fmt: skip
+
+
+def as_epoch(record: Mapping[str, Any]) -> Epoch:
+    """Epoch of a saved record. One of 0.1.0 has no objective: its loss was the objective."""
+    return Epoch(**{"objective": record["loss"]} | dict(record))
 
 
 def check_options(

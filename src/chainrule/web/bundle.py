@@ -53,6 +53,7 @@ def model_as_dict(model: Model, name: str) -> dict[str, Any]:
         "classes": list(model.labels),
         "shape": list(model.shape),
         "pixel_scale": model.pixel_scale,
+        "form": model.form and model.form.as_json(),
         "members": [_network_as_dict(member.folded()) for member in model.members],
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from chainrule.core.arrays import Array, UInt8
 from chainrule.core.errors import DataError
+from chainrule.core.quiet import without_warnings
 from chainrule.data.dataset import MOST_CLASSES, Found, Part
 from chainrule.data.readers.archives import MIB, read_file
 from chainrule.data.readers.values import to_bytes, white_of
@@ -50,9 +50,8 @@ def read_picture(path: Path, *, side: int = LARGEST_SIDE, pixels: int = MOST_PIX
 
 def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.Image:
     """Decodes the bytes of a PNG or JPEG, as `read_picture` does; `name` is for errors."""
-    with warnings.catch_warnings():
-        # Pillow's warnings (sizes, odd metadata) are either refused here or irrelevant.
-        warnings.simplefilter("ignore")
+    # Pillow's warnings (sizes, odd metadata) are either refused here or irrelevant.
+    with without_warnings():
         try:
             image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
             width, height = image.size

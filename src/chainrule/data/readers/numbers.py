@@ -6,7 +6,6 @@ the values: the positions of commas and line ends give those of the digits befor
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -15,6 +14,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DataError
+from chainrule.core.quiet import without_warnings
 from chainrule.data.readers.columns import NUMBER, Columns
 
 LONGEST_LINE = 64 * 1024
@@ -73,9 +73,8 @@ def numbers(block: bytes, columns: Columns, count: int, *, name: str, line: int)
     rows = block.count(b"\n")
     even = all(row.count(b",") == count - 1 for row in block.splitlines())
     if even and not block.translate(None, b"0123456789,\n.eE+-"):
-        with warnings.catch_warnings():
-            # NumPy stops at a field that is not a number and warns; later versions will raise.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        # NumPy stops at a field that is not a number and warns; later versions will raise.
+        with without_warnings(DeprecationWarning):
             try:
                 text = block.replace(b"\n", b",").rstrip(b",").decode("ascii")
                 values = np.fromstring(text, np.float64, sep=",")

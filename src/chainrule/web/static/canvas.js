@@ -19,6 +19,9 @@ export const inkScale = () => {
   return (value) => mixed(ground, ink, Math.min(Math.max(value, 0), 1));
 };
 
+/** Grey of a photograph: 0 black, 1 white. */
+export const greyScale = () => (value) => [0, 1, 2].map(() => 255 * Math.min(Math.max(value, 0), 1));
+
 /** Diverging scale for -1..1: orange over the ground to blue; zero is the ground. */
 export const signedScale = () => {
   const [ground, below, above] = ["--cell", "--orange", "--blue"].map(pageColour);

@@ -97,6 +97,15 @@ export function strokes({ boxes }, width, height, least) {
     });
 }
 
+/** Number of parts that are no specks and in none of the digits. */
+export function leftOut({ boxes }, used, least) {
+  const members = new Set(used.flatMap((digit) => digit.members));
+  const longer = boxes.map(([top, left, bottom, right]) => Math.max(bottom - top, right - left));
+  const longest = [...members].reduce((most, member) => Math.max(most, longer[member - 1]), 0);
+  const smallest = Math.max(least, SPECK * longest);
+  return longer.filter((side, part) => side >= smallest && !members.has(part + 1)).length;
+}
+
 const heightOf = (group) => group.bottom - group.top;
 const widthOf = (group) => group.right - group.left;
 

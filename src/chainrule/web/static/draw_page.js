@@ -1,15 +1,14 @@
 // The drawing page: a drawing goes through preprocess.js and network.js, then all views update.
 
 import { decodeModel, inputGradient, neuronKey, predict } from "./network.js";
-import { normalize } from "./preprocess.js";
+import { seenBy } from "./preprocess.js";
 import { makeSheet } from "./sheet.js";
-import { inkScale, magnitude, onColoursChange, paint, signedScale } from "./canvas.js";
+import { greyScale, inkScale, magnitude, onColoursChange, paint, signedScale } from "./canvas.js";
 import { argmax, makeBars, showAnswer } from "./answer.js";
 import { makeLayers } from "./layers.js";
 import { neuronName, showNeuron } from "./neuron.js";
 import { digitAt, listDigits, readPhoto, showPhoto } from "./photo.js";
 
-const FIELD = 28;
 const byId = (id) => document.getElementById(id);
 
 const fail = (message) => {
@@ -28,10 +27,10 @@ const loadModel = async () => {
 };
 
 const start = (model) => {
-  if (model.height !== FIELD || model.width !== FIELD) {
+  if (!model.form) {
     throw new Error(
-      `This network takes images of ${model.width} × ${model.height}; the page draws for ` +
-        `${FIELD} × ${FIELD} only.`,
+      `The form of the ${model.width} × ${model.height} inputs that this network was trained on ` +
+        "is unknown, or they are no pictures: nothing can be drawn for it.",
     );
   }
   const network = model.members[0];
@@ -44,8 +43,17 @@ const start = (model) => {
   let pixels = null;
   let result = null;
   let hint = "";
+  let notes = [];
 
-  const blank = () => new Float32Array(FIELD * FIELD);
+  const { form } = model;
+  const ground = form.background ?? 0;
+  /** Brighter is more ink, or less; for photographs just brighter. */
+  const inkward = form.background === null ? 1 : Math.sign(form.ink - ground) || 1;
+  /** Amounts of ink 0..1 of a network's inputs; of photographs their brightness. */
+  const inkOf = (values) =>
+    Array.from(values, (v) => (form.background === null ? v : (v - ground) / (form.ink - ground)));
+  const inputScale = () => (form.background === null ? greyScale() : inkScale());
+  const blank = () => new Float32Array(model.height * model.width).fill(ground);
   const neuronElements = {
     title: byId("neuron-title"), canvas: byId("weights"), caption: byId("weights-caption"),
     terms: byId("terms"), sum: byId("sum"), activation: byId("activation"),
@@ -96,9 +104,10 @@ const start = (model) => {
   const showEvidence = (k) => {
     const gradient = result
       ? inputGradient(network, result.pass, k, off)
-      : new Float64Array(FIELD * FIELD);
+      : new Float64Array(model.height * model.width);
     const most = magnitude(gradient);
-    paint(byId("evidence"), Array.from(gradient, (d) => d / most), FIELD, signedScale(), pixels);
+    const signed = Array.from(gradient, (d) => (inkward * d) / most);
+    paint(byId("evidence"), signed, model.width, signedScale(), pixels && inkOf(pixels));
     byId("evidence-class").textContent = result ? `“${model.classes[k]}”` : "a class";
   };
 
@@ -107,12 +116,13 @@ const start = (model) => {
     const k = chosenClass ?? (probabilities ? argmax(probabilities) : 0);
     const threshold = Number(byId("sure").value) / 100;
     byId("sure-value").textContent = `${byId("sure").value} %`;
-    paint(byId("seen"), Array.from(pixels ?? blank()), FIELD, inkScale());
+    paint(byId("seen"), inkOf(pixels ?? blank()), model.width, inputScale());
     showAnswer(byId("answer"), probabilities, model.classes, threshold, hint);
     bars.show(probabilities, result ? k : null);
     showEvidence(k);
     layers.show(result?.pass ?? null, off);
     showChosen();
+    byId("notes").textContent = notes.join("; ");
     byId("found").hidden = !photo;
     if (!photo) return;
     showPhoto(byId("sheet"), photo, chosenDigit);
@@ -121,18 +131,23 @@ const start = (model) => {
       const best = argmax(p);
       return p[best] < threshold ? `${model.classes[best]}?` : model.classes[best];
     });
-    listDigits(byId("found-list"), photo, labels, chosenDigit, chooseDigit);
+    const inputs = photo.digits.map((digit) => inkOf(digit.pixels));
+    const shown = { inputs, columns: model.width, scale: inputScale() };
+    listDigits(byId("found-list"), shown, labels, chosenDigit, chooseDigit);
   };
 
   /** Preprocesses the drawing; sets the pixels, or a hint why there are none. */
   const look = () => {
+    notes = photo?.notes ?? [];
     if (photo) return photo.digits[chosenDigit].pixels;
     if (sheet.isEmpty()) {
       hint = "Nothing drawn yet.";
       return null;
     }
     try {
-      return normalize(sheet.image());
+      const seen = seenBy(sheet.image(), form, false);
+      notes = seen.notes;
+      return seen.digits[0].pixels;
     } catch (error) {
       hint = error.message;
       return null;
@@ -160,7 +175,7 @@ const start = (model) => {
   const takePhoto = async (file) => {
     fail("");
     try {
-      photo = await readPhoto(file);
+      photo = await readPhoto(file, model);
     } catch (error) {
       fail(error.message);
       return;
@@ -207,7 +222,9 @@ const start = (model) => {
   const widths = [network.layers[0].fanIn, ...network.layers.map((layer) => layer.fanOut)];
   const members = model.members.length > 1 ? `, the first of ${model.members.length}` : "";
   byId("model-line").textContent = `${model.name}: ${widths.join("–")}${members}`;
+  if (!model.readsDigits) byId("title").textContent = "Draw, look inside";
   byId("seen-size").textContent = `${model.width} × ${model.height}`;
+  byId("evidence-what").textContent = form.background === null ? "Brighter" : "More ink";
   byId("page").hidden = false;
   update();
 };

@@ -5,9 +5,8 @@
 import { median, outline, paper, quantile, sampled } from "./background.js";
 import { resizedBytes, scaled } from "./resizing.js";
 
-export const FIELD_SIDE = 28;
 const WORKING_SIDE = 1280;
-const LEAST_CONTRAST = 0.1;
+export const LEAST_CONTRAST = 0.1;
 const STANDS_OUT = 5;
 const CORE = 0.8;
 const FAINTEST = 0.1;
@@ -18,15 +17,16 @@ const PLAIN = 0.25;
  * Segments a picture at the working size. If its grey has little contrast, red, green and blue are
  * tried.
  * @param image {width, height, data: RGBA bytes} or {width, height, grey: numbers 0..1}
+ * @param field longer side of the network's images
  * @returns {{width, height, amount: Float64Array, solid: Uint8Array}} as ink() returns it
  * @throws {Error} "no digit found: ..." if nothing is drawn
  */
-export function drawnOn(image) {
+export function drawnOn(image, field) {
   let reason = null;
   let best = null;
   for (const plane of planes(image)) {
     try {
-      const found = ink(plane);
+      const found = ink(plane, field);
       best = best && best.contrast >= found.contrast ? best : found;
       if (found.contrast >= PLAIN) {
         break;
@@ -60,16 +60,27 @@ function* planes(image) {
     }
     return;
   }
-  const plain = luma(image.data);
+  const plain = greyOf(image).values;
+  yield shrunk({ width, height, values: plain });
   if (!opaque(image.data)) {
-    yield shrunk({ width, height, values: onPaper(plain, image.data) });
     return;
   }
-  yield shrunk({ width, height, values: plain });
   for (const colour of [0, 1, 2]) {
     const values = plain.map((_, pixel) => image.data[4 * pixel + colour]);
     yield shrunk({ width, height, values });
   }
+}
+
+/**
+ * Brightness 0..255 of a picture, {width, height, values}; transparent areas as onPaper says.
+ * white: the number that stands for white, if it is below 255.
+ */
+export function greyOf({ width, height, data, grey }, white = 255) {
+  const plain = grey ? Uint8Array.from(grey, (value) => halfToEven(value * 255)) : luma(data);
+  const values = grey || opaque(data) ? plain : onPaper(plain, data);
+  if (white >= 255) return { width, height, values };
+  const rescaled = values.map((value) => halfToEven(Math.min(value, white) * (255 / white)));
+  return { width, height, values: rescaled };
 }
 
 function opaque(data) {
@@ -131,9 +142,9 @@ function halfToEven(value) {
  * @returns {{width, height, amount: Float64Array, solid: Uint8Array, contrast}} amount of ink 0..1;
  *   solid: mask of the strokes; contrast: ink minus paper
  */
-function ink(plane) {
+function ink(plane, field) {
   const { width, height, values } = plane;
-  const small = Math.max(width, height) <= FIELD_SIDE;
+  const small = Math.max(width, height) <= field;
   const border = Float64Array.from(outline(width, height), (pixel) => values[pixel]);
   const middle = median(border);
   const lighter = values.slice();

@@ -34,11 +34,14 @@ const asText = (value) => (Array.isArray(value) ? value.map(String).join(", ") :
 const resultRows = (report) => {
   const count = (value) => value.toLocaleString("en-US");
   return [
+    ["warning", report.warning, String],
     ["accuracy on test", report.test_accuracy, shortPercent],
+    ["test images", report.test_images, count],
     ["95 % interval", report.interval, (ends) => ends.map(shortPercent).join(" to ")],
     ["wrong", report.errors, count],
     ["parameters", report.parameters, count],
     ["epochs", report.epochs, count],
+    ["weights of epoch", report.best_epoch, count],
     ["training", report.train_seconds, (seconds) => `${seconds.toFixed(1)} s`],
     ["ended", report.ending, String],
     ["seed", report.seed, String],

@@ -68,6 +68,14 @@ const curve = (name, events, value, more = {}) => ({
   name, points: events.map((event) => [event.epoch, value(event) ?? null]), ...more,
 });
 
+const differs = ({ loss, objective }) => objective !== undefined && objective !== loss;
+
+/** What is minimised, with label smoothing and penalties, where that is not the training loss. */
+const objectiveCurve = ({ epochs }) =>
+  epochs.some(differs)
+    ? [curve("objective", epochs, (epoch) => epoch.objective, { colour: 5 })]
+    : [];
+
 const measuredCurves = (run, part, ofEpoch) => {
   const { observations, epochs } = run;
   const held = observations.some((seen) => seen.validation);
@@ -99,7 +107,9 @@ const layerCurves = (run, part) => {
 
 /** The series of each chart, {loss, accuracy, rate, ratio, stuck}: lists as charts take them. */
 export const curvesOf = (run) => ({
-  loss: measuredCurves(run, 0, (epoch) => epoch.validation_loss),
+  loss: [
+    ...measuredCurves(run, 0, (epoch) => epoch.validation_loss), ...objectiveCurve(run),
+  ],
   accuracy: measuredCurves(run, 1, (epoch) => epoch.validation_accuracy),
   rate: [
     run.observations.length

@@ -33,7 +33,7 @@ const countNote = (run) => {
     return "Of a whole epoch; validation is measured after it.";
   }
   const dots = run.epochs.some((epoch) => epoch.validation_loss !== null);
-  return `On ${training} examples of each set${validation ? "" : ", here training only"}` +
+  return `On ${training} training examples${validation ? ` and ${validation} held out` : ""}` +
     `${dots ? "; dots: all that are held out, after each epoch" : ""}.`;
 };
 
@@ -43,7 +43,9 @@ const showCharts = (run, domain, frames) => {
   Object.entries(charts).forEach(([name, chart]) => {
     const shown = (frames ?? curves)[name].length > 0 || !(run.end || frames);
     at(`chart-${name}`).hidden = !shown;
-    const note = name === "loss" || name === "accuracy" ? countNote(run) : undefined;
+    const minimised = name === "loss" && curves.loss.some((one) => one.name === "objective")
+      ? " Dashed: what is minimised, with label smoothing and penalties." : "";
+    const note = ["loss", "accuracy"].includes(name) ? countNote(run) + minimised : undefined;
     if (shown) {
       chart.show({ series: curves[name], domain, marks, frame: frames?.[name] }, note);
     }
@@ -56,14 +58,16 @@ const figuresOf = (run) => {
   const loss = seen ? seen.training[0] : epoch?.loss;
   const known = (value, text) => (value === undefined || value === null ? "–" : text(value));
   const held = seen?.validation?.[1] ?? epoch?.validation_accuracy;
+  const [training, validation] = (seen && run.begin?.looked_at) ?? [];
+  const of = (count) => (count ? ` of ${count} images` : "");
   const seconds = seen?.seconds ??
     (epoch ? run.epochs.reduce((sum, one) => sum + one.seconds, 0) : undefined);
   return [
     ["Epoch", String(Number(positionOf(run).toFixed(2))), ` of ${run.begin?.epochs ?? "?"}`],
     ["Training loss", known(loss, shortNumber), ""],
     held === undefined || held === null
-      ? ["Training accuracy", known(seen?.training[1], shortPercent), ""]
-      : ["Validation accuracy", shortPercent(held), ""],
+      ? ["Training accuracy", known(seen?.training[1], shortPercent), of(training)]
+      : ["Validation accuracy", shortPercent(held), of(seen?.validation && validation)],
     ["Learning rate", known(seen?.learning_rate ?? epoch?.learning_rate, shortNumber), ""],
     ["Time", known(seconds, duration), ""],
   ];
@@ -86,7 +90,7 @@ const showHeader = (run) => {
     recipe && `recipe ${recipe}`,
     widths && widths.join(" → "),
     parameters && `${parameters.toLocaleString("en-US")} parameters`,
-    examples && `${examples.toLocaleString("en-US")} examples`,
+    examples && `${examples.toLocaleString("en-US")} images to train on`,
   ];
   at("run-line").textContent = parts.filter(Boolean).join(" · ");
 };

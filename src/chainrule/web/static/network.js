@@ -74,8 +74,13 @@ const decodeFloats = (text) => {
 export const decodeModel = (description) => ({
   name: description.name,
   classes: description.classes,
+  readsDigits: description.classes.join() === "0,1,2,3,4,5,6,7,8,9",
   height: description.shape[0],
   width: description.shape[1],
+  /** Form of the training images: for preprocess.js; null if they are no pictures. */
+  form: description.form && {
+    height: description.shape[0], width: description.shape[1], ...description.form,
+  },
   pixelScale: description.pixel_scale,
   members: description.members.map((member) => ({
     link: member.link,

@@ -1,7 +1,7 @@
 // Photos instead of drawings: decoding, finding and boxing the digits, selecting one of them.
 
-import { find } from "./preprocess.js";
-import { element, inkScale, paint } from "./canvas.js";
+import { seenBy } from "./preprocess.js";
+import { element, paint } from "./canvas.js";
 
 const LARGEST_SIDE = 1600;
 /** Pixels of the sheet between a digit and its box. */
@@ -32,17 +32,14 @@ const decodePhoto = async (file) => {
 };
 
 /**
- * Reads a picture file: {canvas, digits}, digits as find() returns them, in reading order.
+ * Reads a picture file for a model: {canvas, digits, notes}, as seenBy() returns them.
  * Throws an Error that says what is wrong, also if there is no digit.
  */
-export const readPhoto = async (file) => {
+export const readPhoto = async (file, model) => {
   const canvas = await decodePhoto(file);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  const digits = find(context.getImageData(0, 0, canvas.width, canvas.height));
-  if (digits.length === 0) {
-    throw new Error(`${file.name}: no digit found; bring one, dark on light.`);
-  }
-  return { canvas, digits };
+  const image = context.getImageData(0, 0, canvas.width, canvas.height);
+  return { canvas, ...seenBy(image, model.form, model.readsDigits) };
 };
 
 /** Placement of a whole photo on the sheet: {factor, left, top}. */
@@ -89,13 +86,15 @@ export const digitAt = (sheet, photo, x, y) => {
   });
 };
 
-/** Lists the digits of a photo as buttons: each one's network input and prediction. */
-export const listDigits = (place, photo, labels, chosen, onChoose) => {
-  const scale = inkScale();
+/**
+ * Lists the digits of a photo as buttons: each one's network input and prediction.
+ * picture: {inputs, columns, scale} as paint() takes them.
+ */
+export const listDigits = (place, { inputs, columns, scale }, labels, chosen, onChoose) => {
   place.replaceChildren(
-    ...photo.digits.map((digit, i) => {
+    ...inputs.map((values, i) => {
       const canvas = element("canvas", { className: "pixels" });
-      paint(canvas, Array.from(digit.pixels), 28, scale);
+      paint(canvas, values, columns, scale);
       const button = element("button", { type: "button" }, [
         canvas, element("span", { textContent: labels[i] }),
       ]);

@@ -1,35 +1,65 @@
-// Preprocessing of drawings and photos to MNIST's format: digits/preprocess.py.
+// Preprocessing of drawings and photos to the form of the training images: digits/preprocess.py.
 //
-// White ink on black, the longer side of the digit 20 pixels, its centre of mass in the middle of
-// 28x28. The steps and their names are those of the Python; a test compares the results.
+// A form has the height and width of the training images and the fields of nn/preprocessing.py. The
+// steps and their names are those of the Python; a test compares the results.
 
-import { FIELD_SIDE, drawnOn } from "./ink.js";
-import { connected, grouped, inReadingOrder, strokes } from "./components.js";
-import { resized, scaled } from "./resizing.js";
+import { drawnOn, greyOf } from "./ink.js";
+import { connected, grouped, inReadingOrder, leftOut, strokes } from "./components.js";
+import { departure } from "./form.js";
+import { fittedWhole, framed } from "./frame.js";
 
-const BOX = 20;
-const BOX_SIDES = [19, 20];
-const CENTRE = 14;
 const LEAST_STROKE = 8;
 const MOST_PARTS = 400;
 
 /**
- * Normalises one digit to MNIST's format. Everything drawn, except specks, is taken as one digit.
- * @param image {width, height, data: RGBA bytes} or {width, height, grey: numbers 0..1}
- * @returns {Float32Array} 784 numbers 0..1, 28 rows of 28, white on black, centred
+ * Network inputs from a picture. One of the form's size that has the form is taken as it is.
+ * @param image as for normalize
+ * @param digits true if each digit is looked for; else the drawing is taken as a whole
+ * @returns {{digits, notes: string[]}} digits as find returns them; what was done or left out
  * @throws {Error} "no digit found: ..." if nothing is drawn
  */
-export function normalize(image) {
-  const drawn = drawnOn(image);
-  if (Math.max(drawn.width, drawn.height) <= FIELD_SIDE) {
-    return framed({ width: drawn.width, height: drawn.height, values: drawn.amount });
+export function seenBy(image, form, digits) {
+  const whole = { row: 0, column: 0, height: image.height, width: image.width, line: 0 };
+  const notes = [];
+  if (image.height === form.height && image.width === form.width) {
+    const pixels = Float32Array.from(greyOf(image, form.white).values, (value) => value / 255);
+    const reason = departure(pixels, form);
+    if (!reason) return { digits: [{ ...whole, pixels }], notes };
+    notes.push(`${reason}, compared with the training images: converted`);
+  }
+  if (form.background === null) {
+    return { digits: [{ ...whole, pixels: fittedWhole(image, form) }], notes };
+  }
+  const [found, lost] = digits ? findAll(image, form) : normalizeAll(image, form);
+  if (lost) {
+    notes.push(`left out: ${lost} stroke${lost === 1 ? "" : "s"} taken for lines, dots or dashes`);
+  }
+  return { digits: digits ? found : [{ ...whole, pixels: found }], notes };
+}
+
+/**
+ * Brings one digit into a form. Everything drawn, except specks, is taken as one digit.
+ * @param image {width, height, data: RGBA bytes} or {width, height, grey: numbers 0..1}
+ * @returns {Float32Array} numbers 0..1, form.height rows of form.width
+ * @throws {Error} "no digit found: ..." if nothing is drawn
+ */
+export const normalize = (image, form) => normalizeAll(image, form)[0];
+
+/** [pixels, strokes left out]. */
+function normalizeAll(image, form) {
+  const field = Math.max(form.width, form.height);
+  const drawn = drawnOn(image, field);
+  if (Math.max(drawn.width, drawn.height) <= field) {
+    const { width, height, amount } = drawn;
+    return [framed({ width, height, values: amount }, form), 0];
   }
   const parts = connected(drawn);
   const pieces = strokes(parts, drawn.width, drawn.height, LEAST_STROKE);
   if (!pieces.length) {
     throw new Error("no digit found: only specks are on it; bring a larger digit.");
   }
-  return framed(cut(drawn, parts, pieces.map((piece) => piece.members[0])));
+  const digit = cut(drawn, parts, pieces.map((piece) => piece.members[0]), form);
+  return [framed(digit, form), leftOut(parts, pieces, LEAST_STROKE)];
 }
 
 /**
@@ -38,10 +68,14 @@ export function normalize(image) {
  * @returns {{row, column, height, width, pixels: Float32Array, line}[]} boxes in the image's pixels
  * @throws {Error} "no digit found: ..." if there is none
  */
-export function find(image) {
-  const drawn = drawnOn(image);
+export const find = (image, form) => findAll(image, form)[0];
+
+/** [digits, strokes left out]. */
+function findAll(image, form) {
+  const field = Math.max(form.width, form.height);
+  const drawn = drawnOn(image, field);
   const parts = connected(drawn);
-  const least = Math.max(drawn.width, drawn.height) <= FIELD_SIDE ? 1 : LEAST_STROKE;
+  const least = Math.max(drawn.width, drawn.height) <= field ? 1 : LEAST_STROKE;
   const pieces = strokes(parts, drawn.width, drawn.height, least);
   if (pieces.length > MOST_PARTS) {
     throw new Error(
@@ -53,13 +87,14 @@ export function find(image) {
   if (!lines.length) {
     throw new Error("no digit found: only specks, dots or lines are on it; bring a digit.");
   }
-  return lines.flatMap((digits, line) =>
-    digits.map((digit) => ({
+  const digits = lines.flatMap((each, line) =>
+    each.map((digit) => ({
       ...boxIn(image, drawn, digit),
-      pixels: framed(cut(drawn, parts, digit.members)),
+      pixels: framed(cut(drawn, parts, digit.members, form), form),
       line,
     })),
   );
+  return [digits, leftOut(parts, lines.flat(), least)];
 }
 
 /** The box of a digit, in pixels of the original picture. */
@@ -72,7 +107,7 @@ function boxIn(size, working, { top, left, bottom, right }) {
 }
 
 /** Cuts out the ink of some parts, with the margin where their strokes fade into paper. */
-function cut({ width, height, amount }, { labels, boxes }, members) {
+function cut({ width, height, amount }, { labels, boxes }, members, form) {
   const own = new Set(members);
   let [top, left, bottom, right] = [height, width, 0, 0];
   for (const member of members) {
@@ -80,7 +115,8 @@ function cut({ width, height, amount }, { labels, boxes }, members) {
     [top, left] = [Math.min(top, box[0]), Math.min(left, box[1])];
     [bottom, right] = [Math.max(bottom, box[2]), Math.max(right, box[3])];
   }
-  const reach = Math.max(1, Math.floor(Math.max(bottom - top, right - left) / BOX));
+  const longer = Math.max(bottom - top, right - left);
+  const reach = Math.max(1, Math.floor(longer / Math.max(1, form.box[1])));
   [top, left] = [Math.max(0, top - reach), Math.max(0, left - reach)];
   [bottom, right] = [Math.min(height, bottom + reach), Math.min(width, right + reach)];
   const inside = { width: right - left, height: bottom - top };
@@ -121,61 +157,4 @@ function spread(mask, { width, height }, reach) {
     return to;
   };
   return along(along(mask, width, height, width, 1), height, width, 1, width);
-}
-
-/** Frames ink as in MNIST: its box scaled to 20 pixels, its centre of mass in the middle. */
-function framed(amount) {
-  let digit = trimmed(amount);
-  const longer = Math.max(digit.width, digit.height);
-  if (!BOX_SIDES.includes(longer)) {
-    const width = scaled(digit.width, BOX, longer);
-    digit = resized(digit, scaled(digit.height, BOX, longer), width);
-    const most = digit.values.reduce((one, other) => Math.max(one, other), 0);
-    digit = { ...digit, values: Float64Array.from(digit.values, (value) => value / most) };
-  }
-  return centred(digit);
-}
-
-/** Crops the empty rows and columns around it. */
-function trimmed({ width, height, values }) {
-  let [top, left, bottom, right] = [height, width, 0, 0];
-  for (let pixel = 0; pixel < values.length; pixel++) {
-    if (values[pixel]) {
-      const row = Math.floor(pixel / width);
-      top = Math.min(top, row);
-      bottom = Math.max(bottom, row + 1);
-      left = Math.min(left, pixel % width);
-      right = Math.max(right, (pixel % width) + 1);
-    }
-  }
-  const size = { width: right - left, height: bottom - top };
-  const result = new Float64Array(size.width * size.height);
-  for (let row = top; row < bottom; row++) {
-    const line = values.subarray(row * width + left, row * width + right);
-    result.set(line, (row - top) * size.width);
-  }
-  return { ...size, values: result };
-}
-
-/** Places a digit in the field, its centre of mass on pixel 14 as far as it fits. */
-function centred({ width, height, values }) {
-  let [mass, down, across] = [0, 0, 0];
-  values.forEach((value, pixel) => {
-    mass += value;
-    down += value * Math.floor(pixel / width);
-    across += value * (pixel % width);
-  });
-  const start = (moment, side) => {
-    // 1e-9: a middle of exactly 13.5 must round up, whatever the last bit of the sum.
-    const first = CENTRE - Math.floor(moment / mass + 0.5 + 1e-9);
-    return Math.min(Math.max(first, 0), FIELD_SIDE - side);
-  };
-  const [row, column] = [start(down, height), start(across, width)];
-  const field = new Float32Array(FIELD_SIDE * FIELD_SIDE);
-  for (let r = 0; r < height; r++) {
-    for (let c = 0; c < width; c++) {
-      field[(row + r) * FIELD_SIDE + column + c] = values[r * width + c];
-    }
-  }
-  return field;
 }
