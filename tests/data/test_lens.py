@@ -174,6 +174,13 @@ def test_both_parts_of_pictures_have_one_range(tmp_path: Path) -> None:
         assert dataset.test.images.max() == np.float32((200 >> 4) / 255)
 
 
+def test_a_test_part_on_another_path_in_a_wider_range_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path / "train", pictures(4095).astype(np.uint16), LABELS)
+    folder(tmp_path / "test", pictures(65_535).astype(np.uint16), LABELS)
+    with pytest.raises(DataError, match="up to 65,535, and those of .* up to 4,095"):
+        load(path=tmp_path / "train", test_path=tmp_path / "test")
+
+
 @pytest.mark.parametrize("write", BYTES)
 @pytest.mark.parametrize(("level", "word"), [(0, "black"), (200, "the same")])
 def test_images_that_are_all_the_same_are_refused(

@@ -93,6 +93,37 @@ def test_sub_folders_are_matched_with_classes_by_name(chainrule, tmp_path) -> No
     assert "the class 'dog' is none that the network knows, which are ant, bee, cat" in done.err
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_few_images_or_a_single_class_are_measured_on_too(chainrule, mine, mnist, count) -> None:
+    chosen = np.flatnonzero(mnist.test.labels == 7)[:count]
+    table = np.column_stack([mnist.test.labels, np.rint(mnist.test.images * 255)])[chosen]
+    np.savetxt("sevens.csv", table, fmt="%d", delimiter=",")
+    done = chainrule("evaluate", "mine", "--data", "sevens.csv", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["images"] == count
+    assert chainrule("compare", "mine", "mine", "--data", "sevens.csv").code == 0
+
+
+@pytest.mark.parametrize(("white", "dtype"), [(4095, np.uint16), (16, np.uint8)])
+def test_other_data_are_seen_in_the_range_that_was_trained_on(
+    chainrule, white, dtype, tmp_path
+) -> None:
+    """Darker ones stay darker: 500 is not white among numbers up to 4,095, nor 12 among 16."""
+    levels = {"dark": white // 8, "half": white // 2, "light": white}
+    for place, names in (("all", levels), ("some", ["dark", "half"])):
+        for name in names:
+            (tmp_path / place / name).mkdir(parents=True)
+            for k in range(14):
+                pixels = np.zeros((4, 4), dtype)
+                pixels[0], pixels[1, 0] = levels[name], k % 2
+                Image.fromarray(pixels).save(tmp_path / place / name / f"{k}.png")
+    options = ("--layers", "16,8,3", "--learning-rate", 0.05, "--epochs", 150, "--no-pictures")
+    assert chainrule("train", "--data", "all", *options, "--run", "lit", "-q").code == 0
+    assert json.loads(chainrule("evaluate", "lit", "--json").out)["errors"] == 0
+    found = json.loads(chainrule("evaluate", "lit", "--data", "some", "--json").out)
+    assert (found["images"], found["errors"]) == (28, 0)
+
+
 def test_labels_from_one_are_the_same_numbers_in_other_data(chainrule, tmp_path) -> None:
     """Even where the other data lack the highest, so that 0..11 would do for their labels."""
     labels = np.arange(12 * 14) % 12 + 1

@@ -27,6 +27,7 @@ def load(
     test_path: str | Path | None = None,
     classes: Sequence[str] | None = None,
     split: bool = True,
+    white: int = 0,
     offline: bool | None = None,
     report: Report | None = None,
 ) -> Dataset:
@@ -41,8 +42,10 @@ def load(
     part if test_path names another; else one example in seven is held out as test, or, with
     split=False, all of it is both parts, to measure on. classes names the labels 0, 1, ...; by
     default the classes of a folder of images are its sub-folders, and those of numbers are the
-    classes of the data set `name`: for mnist the digits 0..9. What was taken for labels and pixels,
-    and what is missing, is in the notes of the data set, and told to `report`.
+    classes of the data set `name`: for mnist the digits 0..9. white is the number that stands for
+    white in files like these, as in Dataset.white; 0, or where one is above it: measured. What was
+    taken for labels and pixels, and what is missing, is in the notes of the data set, and told to
+    `report`.
 
     Raises DataError, one sentence, if the data is missing or invalid.
     """
@@ -50,7 +53,9 @@ def load(
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
         default = SOURCES[name].classes
-        dataset = from_path(path, test_path, tuple(classes or ()), default, split=split)
+        dataset = from_path(
+            path, test_path, tuple(classes or ()), default, split=split, white=white
+        )
         for note in dataset.notes:
             (report or _nobody)(note)
         return dataset

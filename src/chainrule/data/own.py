@@ -28,6 +28,7 @@ def from_path(
     default: tuple[str, ...],
     *,
     split: bool,
+    white: int,
 ) -> Dataset:
     """Data set in the files of these paths; the arguments are those of `load`.
 
@@ -41,9 +42,9 @@ def from_path(
             f"{path} does not exist: did you mean {close}? Else give the path of a data file or "
             "folder."
         )
-    found, source = _found(path, test_path, given, default)
+    found, source = _found(path, test_path, given, default, white)
     train, test, classes, note = _labelled(found, path, given, default)
-    train, test, white = _on_one_scale(train, test, found.white)
+    train, test, white = _on_one_scale(train, test, found.white, given=white)
     notes = [*found.notes, *train.notes, *([note] if note else [])]
     if white < 255:
         notes.append(f"no pixel is above {white}, which is taken as white")
@@ -62,10 +63,14 @@ def from_path(
 
 
 def _found(
-    path: Path, test_path: str | Path | None, given: tuple[str, ...], default: tuple[str, ...]
+    path: Path,
+    test_path: str | Path | None,
+    given: tuple[str, ...],
+    default: tuple[str, ...],
+    white: int,
 ) -> tuple[Found, str]:
     """(contents of both paths together, the source in words)."""
-    found = read(path, classes=_count(given))
+    found = read(path, classes=_count(given), white=white)
     if test_path is None:
         return found, str(path)
     highest = max(int(found.train.labels.max()) + 1, len(default))
@@ -74,6 +79,11 @@ def _found(
         raise DataError(
             f"{path} has the classes {found.classes} and {test_path} {other.classes}; give "
             "both the same sub-folders."
+        )
+    if 255 < found.white < other.white:
+        raise DataError(
+            f"{test_path}: its pictures hold numbers up to {other.white:,}, and those of {path} up "
+            f"to {found.white:,}; give both in one range."
         )
     notes = [f"{path} has a test part of its own, which is left out"] if found.test else []
     if other.test:
@@ -102,12 +112,15 @@ def _labelled(
     return Labelled(found.train, found.test, classes, "")
 
 
-def _on_one_scale(train: Part, test: Part | None, white: int) -> tuple[Part, Part | None, int]:
+def _on_one_scale(
+    train: Part, test: Part | None, white: int, *, given: int
+) -> tuple[Part, Part | None, int]:
     """Both parts with bytes 0..255 where they have fewer levels, and the white of the files."""
     parts = [part for part in (train, test) if part is not None]
     if any(part.images.dtype != np.uint8 for part in parts):
         return train, test, white
     few = white_of(part.images for part in parts)
+    few = given if few < given <= 255 else few
     if few == 255:
         return train, test, white
     train, *others = (part._replace(images=to_bytes(part.images, few)) for part in parts)

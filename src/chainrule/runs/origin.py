@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,9 @@ def load_data(
     report: Report,
     checksums: Mapping[str, str] | None = None,
     split: bool = True,
+    white: int = 0,
 ) -> Dataset:
-    """Data set given by --data, --test-data and --classes; `split` as in `load`.
+    """Data set given by --data, --test-data and --classes; `split` and `white` as in `load`.
 
     Raises DataError if `checksums` are given and the data have others.
     """
@@ -94,7 +96,10 @@ def load_data(
         data = load(origin.source, offline=offline or None, report=report)
     else:
         test, classes = origin.test or None, origin.classes or None
-        data = load(path=origin.source, test_path=test, classes=classes, split=split, report=report)
+        data = load(
+            path=origin.source, test_path=test, classes=classes, split=split, white=white,
+            report=report,
+        )  # fmt: skip
     if checksums and checksums != data.checksums:
         raise DataError(
             f"{data.source}: not the data that the configuration names, the checksums differ; "
@@ -130,13 +135,15 @@ def _given(
     model: Model, origin: Origin, checksums: Any, *, offline: bool, report: Report
 ) -> Dataset:
     """Evaluation data given by --data, and a word about which of them are used."""
-    data = load_data(origin, offline=offline, report=report, split=False)
+    white = model.preprocessing.white if model.preprocessing else 0
+    data = load_data(origin, offline=offline, report=report, split=False, white=white)
     one_part = data.train is data.test
     checksums = checksums if isinstance(checksums, dict) else {}
     if one_part and checksums:
-        divided = load_data(origin, offline=offline, report=silent)
-        if divided.checksums == checksums:
-            data, one_part = divided, False
+        with suppress(DataError):  # what cannot be trained on was not
+            divided = load_data(origin, offline=offline, report=silent, white=white)
+            if divided.checksums == checksums:
+                data, one_part = divided, False
     data = _by_name(model, data)
     check_fit(model, data)
     count, others = len(data.test.labels), len(data.train.labels)

@@ -59,12 +59,17 @@ OTHERS = {
 
 
 def read(
-    path: str | Path, *, classes: int | None = len(DIGITS), like: Found | None = None
+    path: str | Path,
+    *,
+    classes: int | None = len(DIGITS),
+    like: Found | None = None,
+    white: int = 0,
 ) -> Found:
     """Reads the examples in a file or folder of any of the formats above.
 
     Labels are 0 .. classes - 1; None: any that `data/labels` can name. Sub-folders of pictures
-    define their own classes. `like` is what was found for training, if this is its test part.
+    define their own classes. `like` is what was found for training, if this is its test part;
+    `white` the number that stands for white in pictures of 16 bits, if it is known.
     Raises DataError if the path is missing, in none of the formats, or invalid.
     """
     path = Path(path)
@@ -72,7 +77,7 @@ def read(
         folder = path.is_dir()
     except OSError as error:
         raise DataError(f"{str(path)[:200]!r} cannot be read: {error.strerror}.") from None
-    found = _read_folder(path, classes, like) if folder else _read_file(path, classes, like)
+    found = _read_folder(path, classes, like, white) if folder else _read_file(path, classes, like)
     known = len(found.classes) if found.classes else classes
     for which, examples in (("training", found.train), ("test", found.test)):
         if examples is not None and known is not None:
@@ -81,7 +86,7 @@ def read(
     return found
 
 
-def _read_folder(folder: Path, classes: int | None, like: Found | None) -> Found:
+def _read_folder(folder: Path, classes: int | None, like: Found | None, white: int) -> Found:
     if find_four(folder):
         return read_four(folder)
     inside = entries(folder)
@@ -105,7 +110,7 @@ def _read_folder(folder: Path, classes: int | None, like: Found | None) -> Found
     for deeper in (folders[0], *sorted(folders[0].glob("raw"))) if len(folders) == 1 else ():
         if find_four(deeper):
             return read_four(deeper)._replace(notes=(f"read from {deeper}",))
-    return read_folder(folder, white=like.white if like else 0)
+    return read_folder(folder, white=like.white if like else white)
 
 
 def _are_two(tables: list[Path]) -> bool:

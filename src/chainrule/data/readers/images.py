@@ -171,7 +171,7 @@ def read_folder(folder: Path, *, white: int = 0) -> Found:
     for half, part in zip((*validation, *test), parts[1:], strict=True):
         _check_alike(folder, train[0], first, half, part)
     deep = [image for part in parts for image in part.images if image.itemsize == 2]
-    white = max(white, 255) if white or not deep else max(white_of(deep), 255)
+    white = max(white, 255, white_of(deep) if deep else 0)
     beside = [] if train == [folder] else [e for e in entries(folder) if not e.is_dir()]
     beside += [file for part in parts for file in part.others]
     notes = [f"left out: {file}, beside the sub-folders" for file in beside]
