@@ -177,7 +177,7 @@ def test_both_parts_of_pictures_have_one_range(tmp_path: Path) -> None:
 def test_a_test_part_on_another_path_in_a_wider_range_is_refused(tmp_path: Path) -> None:
     folder(tmp_path / "train", pictures(4095).astype(np.uint16), LABELS)
     folder(tmp_path / "test", pictures(65_535).astype(np.uint16), LABELS)
-    with pytest.raises(DataError, match="up to 65,535, and those of .* up to 4,095"):
+    with pytest.raises(DataError, match=r"up to 65,535, and those of .* up to 4,095"):
         load(path=tmp_path / "train", test_path=tmp_path / "test")
 
 
