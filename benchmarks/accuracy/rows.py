@@ -14,6 +14,7 @@ from chainrule.core.files import write_atomically
 from chainrule.experiments.recipes import RECIPES
 from chainrule.experiments.settings import read_toml
 from chainrule.runs.members import differing
+from chainrule.training.options import ALL_CORES
 
 PLACE = Path("benchmarks/results/records.json")
 ORDER = [goal.recipe for goal in GOALS]
@@ -118,11 +119,17 @@ def row_of(
         machine={name: value for name, value in machine.items() if name != "date"},
         settings=settings_of(OF if recipe == COMMITTEE else recipe),
         others=others,
-        cores=None if seed is None else read_toml(folder / "config.toml").get("threads") or None,
+        cores=None if seed is None else _cores(folder),
         until=None
         if accuracy is None
         else {"accuracy": accuracy, "seconds": seconds_until(folder / "history.jsonl", accuracy)},
     )
+
+
+def _cores(folder: Path) -> int | None:
+    """Cores that a run was limited to; None: it had all of them."""
+    threads = read_toml(folder / "config.toml").get("threads", ALL_CORES)
+    return None if threads == ALL_CORES else int(threads)
 
 
 def settings_of(recipe: str) -> dict[str, Any]:

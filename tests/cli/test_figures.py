@@ -54,7 +54,7 @@ def test_each_figure_of_a_run_says_of_how_many_images_it_is(chainrule, pictures,
     assert counts == {"training_images": 50, "validation_images": 10, "test_images": 12}
     assert " % of 12 test images right" in done.out
     assert "Training on 50 images, validation on 10, seed 0." in drawn["curves"]
-    assert "First 9 of 12 examples" in drawn["samples"]
+    assert "9 of 12 examples" in drawn["samples"]
     assert " of 12 right" in drawn["confusion"]
     chainrule("report", "r", "page.html")
     assert " % of 12 test images right, " in Path("page.html").read_text()

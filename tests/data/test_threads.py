@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chainrule.data.readers import tabular
+from chainrule.data.readers import numbers
+from chainrule.data.readers.columns import Columns
 from chainrule.data.readers.images import decode_picture
 from helpers.gates import PATIENCE, Gate, overlapping
 
@@ -31,7 +32,9 @@ def test_readers_in_two_threads_leave_the_warning_filters_as_they_were(
             decode_picture(picture.getvalue(), "p", side=9, pixels=99)
         ))),
         (parsing, Thread(target=lambda: found.append(
-            tabular._numbers(b"0.5,1\n", 2, name="t", line=1)
+            numbers.numbers(
+                b"0.5,1\n", Columns(b",", (), None, None), 2, name="t", line=1
+            )
         ))),
         wait=PATIENCE,
     )  # fmt: skip

@@ -215,22 +215,43 @@ def test_a_network_of_one_class_is_certain_and_has_nothing_to_learn() -> None:
     assert wilson_interval(len(X), len(X))[1] == 1
 
 
-@pytest.mark.parametrize("kind", ["all-zero images", "constant pixels", "one class only"])
-def test_the_command_trains_on_odd_images_and_draws_its_pictures(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("all-zero images", "there is nothing to learn"),
+        ("constant pixels", "there is nothing to learn"),
+        ("one class only", "there is nothing to learn"),
+        ("one image that is not black", ""),
+        ("one label that is not 2", ""),
+    ],
+)
+def test_odd_images_are_refused_or_trained_on_to_finite_weights_and_pictures(
+    kind: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = np.random.default_rng(0)
     pixels, labels = rng.integers(0, 256, (70, 49)), rng.integers(0, 3, 70)
-    if kind == "one class only":
+    if "class" in kind or "label" in kind:
         labels[...] = 2
     else:
-        pixels[...] = 0 if kind == "all-zero images" else 255
+        pixels[...] = 255 if kind == "constant pixels" else 0
+    if kind == "one image that is not black":
+        pixels[3, 20:25] = 200
+    if kind == "one label that is not 2":
+        labels[3] = 1
     monkeypatch.chdir(tmp_path)
     np.savetxt("odd.csv", np.column_stack([labels, pixels]), fmt="%d", delimiter=",")
     options = "--data odd.csv --layers 49,8,10 --epochs 3 --batch-size 1 --run odd --quiet"
     monkeypatch.setattr(sys, "argv", ["chainrule", "train", *options.split()])
     with pytest.raises(SystemExit) as end:
         main()
-    assert not end.value.code
+    assert bool(end.value.code) == bool(said)
+    assert said in capsys.readouterr().err
+    if said:
+        assert not Path("runs/odd").exists()
+        return
     assert np.isfinite(load_model("runs/odd/model.safetensors").network.parameters).all()
     assert {path.suffix for path in Path("runs/odd").iterdir()} >= {".png", ".json", ".toml"}

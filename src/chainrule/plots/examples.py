@@ -1,4 +1,4 @@
-"""Galleries of single examples with their predictions: the worst mistakes, and the first nine."""
+"""Galleries of single examples with their predictions: the worst mistakes, and nine of all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from chainrule.core.arrays import Array, Float, Int
+from chainrule.data.batches import spread
 from chainrule.plots.style import (
     DPI,
     GREY,
@@ -28,6 +29,7 @@ from chainrule.plots.style import (
 PENCIL = LinearSegmentedColormap.from_list("pencil", ["#F1F3F5", "#14181C"])
 FEW = 50
 """Most mistakes drawn five in a row; larger numbers are drawn ten in a row."""
+SAMPLES = 9
 GAP = 0.2
 """Inches between two examples."""
 BRIGHT = 0.75
@@ -96,7 +98,7 @@ def samples(
     shape: tuple[int, int],
     classes: Sequence[str],
 ) -> Figure:
-    """Gallery of the first nine examples with actual and predicted class; wrong ones framed.
+    """Gallery of nine examples from all over a set, with actual and predicted class; wrong framed.
 
     `images` (N, h*w), their background drawn light and their ink dark; `shape` (h, w). Raises
     ValueError when the arguments do not match, or when there is no example.
@@ -105,10 +107,11 @@ def samples(
     if not len(labels):
         raise ValueError("no example to draw: give at least one")
     names, there = drawable(classes), len(labels)
-    images, labels, predicted = images[:9], labels[:9], predicted[:9]
+    few = spread(there, SAMPLES)
+    images, labels, predicted = images[few], labels[few], predicted[few]
     wrong = np.flatnonzero(predicted != labels)
     return _gallery(
-        f"{f'First {len(labels)} of ' if len(labels) < there else ''}{amount(there, 'example')}: "
+        f"{f'{len(labels)} of ' if len(labels) < there else ''}{amount(there, 'example')}: "
         f"{len(labels) - wrong.size} right, {wrong.size} wrong",
         "Wrong ones are framed." if wrong.size else "",
         images,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chainrule.data.batches import spread
 from chainrule.data.dataset import Dataset
 from chainrule.evaluation.assessment import Assessment
 from chainrule.nn.model_file import Model
@@ -26,7 +25,6 @@ def draw(
 
     shape, classes = data.shape, data.classes
     images, labels, predicted = data.test.images, found.labels, found.predicted
-    few = spread(len(labels), 9)
     figures = (
         curves(history, of=of),
         confusion(found.confusion, classes),
@@ -34,9 +32,7 @@ def draw(
             images, labels, predicted=predicted, shape=shape, classes=classes,
             confidence=found.confidence,
         ),
-        samples(
-            images[few], labels[few], predicted=predicted[few], shape=shape, classes=classes
-        ),
+        samples(images, labels, predicted=predicted, shape=shape, classes=classes),
         first_layer(model.members[0].W[0], shape=shape),
     )  # fmt: skip
     for name, figure in zip(PICTURES, figures, strict=True):

@@ -18,6 +18,7 @@ from chainrule.experiments.job import prepare
 from chainrule.experiments.recipes import RECIPES
 from chainrule.experiments.settings import as_toml
 from chainrule.runs.processes import Ending, Task
+from chainrule.training.options import ALL_CORES
 
 
 class Trainer:
@@ -45,7 +46,7 @@ class Trainer:
         folder = Path("runs") / name
         recipe, seed = re.fullmatch(r"records-(\w+)-(\d)", name).groups()
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        threads = int(dict(pairwise(task.arguments)).get("--threads", 0))
+        threads = int(dict(pairwise(task.arguments)).get("--threads", ALL_CORES))
         settings = prepare(RECIPES[recipe], self.data).settings
         settings = replace(settings, seed=int(seed), threads=threads)
         (folder / "config.toml").write_text(as_toml(settings))
