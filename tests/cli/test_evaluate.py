@@ -254,3 +254,13 @@ def test_data_that_look_otherwise_than_those_of_training_get_a_word(chainrule, m
     told = json.loads(chainrule(*asked, "--json").out)
     assert told["looks"].startswith("these images look inverted")
     assert json.loads(chainrule("evaluate", "mine", "--json").out)["looks"] is None
+
+
+def test_test_data_that_look_otherwise_than_the_training_data_get_a_word(
+    chainrule, few, mnist
+) -> None:
+    images, labels = (part[:300] for part in mnist.test)
+    turned = np.rint(255 * images.reshape(-1, 28, 28).transpose(0, 2, 1)).reshape(300, -1)
+    np.savetxt("turned.csv", np.column_stack([labels, turned]), fmt="%d", delimiter=",")
+    done = chainrule("train", "--data", few, "--test-data", "turned.csv", "--recipe", "sprint")
+    assert "warning: these images look transposed beside those of training" in done.err

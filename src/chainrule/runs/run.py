@@ -21,6 +21,7 @@ from chainrule.data.load import Report
 from chainrule.digits.form import in_words, measure
 from chainrule.evaluation.assessment import assess, headline
 from chainrule.evaluation.learning import shortfall
+from chainrule.evaluation.views import looks
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
@@ -215,6 +216,8 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
     if warning:
         model = replace(model, summary=summary | {"warning": warning})
     save(model, folder / "model.safetensors")
+    if request.origin.test and (otherwise := looks(model, data)):
+        setup.say(f"warning: {otherwise}")
     if request.pictures and trained.ending in ("finished", "stopped"):
         held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
         of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
