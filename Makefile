@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
+LOWEST_TESTS := tests/core tests/nn tests/optim tests/data tests/service tests/cli/test_predict.py
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
 # The tests start hundreds of processes; without bytecode files each would compile everything again.
@@ -9,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help train test quick check format stress long fuzz kill mutants load torture planted \
-  reproduce bench records hooks clean
+  lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +38,9 @@ stress: long fuzz kill mutants load ## everything in full: hours
 
 long: $(VENV)/testable ## the tests of which `make test` runs a short form
 	$(PYTEST) -m long
+
+lowest: $(LOWEST)/testable ## core, layers, readers and service with the lowest versions that the wheel allows
+	$(LOWEST)/bin/pytest --numprocesses auto -m 'not long' $(LOWEST_TESTS)
 
 fuzz: $(VENV)/testable ## a million damaged files for each reader: hours
 	$(BIN)/python -m stress.fuzz --inputs 1000000
@@ -80,9 +85,15 @@ $(VENV)/testable: $(VENV)/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
+$(LOWEST)/testable: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) .ci/lowest.py > $(LOWEST)/versions
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/versions --editable '.[test]'
+	@touch $@
+
 $(VENV)/benchable: $(VENV)/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/installed
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
