@@ -12,7 +12,8 @@ from PIL import Image
 from chainrule.data.dataset import Found
 from chainrule.data.load import load
 from chainrule.nn.model_file import load_model
-from chainrule.service.requests import Form, read_pictures
+from chainrule.service.pictures import read_pictures
+from chainrule.service.requests import Form
 from helpers.sets import SETS
 
 TRAINED = ("--recipe", "sprint", "--epochs", 3, "--layers")

@@ -13,7 +13,7 @@ from chainrule.core.arrays import Array
 from chainrule.core.blas import one_blas_thread
 from chainrule.nn.model_file import Model
 from chainrule.service import batcher as batching
-from chainrule.service.batcher import MOST_IMAGES, Batcher, FullError, uniform_rows
+from chainrule.service.batcher import FEW, MOST_IMAGES, Batcher, FullError, uniform_rows
 from helpers.processes import answer
 from service.conftest import network
 
@@ -153,12 +153,15 @@ def test_the_loop_turns_between_two_products(batcher: Batcher) -> None:
 def test_a_full_queue_refuses_and_takes_again_when_it_is_empty(batcher: Batcher) -> None:
     rng = np.random.default_rng(4)
     large = pixels(rng, MOST_IMAGES + 1)
-    answers = gathered(batcher, large, pixels(rng, 1), pixels(rng, 1))
+    answers = gathered(batcher, large, pixels(rng, FEW + 1), pixels(rng, FEW + 1))
     assert len(answers[0]) == MOST_IMAGES + 1
     assert [type(one) for one in answers[1:]] == [FullError] * 2
     half = pixels(rng, MOST_IMAGES // 2)
-    answers = gathered(batcher, half, half, pixels(rng, 1))
+    answers = gathered(batcher, half, half, pixels(rng, FEW + 1))
     assert [type(one) for one in answers] == [np.ndarray, np.ndarray, FullError]
+    few = [pixels(rng, FEW) for _ in range(MOST_IMAGES // FEW + 1)]
+    answers = gathered(batcher, half, half, *few)
+    assert [type(one) for one in answers] == [np.ndarray] * (len(few) + 1) + [FullError]
     assert batcher.waiting == 0
 
 

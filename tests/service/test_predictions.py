@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import subprocess
 import threading
 from typing import Any
 
@@ -19,7 +20,7 @@ from chainrule.digits import preprocess as digits
 from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model
 from chainrule.service import batcher as batching
-from chainrule.service import endpoint as predicting
+from chainrule.service import turns
 from chainrule.service.app import Readiness, application, tell_errors
 from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.security import LOOPBACK
@@ -158,14 +159,27 @@ def test_ready_is_who_passed_the_first_test_and_does_not_end(ask: Asker) -> None
         ask.readiness.draining = False
 
 
-def test_its_end_leaves_no_thread(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_end_leaves_no_thread_and_no_process(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(batching, "QUICK", 0.0)  # products in a thread too
     before = set(threading.enumerate())
+    processes: list[Any] = []
+    start = subprocess.Popen
+
+    def noted(*command: Any, **named: Any) -> Any:
+        processes.append(start(*command, **named))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
     with running(model) as ask:
         assert ask.picture(encoded(drawing())).status == 200
         ours = {thread.name.partition("_")[0] for thread in set(threading.enumerate()) - before}
-        assert ours >= {"server", "pictures", "product"}
+        assert ours >= {"server", "decoder", "product"}
+        process = processes[0]
+        assert process.poll() is None
     assert set(threading.enumerate()) <= before
+    assert process.poll() is not None
 
 
 def test_a_network_that_says_nan_is_never_ready(caplog: pytest.LogCaptureFixture) -> None:
@@ -217,7 +231,7 @@ def test_where_too_much_waits_the_client_is_asked_to_come_again(
     def full(self: Batcher, images: int) -> None:
         raise FullError
 
-    monkeypatch.setattr(predicting, "MOST_WAITING", 0)
+    monkeypatch.setattr(turns, "MOST_REQUESTS", 0)
     answers = [ask.picture(encoded(drawing()))]
     monkeypatch.setattr(Batcher, "check_room", full)
     answers += [ask.rows(b"\0" * 784), ask.json({"images": [BLANK]})]

@@ -54,6 +54,10 @@ class Digit:
     """Line of text in the picture, from 0 at the top."""
 
 
+class TooManyDigitsError(DataError):
+    """More digits in a picture than its caller takes; none of them has been cut out."""
+
+
 class Seen(NamedTuple):
     """Network inputs from a picture, and what was done to it or left out, in words."""
 
@@ -82,14 +86,19 @@ def read_image(path: str | Path) -> Float[Array, "28 28"]:
 
 
 def seen_by(
-    image: Image.Image, shape: tuple[int, int], form: Preprocessing | None, *, digits: bool
+    image: Image.Image,
+    shape: tuple[int, int],
+    form: Preprocessing | None,
+    *,
+    digits: bool,
+    most: int = MOST_PARTS,
 ) -> Seen:
     """Network inputs from a picture, for a network trained on images of this shape and form.
 
     A picture of their size and form is taken as it is. Else its ink is brought into the form: every
     digit, or, for a network with other classes, the drawing as a whole. Without a common
     background the picture is scaled whole; without any form it must have the size. Raises
-    DataError if it does not, and if nothing is drawn.
+    DataError if it does not, and if nothing is drawn; TooManyDigitsError for more than `most`.
     """
     whole = (0, 0, image.height, image.width)
     same_size = (image.height, image.width) == shape
@@ -108,7 +117,7 @@ def seen_by(
     if form is None or form.background is None:
         return Seen([Digit(whole, fitted_whole(image, shape))])
     if digits:
-        found, lost = _find(image, form, shape)
+        found, lost = _find(image, form, shape, most)
     else:
         pixels, lost = _normalize(image, form, shape)
         found = [Digit(whole, pixels)]
@@ -158,11 +167,11 @@ def find(
     digit are joined; dots, dashes and lines are left out, and digits that touch are taken as one.
     Raises DataError if there is no digit.
     """
-    return _find(image, form, shape)[0]
+    return _find(image, form, shape, MOST_PARTS)[0]
 
 
 def _find(
-    image: Image.Image | Array, form: Preprocessing, shape: tuple[int, int]
+    image: Image.Image | Array, form: Preprocessing, shape: tuple[int, int], most: int
 ) -> tuple[list[Digit], int]:
     """(digits, strokes left out)."""
     drawn, size = drawn_on(image, max(shape))
@@ -177,6 +186,8 @@ def _find(
     lines = in_reading_order(grouped(pieces))
     if not lines:
         raise DataError("no digit found: only specks, dots or lines are on it; bring a digit.")
+    if (count := sum(map(len, lines))) > most:
+        raise TooManyDigitsError(f"{count:,} digits are on it, and up to {most:,} are read.")
     digits = [
         Digit(
             box_in(size, drawn.solid.shape, (digit.top, digit.left, digit.bottom, digit.right)),

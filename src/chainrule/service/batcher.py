@@ -7,8 +7,10 @@ than the first (OpenBLAS's for Haswell, in float32, from 12 rows on), so the num
 of ROWS for which this network gives one image the same bits in every row, tested at startup.
 
 No request waits for a batch to fill: the event loop first reads everything that has arrived, then
-the product is computed; requests that come meanwhile are in the next one. A quick product runs in
-the loop itself, a slow one in a thread, so that the server stays responsive.
+the product is computed; requests that come meanwhile are in the next one. Each product takes as
+many images of every request that waits, so that a small one does not wait for the large ones before
+it. A quick product runs in the loop itself, a slow one in a thread, so that the server stays
+responsive.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ WHITE = np.float32(255)
 GOLDEN = 0.6180339887498949
 MOST_IMAGES = 4096
 """Most images in the queue; a request that finds it empty is always taken."""
+FEW = 16
+"""Images of a request for which the queue may be twice as long: large ones do not shut it out."""
 QUICK = 0.002
 """Seconds: a product that takes longer runs in a thread."""
 
@@ -90,7 +94,8 @@ class Batcher:
 
     def check_room(self, images: int) -> None:
         """Raises FullError if the queue has no room for that many more images."""
-        if self._waiting and self._waiting + images > MOST_IMAGES:
+        most = 2 * MOST_IMAGES if images <= FEW else MOST_IMAGES
+        if self._waiting and self._waiting + images > most:
             raise FullError
 
     async def __call__(self, images: Pixels) -> Float[Array, "N K"]:
@@ -124,13 +129,14 @@ class Batcher:
             self._resume(parts, lambda: self._predict(X))
 
     def _take(self) -> list[Part]:
-        """Fills the rows of the next product from the head of the queue, padding with zeros."""
+        """Fills the rows of the next product from all requests in turn, padding with zeros."""
         X = self._X
         parts: list[Part] = []
         filled = 0
+        share = max(1, self.rows // max(1, len(self._queue)))
         while self._queue and filled < self.rows:
-            request = self._queue[0]
-            count = min(self.rows - filled, len(request.images) - request.taken)
+            request = self._queue.popleft()
+            count = min(share, self.rows - filled, len(request.images) - request.taken)
             theirs = slice(request.taken, request.taken + count)
             rows = slice(filled, filled + count)
             if request.images.dtype == np.uint8:
@@ -140,8 +146,8 @@ class Batcher:
             parts.append((request, theirs, rows))
             request.taken += count
             filled += count
-            if request.taken == len(request.images):
-                self._queue.popleft()
+            if request.taken < len(request.images):
+                self._queue.append(request)
         X[filled:] = 0
         self._waiting -= filled
         self._seen(filled)

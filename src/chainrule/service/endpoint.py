@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 
-from chainrule.data.readers.archives import MIB
 from chainrule.nn.model_file import Model
 from chainrule.service.batcher import Batcher, FullError
+from chainrule.service.decoder import Decoder, GoneError
 from chainrule.service.metrics import Counts
-from chainrule.service.requests import (
-    MOST_PICTURES,
-    Asked,
-    Form,
-    RequestError,
-    read_json,
-    read_pictures,
-    read_rows,
-)
+from chainrule.service.requests import Asked, Form, RequestError, read_json, read_rows
 from chainrule.service.responses import as_json, as_octets, finite
 from chainrule.service.schemas import OCTETS
 from chainrule.service.security import RETRY, Receive, Scope, Send, answer, refuse
 
-MOST_WAITING = 16
-"""Most requests with pictures that wait for the one decoding thread."""
-PICTURES = ("image/png", "image/jpeg")
+LARGE_JSON = 32 * 1024
+"""Bytes of JSON above which it is read beside the service, as it takes milliseconds."""
+PICTURES = ("image/png", "image/jpeg", "multipart/form-data")
 OCTETS_HEADER = (b"content-type", OCTETS.encode())
 JSON_HEADER = (b"content-type", b"application/json")
-# The client is told what is wrong with its form.
-logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Service:
@@ -48,13 +31,12 @@ class Service:
         self.form = Form.of(model)
         self.batcher = Batcher(model, seen=counts.product)
         counts.watch_queue(lambda: self.batcher.waiting)
-        self._decoder = ThreadPoolExecutor(1, "pictures")
-        self._decoding = 0
+        self.decoder = Decoder(self.form)
 
     def close(self) -> None:
-        """Stops its threads; no request waits for them any more."""
+        """Stops its threads and processes; no request waits for them any more."""
         self.batcher.close()
-        self._decoder.shutdown()
+        self.decoder.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request for predictions, whose body comes in one message.
@@ -65,6 +47,8 @@ class Service:
         try:
             asked = await self.asked(headers.get(b"content-type", b""), scope, receive)
             probabilities = await self.batcher(asked.images)
+        except GoneError:
+            return
         except RequestError as error:
             await refuse(send, error.status, str(error))
         except FullError:
@@ -81,33 +65,25 @@ class Service:
     async def asked(self, content_type: bytes, scope: Scope, receive: Receive) -> Asked:
         """Images of a request."""
         kind = content_type.partition(b";")[0].strip().lower().decode("latin-1")
-        if kind == "multipart/form-data":
-            return await self._pictures(await uploads(Request(scope, receive)))
         body = (await receive()).get("body", b"")
         if kind == OCTETS:
             self.batcher.check_room(len(body) // self.form.inputs)
             return read_rows(body, self.form)
+        client = scope.get("client")
         if kind == "application/json":
-            return read_json(body, self.form)
+            self.batcher.check_room(self.form.most_images(len(body)))
+            if len(body) <= LARGE_JSON:
+                return read_json(body, self.form)
+            return await self.decoder.json(body, client, receive)
         if kind in PICTURES:
-            return await self._pictures([("the picture", body)])
+            self.batcher.check_room(1)
+            told = content_type.decode("latin-1")
+            return await self.decoder.pictures(body, told, client, receive)
         raise RequestError(
             415,
             f"a body of type {kind[:80]!r}: send {OCTETS}, application/json, image/png, image/jpeg "
             "or multipart/form-data",
         )
-
-    async def _pictures(self, files: list[tuple[str, bytes]]) -> Asked:
-        if self._decoding >= MOST_WAITING:
-            raise FullError
-        self._decoding += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                self._decoder, partial(read_pictures, files, self.form)
-            )
-        finally:
-            self._decoding -= 1
 
     async def test(self) -> bool:
         """Self-test: True if an image gets probabilities, the same ones in any row of a batch."""
@@ -121,23 +97,6 @@ class Service:
         )
         same = alone[0].tobytes() == first[0].tobytes() == last[-1].tobytes()
         return same and finite(alone)
-
-
-async def uploads(request: Request) -> list[tuple[str, bytes]]:
-    """(name, content) of the files in a form."""
-    files = []
-    try:
-        async with request.form(
-            max_files=MOST_PICTURES, max_fields=MOST_PICTURES, max_part_size=MIB
-        ) as form:
-            for name, value in form.multi_items():
-                if not isinstance(value, UploadFile):
-                    raise RequestError(422, f"the field {name[:80]!r} is not a file: send pictures")
-                files.append(((value.filename or name)[:80], await value.read()))
-    except (MultiPartException, HTTPException) as error:
-        what = error.message if isinstance(error, MultiPartException) else error.detail
-        raise RequestError(400, f"the form cannot be read: {what}") from None
-    return files
 
 
 def wants_octets(accept: bytes) -> bool:

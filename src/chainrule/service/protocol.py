@@ -1,42 +1,39 @@
 """HTTP connection: uvicorn's protocol with limits on time, size and number.
 
 uvicorn waits for ever for a slow header or body. Here every connection is in one of the phases
-below, each with a timeout; the server checks twice a second and closes the overdue ones.
+below, each with a timeout; the server checks twice a second and closes the overdue ones. Of the
+requests that a client sends ahead a few are parsed, and the rest stays unread. A request to upgrade
+to another protocol is answered as if it did not ask.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from chainrule.service.security import (
-    CLOSE,
-    NO_STORE,
-    RETRY,
-    SECURITY_HEADERS,
-    Application,
-    Header,
-    Receive,
-    Scope,
-    Send,
-    refuse,
-    sentence,
-    values,
-    with_headers,
-)
+from chainrule.service.early import raw_answer, refusal
+from chainrule.service.flow import Flow, Unread
+from chainrule.service.security import RETRY, declared, values
 
 HEAD, BODY, ANSWER, IDLE = "head", "body", "answer", "idle"
 """A connection waits for a request's line and headers, its body, our answer, the next request."""
 SECONDS = {HEAD: 5.0, BODY: 10.0, IDLE: 15.0}
+LEAST_SENT = 64 * 1024
+"""Bytes of a body that prolong its time: a slow link is no reason to cut a client."""
 STALLED = 10.0
-"""Seconds that a client may leave a response unread."""
+"""Seconds in which a client must read a part of a response that waits for it, see `Unread`."""
+MOST_AHEAD = 16
+"""Most requests of a connection that wait for their turn; what follows them is not parsed yet."""
+SLICE = 1024
+"""Bytes parsed at a time, so that few requests are begun beyond MOST_AHEAD."""
+OTHER_PROTOCOL = (b"upgrade", b"http2-settings")
 LONGEST_HEAD = 16 * 1024
 MOST_HEADERS = 64
 MOST_CONNECTIONS = 256
 """Most connections: those above it get one response, 429; those above twice as many, none."""
-REASONS = {400: "Bad Request", 408: "Request Timeout"}
 
 
 class State(ServerState):
@@ -57,8 +54,11 @@ class Protocol(HttpToolsProtocol):
         self.head_bytes = 0
         self.heard = False
         """True once a byte of the request has arrived."""
-        self.stalled: float | None = None
-        """Time since which the client has left our response unread."""
+        self.held = b""
+        """What was received and is not parsed yet."""
+        self.body_left = self.body_seen = 0
+        """Bytes of the body to come, as declared; those received since the phase began."""
+        self.upgrading = False
         self.running: RequestResponseCycle | None = None
         """The request being answered; `cycle` is the newest one, which may wait for its turn."""
 
@@ -68,11 +68,14 @@ class Protocol(HttpToolsProtocol):
 
     def busy(self) -> bool:
         """True while a request waits for our response, or for its turn."""
-        return bool(self.pipeline) or not (self.cycle is None or self.cycle.response_complete)
+        waits = bool(self.pipeline or self.held)
+        return waits or not (self.cycle is None or self.cycle.response_complete)
 
     def connection_made(self, transport: Any) -> None:
         """Accepts the connection, if there are not too many."""
         super().connection_made(transport)
+        self.unread = Unread(transport, self.loop.time())
+        self.flow = Flow(transport, lambda: not (self.pipeline or self.held))
         if len(self.connections) > MOST_CONNECTIONS:
             self.app = refusal(429, "too many connections: try again in a second", RETRY)
         if len(self.connections) > 2 * MOST_CONNECTIONS:
@@ -82,20 +85,72 @@ class Protocol(HttpToolsProtocol):
         """The client is gone; uvicorn notifies only the newest request."""
         super().connection_lost(exc)
         self.pipeline.clear()
+        self.held = b""
         if self.running and not self.running.response_complete:
             self.running.disconnected = True
             self.running.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser, and counts the bytes of request line and headers."""
-        if self.phase == IDLE:
-            self.enter(HEAD)
-        self.heard = True
-        if self.phase == HEAD:
-            self.head_bytes += len(data)
-        super().data_received(data)
-        if self.phase == HEAD and self.head_bytes > LONGEST_HEAD:
-            self.send_400_response(f"line and headers of more than {LONGEST_HEAD:,} bytes")
+        """Parses what arrives, or keeps it while requests before it wait for their turn."""
+        if self.held:
+            self.held += data
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Feeds the parser slice by slice, and counts the bytes of request line and headers."""
+        at = 0
+        while at < len(data) and not self.transport.is_closing():
+            if len(self.pipeline) >= MOST_AHEAD:
+                self.held = data[at:]
+                self.flow.pause_reading()
+                return
+            if self.phase == IDLE:
+                self.enter(HEAD)
+            self.heard = True
+            piece = data[at : at + max(SLICE, self.body_left)]
+            if self.phase == HEAD:
+                self.head_bytes += len(piece)
+            at += self._feed(piece)
+            if self.phase == HEAD and self.head_bytes > LONGEST_HEAD:
+                self.send_400_response(f"line and headers of more than {LONGEST_HEAD:,} bytes")
+
+    def _feed(self, piece: bytes) -> int:
+        """Feeds the parser; number of bytes taken, fewer behind headers that ask for an upgrade."""
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as error:
+            self._ignore_upgrade()
+            return int(error.args[0])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        return len(piece)
+
+    def _ignore_upgrade(self) -> None:
+        """Parses the headers again without the upgrade.
+
+        The parser takes what follows them for another protocol, and drops it or takes it for a
+        request: it would be the body.
+        """
+        if not self.upgrading:
+            return
+        self.upgrading = False
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [method + b" " + self.url + b" HTTP/" + version]
+        lines += [
+            name + b": " + value for name, value in self.headers if name not in OTHER_PROTOCOL
+        ]
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn's: what follows a last request does not cost its answer.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._feed(b"\r\n".join([*lines, b"", b""]))
+
+    def _parse_held(self) -> None:
+        """Goes on with what was held back."""
+        data, self.held = self.held, b""
+        self._parse(data)
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         """A request begins, perhaps pipelined behind another."""
@@ -109,11 +164,15 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Starts the application, unless the request is refused."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self.upgrading = True
+            return
         if wrong := self._objection():
             self.app = refusal(*wrong)
         before = self.cycle
         self.enter(BODY)
-        self.head_bytes = 0
+        self.head_bytes = self.body_seen = 0
+        self.body_left = max(0, declared(self.headers))
         super().on_headers_complete()
         if not self.pipeline:
             self.running = self.cycle
@@ -130,7 +189,7 @@ class Protocol(HttpToolsProtocol):
                 f"{len(self.headers)} headers of {size:,} bytes: at most {MOST_HEADERS} of "
                 f"{LONGEST_HEAD:,} bytes are read"
             )
-        if not self.url.startswith(b"/"):
+        if not self.url.startswith(b"/") or self.parser.get_method() == b"CONNECT":
             return 400, "the request's target must be a path, such as /v1/model"
         if self.parser.get_http_version() not in ("1.0", "1.1"):
             return 400, "the request must be of HTTP 1.1"
@@ -139,8 +198,20 @@ class Protocol(HttpToolsProtocol):
             return 400, "the body's length must be given, or its encoding be chunked, not both"
         return None
 
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; enough of it prolongs its time."""
+        self.body_left -= len(body)
+        self.body_seen += len(body)
+        if self.body_seen >= LEAST_SENT:
+            self.enter(BODY)
+            self.body_seen = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The body is complete."""
+        if self.upgrading:
+            return
+        self.body_left = 0
         super().on_message_complete()
         self.enter(ANSWER if self.busy() else IDLE)
 
@@ -150,18 +221,10 @@ class Protocol(HttpToolsProtocol):
             self.running = self.pipeline[-1][0]
         super().on_response_complete()
         self._unset_keepalive_if_required()
+        if self.held:
+            self.loop.call_soon(self._parse_held)
         if self.phase == ANSWER and not self.busy():
             self.enter(IDLE)
-
-    def pause_writing(self) -> None:
-        """The client has stopped reading."""
-        self.stalled = self.loop.time()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        self.stalled = None
-        super().resume_writing()
 
     def shutdown(self) -> None:
         """Shutdown: the response to the newest request closes the connection."""
@@ -183,8 +246,10 @@ class Protocol(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Closes the connection if its phase has lasted too long."""
-        if self.stalled is not None and now - self.stalled > STALLED:
+        if self.unread.seconds(now) > STALLED:
             self.transport.abort()
+        elif self.pipeline or self.held:
+            self.since = now  # nothing more is read: it is not the client who is slow
         elif self.phase == ANSWER or now - self.since <= SECONDS[self.phase]:
             return
         elif self.phase == BODY:
@@ -201,30 +266,3 @@ class Protocol(HttpToolsProtocol):
 def slow(phase: str) -> str:
     """Error message for a client that was too slow."""
     return f"the {phase} of the request took longer than {SECONDS[phase]:g} seconds"
-
-
-def refusal(status: int, text: str, *headers: Header) -> Application:
-    """Application that refuses every request and closes the connection."""
-
-    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
-        # Closing with unread data would discard our response before the client reads it.
-        while (await receive()).get("more_body"):
-            pass
-        await refuse(with_headers(send), status, text, [*headers, CLOSE])
-
-    return refusing
-
-
-def raw_answer(status: int, text: str) -> bytes:
-    """Refusal as bytes, for a client that has not sent a whole request."""
-    body = sentence(text)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        CLOSE,
-        *SECURITY_HEADERS,
-        NO_STORE,
-    ]
-    lines = [f"HTTP/1.1 {status} {REASONS[status]}".encode()]
-    lines += [name + b": " + value for name, value in headers]
-    return b"\r\n".join([*lines, b"", body])

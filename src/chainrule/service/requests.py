@@ -1,15 +1,13 @@
-"""Request bodies for predictions: raw rows, JSON, or pictures; all become pixels in 0..1.
+"""Request bodies for predictions: raw rows and JSON; they become pixels in 0..1.
 
 Raw rows are one byte a pixel, 0 black to 255 white. Numbers in JSON are fractions 0..1, unless an
-image has one above 1: then all of that image are whole numbers 0..255. Pictures are brought into
-the form of the network's training images, see `chainrule.digits`; if its classes are digits each
-digit found is an image of its own. Anything else is refused with one sentence.
+image has one above 1: then all of that image are whole numbers 0..255. Anything else is refused
+with one sentence. Pictures are read in `pictures`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -17,24 +15,15 @@ import numpy as np
 import orjson
 
 from chainrule.core.arrays import Array, Float
-from chainrule.core.errors import DataError
 from chainrule.data.dataset import DIGITS
-from chainrule.data.readers.archives import MIB
-from chainrule.data.readers.images import decode_picture
-from chainrule.digits.preprocess import seen_by
 from chainrule.nn.model_file import Model
 from chainrule.nn.preprocessing import MNIST, Preprocessing
 from chainrule.service.batcher import Pixels
 
 MOST_IMAGES = 1024
 """Most images in one request."""
-MOST_PICTURES = 64
-"""Most pictures in one request: each takes milliseconds, not microseconds."""
-MOST_PIXELS = 4 * MIB
-"""Most pixels of one picture."""
-MOST_PIXELS_IN_ALL = 16 * MIB
-"""Most pixels of all pictures in a request."""
-LARGEST_SIDE = 16_384
+MOST_LISTS = 2048
+"""Most lists and strings of JSON that are parsed for any network."""
 
 
 class RequestError(Exception):
@@ -64,6 +53,21 @@ class Form:
     def of(cls, model: Model) -> Form:
         """Input form of a model."""
         return cls(model.inputs, model.shape, model.labels == DIGITS, model.form)
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields, for the process that reads bodies."""
+        return asdict(self) | {"pictures": self.pictures and self.pictures.as_json()}
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Form:
+        """Form from what `as_json` gave."""
+        pictures = found["pictures"] and Preprocessing.from_json(found["pictures"])
+        height, width = found["shape"]
+        return cls(found["inputs"], (height, width), found["digits"], pictures)
+
+    def most_images(self, size: int) -> int:
+        """Most images in a JSON body of that many bytes: each number takes two."""
+        return min(MOST_IMAGES, size // (2 * self.inputs) + 1)
 
     def __str__(self) -> str:
         height, width = self.shape
@@ -102,6 +106,7 @@ def check_count(count: int) -> None:
 
 def read_json(body: bytes, form: Form) -> Asked:
     """Images from JSON {"images": [...]}, each a list of numbers, or a list of rows of numbers."""
+    check_lists(body, form)
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -113,6 +118,18 @@ def read_json(body: bytes, form: Form) -> Asked:
         raise RequestError(422, '"images" must be a list of at least one image')
     check_count(len(images))
     return Asked(np.stack([pixels_of(image, n, form) for n, image in enumerate(images)]))
+
+
+def check_lists(body: bytes, form: Form) -> None:
+    """Raises RequestError for more lists and strings than images have, before they are made."""
+    most = max(MOST_LISTS, 4 + form.most_images(len(body)) * (form.shape[0] + 1))
+    found = sum(body.count(sign) for sign in (b"[", b"{", b'"'))
+    if found > most:
+        raise RequestError(
+            422,
+            f"the body has {found:,} lists and strings: images of {form} numbers have at most "
+            f"{most:,} in {len(body):,} bytes",
+        )
 
 
 def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
@@ -154,47 +171,3 @@ def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
             "0..1 or whole numbers 0..255, not both in one image",
         )
     return pixels.astype(np.float32) / np.float32(255)
-
-
-def read_pictures(files: Sequence[tuple[str, bytes]], form: Form) -> Asked:
-    """Images from PNG and JPEG files, (name, content) each. Slow: call it in a thread.
-
-    One that cannot be read refuses them all, as an answer without it could be taken for all; the
-    refusal names each of these.
-    """
-    if not files:
-        raise RequestError(422, "the request has no picture: send at least one PNG or JPEG file")
-    if len(files) > MOST_PICTURES:
-        raise RequestError(
-            413,
-            f"{len(files):,} pictures: at most {MOST_PICTURES} are accepted, send several requests",
-        )
-    if not any(form.shape):
-        raise RequestError(
-            422,
-            "the height and width of the network's images are unknown: send raw rows of "
-            f"{form.inputs} bytes instead of pictures",
-        )
-    images: list[Array] = []
-    places: list[dict[str, Any]] = []
-    refusals: list[str] = []
-    pixels = 0
-    for number, (name, content) in enumerate(files):
-        try:
-            picture = decode_picture(content, "it", side=LARGEST_SIDE, pixels=MOST_PIXELS)
-            pixels += picture.width * picture.height
-            if pixels > MOST_PIXELS_IN_ALL:
-                raise RequestError(
-                    413, f"pictures of more than {MOST_PIXELS_IN_ALL:,} pixels in all: split them"
-                )
-            seen = seen_by(picture, form.shape, form.pictures, digits=form.digits)
-            notes = {"notes": seen.notes} if seen.notes else {}
-            for digit in seen.digits:
-                images.append(digit.pixels)
-                places.append({"picture": number, "box": digit.box} | notes)
-        except DataError as error:
-            refusals.append(f"{name}: {' '.join(str(error).split())}")
-    if refusals:
-        raise RequestError(422, "; ".join(refusals))
-    check_count(len(images))
-    return Asked(np.stack(images).reshape(len(images), form.inputs), tuple(places))

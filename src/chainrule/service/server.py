@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import selectors
 import signal
 import socket
@@ -29,6 +30,9 @@ from chainrule.service.security import Application
 LINGER = 0.5
 """Shutdown: seconds in which new connections are accepted, and idle ones are left open."""
 LONGEST_DRAIN = 10.0
+LEAVE = (1.5, 0.7)
+"""Seconds after the longest drain, and after a second signal, in which the process ends in order;
+then it ends as it is."""
 LOOK = 0.02
 """Shutdown: seconds between two checks of the open connections."""
 BACKLOG = 1024
@@ -77,8 +81,9 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Serves one application on one socket: in the main thread by `run`, or beside it by `start`.
 
-    SIGINT and SIGTERM drain, and `run` returns; a second one ends at once. `on_drain` is called
-    when draining begins: endless responses should end then.
+    SIGINT and SIGTERM drain, and `run` returns; a second one ends at once. Work that goes on for
+    too long ends with the process. `on_drain` is called when draining begins: endless responses
+    should end then.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class Server(uvicorn.Server):
         self._on_drain = on_drain
         self._up = threading.Event()
         self._thread: threading.Thread | None = None
+        self._timers: list[threading.Timer] = []
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until a signal, or `stop` in another thread."""
@@ -135,17 +141,27 @@ class Server(uvicorn.Server):
             yield
             return
         numbers = (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(signal.SIGTERM) == self.handle_exit:
+            yield  # captured already, by the caller
+            return
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            for timer in self._timers:
+                timer.cancel()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """First signal: drain; second: exit."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        seconds = LEAVE[1] if self.force_exit else LONGEST_DRAIN + LEAVE[0]
+        timer = threading.Timer(seconds, os._exit, [0])
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
 
     @property
     def draining(self) -> bool:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from chainrule.core.arrays import Array, UInt8
 from chainrule.core.errors import DataError
 from chainrule.core.quiet import without_warnings
 from chainrule.data.dataset import MOST_CLASSES, Found, Part
 from chainrule.data.readers.archives import MIB, read_file
+from chainrule.data.readers.metadata import bare
 from chainrule.data.readers.values import to_bytes, white_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -26,12 +26,19 @@ MOST_PIXELS = 4 * MIB
 """Pixels of a picture in a data set, and of a photo after reduction."""
 MOST_PNG_PIXELS = 16 * MIB
 """A JPEG can be decoded at an eighth of its size, a PNG only at full size."""
-MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""Within the coded pixels of a JPEG, FF is followed by 00 or a restart number."""
-START_OF_SCAN, END_OF_IMAGE, TEMPORARY = b"\xff\xda", b"\xff\xd9", b"\xff\x01"
 MOST_SCANS = 32
 MOST_SCANNED = 320 * MIB
 """Pixels times scans: every scan of a progressive JPEG, however short, visits every pixel."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its orientation in EXIF."""
 MOST_FILES = 1_000_000
 LARGEST_FOLDER = 1024 * MIB
 """Pixels in one data set."""
@@ -53,7 +60,8 @@ def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.I
     # Pillow's warnings (sizes, odd metadata) are either refused here or irrelevant.
     with without_warnings():
         try:
-            image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+            plain = bare(data, name)
+            image = Image.open(io.BytesIO(plain.data), formats=["PNG", "JPEG"])
             width, height = image.size
             most = min(pixels, MOST_PNG_PIXELS) if image.format == "PNG" else pixels
             if max(width, height) > side or width * height > most:
@@ -61,12 +69,13 @@ def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.I
                     f"{name} is {width}x{height}, and at most {side} a side and {most:,} pixels "
                     "are read; make it smaller."
                 )
-            if image.format != "PNG":
-                _check_scans(data, width * height, name)
+            _check_scans(plain.scans, width * height, name)
             # A JPEG can be decoded at a half, a quarter or an eighth at once.
             image.draft(None, (2048, 2048))
             image.load()
-            return ImageOps.exif_transpose(_reduced(_without_palette(image)))
+            picture = _reduced(_without_palette(image))
+            turn = TURNS.get(plain.orientation)
+            return picture if turn is None else picture.transpose(turn)
         except DataError:
             raise
         except Image.DecompressionBombError:
@@ -82,21 +91,12 @@ def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.I
             raise DataError(f"{name} is not a whole PNG or JPEG picture: {what}.") from None
 
 
-def _check_scans(data: bytes, pixels: int, name: str) -> None:
-    """Counts the scans of a JPEG, marker by marker up to its end; DataError if too many."""
-    at, scans = 2, 0
-    while match := MARKER.search(data, at):
-        at = match.end()
-        if match[0] == END_OF_IMAGE:
-            return
-        scans += match[0] == START_OF_SCAN
-        if scans > MOST_SCANS or scans * pixels > MOST_SCANNED:
-            raise DataError(
-                f"{name} has {pixels:,} pixels in {scans} scans or more, which takes too long; "
-                "save it as a plain JPEG."
-            )
-        if match[0] != TEMPORARY:
-            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+def _check_scans(scans: int, pixels: int, name: str) -> None:
+    if scans > MOST_SCANS or scans * pixels > MOST_SCANNED:
+        raise DataError(
+            f"{name} has {pixels:,} pixels in {scans} scans, which takes too long; save it as a "
+            "plain JPEG."
+        )
 
 
 def _reduced(image: Image.Image) -> Image.Image:

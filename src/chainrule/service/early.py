@@ -1,0 +1,46 @@
+"""Early refusals: responses of the connection itself, before the application sees a request."""
+
+from __future__ import annotations
+
+from chainrule.service.security import (
+    CLOSE,
+    NO_STORE,
+    SECURITY_HEADERS,
+    Application,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    refuse,
+    sentence,
+    with_headers,
+)
+
+REASONS = {400: "Bad Request", 408: "Request Timeout"}
+
+
+def refusal(status: int, text: str, *headers: Header) -> Application:
+    """Application that refuses every request and closes the connection."""
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        # Closing with unread data would discard our response before the client reads it.
+        while (await receive()).get("more_body"):
+            pass
+        await refuse(with_headers(send), status, text, [*headers, CLOSE])
+
+    return refusing
+
+
+def raw_answer(status: int, text: str) -> bytes:
+    """Refusal as bytes, for a client that has not sent a whole request."""
+    body = sentence(text)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        CLOSE,
+        *SECURITY_HEADERS,
+        NO_STORE,
+    ]
+    lines = [f"HTTP/1.1 {status} {REASONS[status]}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join([*lines, b"", body])
