@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -40,7 +41,8 @@ async def _files(request: Request) -> list[File]:
                 if not isinstance(value, UploadFile):
                     raise RequestError(422, f"the field {name[:80]!r} is not a file: send pictures")
                 files.append(((value.filename or name)[:80], await value.read()))
-    except (MultiPartException, HTTPException) as error:
-        what = error.message if isinstance(error, MultiPartException) else error.detail
+    except (MultiPartException, HTTPException, FormParserError) as error:
+        # Not every version of Starlette turns the parser's own error into one of its own.
+        what = getattr(error, "detail", "") or str(error)
         raise RequestError(400, f"the form cannot be read: {what}") from None
     return files
