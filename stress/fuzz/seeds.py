@@ -131,7 +131,10 @@ def snapshots() -> tuple[bytes, ...]:
     optimizer, schedule = Adam(network.parameters.size), Schedule(0.1)
     progress = Progress(epoch=1, step=5, best_step=5, best_loss=0.5)
     progress.attach({"parameters": network.parameters}, optimizer, schedule)
-    history = [{"epoch": 1, "loss": 0.5}]
+    history = [
+        {"epoch": 1, "step": 5, "loss": 0.5, "objective": 0.6, "validation_loss": None,
+         "validation_accuracy": 0.5, "learning_rate": 0.1, "seconds": 0.1}
+    ]  # fmt: skip
     checkpoint = Checkpoint(progress, history, {"seed": 0}, {"train": "0"}, {"cpu": "x"})
     with tempfile.TemporaryDirectory() as folder:
         return (write_checkpoint(Path(folder), checkpoint).read_bytes(),)

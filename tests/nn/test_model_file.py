@@ -183,7 +183,7 @@ def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_a_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="not a file; give the path of a model"):
+    with pytest.raises(ModelFileError, match="not a file; give the path"):
         load_network(tmp_path)
 
 

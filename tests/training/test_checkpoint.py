@@ -33,7 +33,14 @@ class Following(Progress):
 def checkpoint(step: int, best_step: int = 0) -> Checkpoint:
     progress = Following(step=step, best_step=best_step, best_loss=0.5)
     progress.arrays = {"parameters": np.full(40, step, np.float32)}
-    return Checkpoint(progress, [{"epoch": 1}], {"seed": step}, {"train": "abc"}, {"numpy": "2"})
+    return Checkpoint(progress, [epoch(1)], {"seed": step}, {"train": "abc"}, {"numpy": "2"})
+
+
+def epoch(number: int) -> dict[str, object]:
+    """A record of an epoch."""
+    losses = {"loss": 0.12345678901234567, "objective": 0.1, "validation_loss": None}
+    more = {"validation_accuracy": None, "learning_rate": 0.1, "seconds": 0.123456789}
+    return {"epoch": number, "step": number} | losses | more
 
 
 def names(folder: Path) -> list[str]:
@@ -41,8 +48,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_history_of_twenty_thousand_epochs_is_read_again(tmp_path: Path) -> None:
-    epoch = {"epoch": 12345, "step": 123456, "loss": 0.12345678901234567, "seconds": 0.123456789}
-    long = replace(checkpoint(12), history=[epoch] * 20_000)
+    long = replace(checkpoint(12), history=[epoch(number) for number in range(1, 20_001)])
     write_checkpoint(tmp_path, long)
     found = latest(tmp_path, report=pytest.fail)
     assert found
@@ -65,7 +71,7 @@ def test_what_was_saved_is_found_again(tmp_path: Path) -> None:
     assert found
     assert (found.progress.step, found.progress.best_loss) == (12, 0.5)
     np.testing.assert_array_equal(found.progress.arrays["parameters"], np.full(40, 12))
-    assert (found.history, found.settings) == ([{"epoch": 1}], {"seed": 12})
+    assert (found.history, found.settings) == ([epoch(1)], {"seed": 12})
     assert (found.checksums, found.numerics) == ({"train": "abc"}, {"numpy": "2"})
 
 

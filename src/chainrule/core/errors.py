@@ -22,6 +22,14 @@ class ModelFileError(ValueError):
     """A model file or checkpoint that cannot be read or trusted."""
 
 
+class DamagedFileError(ModelFileError):
+    """A file of ours that is no longer whole: cut, changed, or written over with something else."""
+
+
+class NewerFormatError(ModelFileError):
+    """A whole file of a format that only later versions read: nothing may be written over it."""
+
+
 class ConfigError(ValueError):
     """A setting that does not exist, does not fit its rule, or does not fit the data."""
 

@@ -48,6 +48,21 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     return path
 
 
+def read_ordinary(path: Path, largest: int, *, links: bool = True) -> bytes:
+    """The content of an ordinary file of at most `largest` bytes.
+
+    Raises ValueError, naming the rule, for a pipe, a device, a folder (reading some of these never
+    ends), a longer file, or a link unless `links`; OSError where it cannot be read.
+    """
+    if path.is_symlink() and not links:
+        raise ValueError(f"{path}: a link to another file; put the file itself there")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: not a file; give the path of one")
+    if path.exists() and path.stat().st_size > largest:
+        raise ValueError(f"{path}: larger than {largest:,} bytes; no file of ours is")
+    return path.read_bytes()
+
+
 def make_folder(path: Path) -> Path:
     """Creates the folder unless it exists, so that it survives a power cut; returns it."""
     with suppress(FileExistsError):
@@ -60,6 +75,17 @@ def remove(path: Path) -> None:
     """Removes a file if it exists."""
     with suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a damaged file to NAME.damaged, -2, ..., and flushes the folder; returns the path."""
+    number, aside = 1, path.with_name(f"{path.name}.damaged")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    os.rename(path, aside)
+    sync_folder(path.parent)
+    return aside
 
 
 def _create(path: Path) -> int:

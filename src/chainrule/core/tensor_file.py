@@ -19,8 +19,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from chainrule.core.arrays import Array
-from chainrule.core.errors import ModelFileError
-from chainrule.core.files import write_atomically
+from chainrule.core.errors import DamagedFileError, ModelFileError
+from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.formats import is_newer, newer
 
 LARGEST_FILE = 2 << 30
 LARGEST_HEADER = 1 << 20
@@ -37,44 +38,65 @@ def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
 
     Raises OSError if writing fails, ModelFileError for a size that `read_sealed` would refuse.
     """
+    check_size(path, tensors, words)
     content = _in_order(save_tensors(tensors, words | {"sha256": _digest(tensors, words)}))
-    if len(content) > LARGEST_FILE:
+    return write_atomically(path, content)
+
+
+def check_size(path: str | Path, tensors: Tensors, words: Words) -> None:
+    """Raises ModelFileError for tensors and words of a size that `read_sealed` would refuse."""
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    header = {
+        name: {"dtype": "F64", "shape": tensor.shape, "data_offsets": [size, size]}
+        for name, tensor in tensors.items()
+    }
+    sealed = words | {"sha256": "0" * 64}
+    length = len(json.dumps({"__metadata__": sealed} | header)) + 8
+    if size + length > LARGEST_FILE:
         raise ModelFileError(
-            f"{path}: {len(content):,} bytes, at most {LARGEST_FILE:,} are read; use fewer weights"
+            f"{path}: {size + length:,} bytes, at most {LARGEST_FILE:,} are read; use fewer weights"
         )
-    length = int.from_bytes(content[:8], "little")
     if length > LARGEST_HEADER or len(tensors) > MOST_TENSORS:
         raise ModelFileError(
             f"{path}: {len(tensors):,} tensors and a description of {length:,} bytes: at most "
             f"{MOST_TENSORS:,} and {LARGEST_HEADER:,} are read; shorten it"
         )
-    return write_atomically(path, content)
 
 
 def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:
     """(tensors, words) of a file in this format (or one of these), fully checked.
 
-    Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
+    Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError. Of these
+    errors, DamagedFileError is for a file that is not whole, NewerFormatError for a later format.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise ModelFileError(f"{path}: not a file; give the path of a model.safetensors")
-    if path.exists() and path.stat().st_size > LARGEST_FILE:
-        raise ModelFileError(f"{path}: larger than {LARGEST_FILE:,} bytes, no file of ours is")
-    content = path.read_bytes()
+    try:
+        content = read_ordinary(path, LARGEST_FILE)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from None
     words = _words(path, content)
+    known = (format,) if isinstance(format, str) else format
+    said, seal = words.get("format", ""), words.pop("sha256", None)
+    later = is_newer(said, known)
     try:
         tensors = load_tensors(content)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from None
-    known = (format,) if isinstance(format, str) else format
-    if words.get("format") not in known:
-        raise ModelFileError(
+        if later:
+            raise newer(path, said, known) from None
+        raise DamagedFileError(f"{path}: not a whole safetensors file ({error})") from None
+    if later and not any(seal == _digest(tensors, words | {"format": one}) for one in known):
+        # Otherwise it is one of ours, with a flipped bit in the format's number.
+        raise newer(path, said, known)
+    whole = seal == _digest(tensors, words)
+    if said not in known:
+        raise (ModelFileError if whole else DamagedFileError)(
             f"{path}: its format is {words.get('format')!r}, this program reads "
             f"{', '.join(map(repr, known))}; save the model with chainrule"
         )
-    if words.pop("sha256", None) != _digest(tensors, words):
-        raise ModelFileError(f"{path}: the checksum does not hold, the file was changed or damaged")
+    if not whole:
+        raise DamagedFileError(
+            f"{path}: the checksum does not hold, the file was changed or damaged"
+        )
     return tensors, words
 
 
@@ -83,10 +105,12 @@ def _words(path: Path, content: bytes) -> Words:
     for start, name in STRANGERS.items():
         # Told apart by the brace after the length: a header of 128 bytes begins like a pickle.
         if content.startswith(start) and content[8:9] != b"{":
-            raise ModelFileError(f"{path}: {name}, which can hold code; only safetensors are read")
+            raise DamagedFileError(
+                f"{path}: {name}, which can hold code; only safetensors are read"
+            )
     length = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
-        raise ModelFileError(f"{path}: not a safetensors file, its header length is {length:,}")
+        raise DamagedFileError(f"{path}: not a safetensors file, its header length is {length:,}")
     try:
         header = json.loads(content[8 : 8 + length])
         words = header.get("__metadata__", {})
@@ -95,7 +119,9 @@ def _words(path: Path, content: bytes) -> Words:
         if len(header) > MOST_TENSORS:
             raise ValueError(f"{len(header):,} tensors, at most {MOST_TENSORS:,} are read")
     except (ValueError, AttributeError, RecursionError) as error:
-        raise ModelFileError(f"{path}: its header is not what safetensors have ({error})") from None
+        raise DamagedFileError(
+            f"{path}: its header is not what safetensors have ({error})"
+        ) from None
     return dict(words)
 
 

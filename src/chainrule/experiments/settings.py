@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from chainrule.core.errors import ConfigError
+from chainrule.core.errors import ConfigError, NewerFormatError
+from chainrule.core.formats import refuse_newer
 from chainrule.core.tables import remedy
 from chainrule.training.options import ALL_CORES, Choices, Options, losses, rules, setting
 
@@ -165,8 +166,21 @@ LARGEST_CONFIG = 8192
 """Bytes of a TOML file: all settings take 700, and tomllib's time grows with the square."""
 
 
+RUN_FORMAT = 1
+"""Format of a run's folder, in its config.toml: of all its files that are text."""
+
+
+def check_length(path: Path, content: bytes) -> None:
+    """Raises ConfigError for a TOML file that would not be read."""
+    if len(content) > LARGEST_CONFIG:
+        raise ConfigError(f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it")
+
+
 def read_tables(path: Path) -> dict[str, Any]:
-    """Parses a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is not one."""
+    """Parses a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is not one.
+
+    The same for the config.toml of a run that a later version wrote, in another format.
+    """
     try:
         ordinary = path.is_file() or not path.exists()
         raw = b""
@@ -179,13 +193,18 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({what}); check the path") from None
     if not ordinary:
         raise ConfigError(f"{path}: not a file; give the path of a TOML file")
-    if len(raw) > LARGEST_CONFIG:
-        raise ConfigError(f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it")
+    check_length(path, raw)
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        tables = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         # TOMLDecodeError is a ValueError; so is the error for a number of too many digits.
         raise ConfigError(f"{path}: not TOML: {error}") from None
+    run = tables.get("run")
+    try:
+        refuse_newer(path, run.get("format") if isinstance(run, dict) else None, RUN_FORMAT)
+    except NewerFormatError as error:
+        raise ConfigError(str(error)) from None
+    return tables
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -249,5 +268,11 @@ def text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(text, value))}]"
-    # JSON's strings are TOML's too.
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if not isinstance(value, str):
+        return repr(value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{value!r}: not UTF-8, which settings files are; rename it") from None
+    # JSON's strings are TOML's too, but for this one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,6 +7,7 @@ run evenly.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from chainrule.core.files import write_atomically
+from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.formats import refuse_newer
 
 FILE = "watch.jsonl"
 KEPT = {"observation": 600, "weights": 60, "epoch": 2000, "by_hand": 1000}
 """Most events kept of a kind, besides the newest; other kinds are few."""
 
 LARGEST_FILE = 32 * 2**20
+FORMAT = 1
+"""Of an event; a later version would say so in it."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,20 @@ class EventLog:
     def write(self, folder: Path) -> None:
         """Writes watch.jsonl into the run's folder, one event a line."""
         events, _ = self.after(0)
-        write_atomically(folder / FILE, "".join(event.line + "\n" for event in events).encode())
+        write_lines(folder / FILE, (event.line for event in events))
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Writes a file of events; OSError if it cannot be written, or would be too long to be read."""
+    content = "".join(line + "\n" for line in lines).encode()
+    if len(content) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"longer than {LARGEST_FILE:,} bytes", str(path))
+    write_atomically(path, content)
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Reads the events of a file. Raises ValueError, naming the file, for anything else in it."""
-    with path.open("rb") as file:
-        raw = file.read(LARGEST_FILE + 1)
-    if len(raw) > LARGEST_FILE:
-        raise ValueError(f"{path}: longer than {LARGEST_FILE:,} bytes; remove it")
+    raw = read_ordinary(path, LARGEST_FILE, links=False)
     events = []
     for number, line in enumerate(raw.splitlines(), 1):
         try:
@@ -111,6 +120,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
             raise ValueError(f"{path}, line {number}: no JSON ({error}); remove the file") from None
         if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
             raise ValueError(f"{path}, line {number}: no event with its kind; remove the file")
+        refuse_newer(path, event.get("format"), FORMAT)
         events.append(event)
     return events
 

@@ -12,10 +12,9 @@ from time import perf_counter
 from typing import Any
 
 from chainrule.core.errors import ConfigError
-from chainrule.core.files import write_atomically
 from chainrule.experiments.job import Job
 from chainrule.monitor.control import Command, View, change_rate
-from chainrule.monitor.events import FILE, read_events, until
+from chainrule.monitor.events import FILE, read_events, until, write_lines
 from chainrule.monitor.probe import Measured, Probe, as_pictures, grey
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.train import Epoch
@@ -250,8 +249,7 @@ def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
 
 def write_by_hand(folder: Path, entries: Iterable[dict[str, Any]]) -> None:
     """Writes by_hand.jsonl, one change a line."""
-    lines = (json.dumps({"kind": "by_hand"} | entry) + "\n" for entry in entries)
-    write_atomically(folder / BY_HAND, "".join(lines).encode())
+    write_lines(folder / BY_HAND, (json.dumps({"kind": "by_hand"} | entry) for entry in entries))
 
 
 def _pair(measured: Measured) -> list[float | None]:

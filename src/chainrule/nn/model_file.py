@@ -23,7 +23,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
-from chainrule.core.tensor_file import Tensors, read_sealed, write_sealed
+from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_sealed
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.committee import Committee
 from chainrule.nn.dense import Dense
@@ -99,8 +99,17 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
     Raises ModelFileError for what `load_model` would refuse, such as a weight that is not finite,
     OSError if the file cannot be written.
     """
-    if not isinstance(model, Model):
-        model = Model(model)
+    tensors, words = _content(model if isinstance(model, Model) else Model(model), path)
+    return write_sealed(path, tensors, words)
+
+
+def check_saveable(model: Model, path: str | Path) -> None:
+    """Raises ModelFileError where `save` would: to know it before the model is trained."""
+    check_size(path, *_content(model, path))
+
+
+def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
+    """(tensors, words) of a model's file; ModelFileError for what `load_model` would refuse."""
     committee = isinstance(model.network, Committee)
     whole = any(network.has_training_mode for network in model.members)
     tensors: Tensors = {}
@@ -127,7 +136,7 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
         "model": json.dumps(description, sort_keys=True),
     }
     _read(path, tensors, words)
-    return write_sealed(path, tensors, words)
+    return tensors, words
 
 
 def _tensors(network: Network, *, prefix: str) -> Tensors:

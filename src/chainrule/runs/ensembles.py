@@ -18,10 +18,10 @@ from chainrule.core.files import make_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.evaluation.assessment import Assessment, assess_saved, beats_guessing
-from chainrule.experiments.settings import read_tables
+from chainrule.experiments.settings import RUN_FORMAT, read_tables
 from chainrule.nn.model_file import Model, save
 from chainrule.runs import folder as runs
-from chainrule.runs.files import write_report, write_tables
+from chainrule.runs.files import as_tables, check_version, write_config, write_report
 from chainrule.runs.lock import only_writer
 from chainrule.runs.members import Member, read_member, shared_settings, together
 from chainrule.runs.origin import MNIST, Origin, data_of
@@ -151,6 +151,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
             f"name {name!r} is taken, {folder} is not a committee of {', '.join(members)}: "
             "give another name"
         )
+    check_version(folder)
 
 
 def _make(name: str, members: Sequence[str], *, offline: bool, say: Report) -> Ensemble:
@@ -176,12 +177,13 @@ def _write(ensemble: Ensemble, model: Model, origin: Origin, data: Dataset) -> N
     tables = {
         "committee": {"members": tuple(member.run for member in ensemble.members)},
         "settings": shared_settings(ensemble.members),
-        "run": {"recipe": ensemble.recipe},
+        "run": {"recipe": ensemble.recipe, "format": RUN_FORMAT},
         "data": origin.as_config(),
         "checksums": data.checksums,
     }
     details = {"ending": "finished", "confusion": found.confusion.tolist()}
+    config = as_tables(tables)
     with only_writer(folder):
-        write_tables(folder, tables)
+        write_config(folder, config)
         save(model, folder / "model.safetensors")
         write_report(folder, ensemble.as_json() | details | {"mistakes": found.mistakes()})

@@ -1,4 +1,8 @@
-"""Files of a run folder for other programs: config.toml, history.jsonl, report.json."""
+"""Files of a run folder for other programs: config.toml, history.jsonl, report.json.
+
+A folder may come from a stranger: its files are read only if they are ordinary ones of bounded
+size, not links to others, and written atomically, which replaces a link and follows none.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +14,44 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.files import write_atomically
+from chainrule.core.errors import ModelFileError, NewerFormatError
+from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.formats import refuse_newer
+from chainrule.core.tensor_file import read_sealed
 from chainrule.core.version import __version__
 from chainrule.data.dataset import Dataset
-from chainrule.experiments.settings import Settings, as_toml, text
+from chainrule.experiments.settings import (
+    RUN_FORMAT,
+    Settings,
+    as_toml,
+    check_length,
+    read_tables,
+    text,
+)
+from chainrule.nn.model_file import FORMATS
 from chainrule.runs.origin import Origin
+from chainrule.training.checkpoint_values import check_epoch
 from chainrule.training.train import Epoch
 
+LARGEST = 512 << 20
+"""Bytes of a history, a report or a picture that is read."""
 
-def write_config(
-    folder: Path, settings: Settings, data: Dataset, *, recipe: str, origin: Origin
-) -> None:
-    """Writes config.toml: everything that determines the result, for `train --config`."""
+
+def as_config(settings: Settings, data: Dataset, *, recipe: str, origin: Origin) -> bytes:
+    """Content of config.toml: everything that determines the result, for `train --config`.
+
+    Raises ConfigError for what cannot be written, or would be too long to be read again.
+    """
     tables = {
-        "run": {"recipe": recipe},
+        "run": {"recipe": recipe, "format": RUN_FORMAT},
         "data": origin.as_config(),
         "checksums": data.checksums,
     }
-    write_tables(folder, tables, before=as_toml(settings))
+    return as_tables(tables, before=as_toml(settings))
 
 
-def write_tables(folder: Path, tables: dict[str, dict[str, Any]], *, before: str = "") -> None:
-    """Writes config.toml: the text `before`, the tables, and the versions they were made with."""
+def as_tables(tables: dict[str, dict[str, Any]], *, before: str = "") -> bytes:
+    """Content of config.toml: the text `before`, the tables, the versions they were made with."""
     environment = {
         "chainrule": __version__,
         "python": platform.python_version(),
@@ -41,7 +61,14 @@ def write_tables(folder: Path, tables: dict[str, dict[str, Any]], *, before: str
     lines = [before] if before else []
     for name, values in (tables | {"environment": environment}).items():
         lines += [f"[{name}]", *(f"{key} = {text(value)}" for key, value in values.items()), ""]
-    write_atomically(folder / "config.toml", "\n".join(lines).encode())
+    content = "\n".join(lines).encode()
+    check_length(Path("config.toml"), content)
+    return content
+
+
+def write_config(folder: Path, content: bytes) -> None:
+    """Writes config.toml."""
+    write_atomically(folder / "config.toml", content)
 
 
 def write_history(folder: Path, history: list[Epoch]) -> None:
@@ -53,3 +80,56 @@ def write_history(folder: Path, history: list[Epoch]) -> None:
 def write_report(folder: Path, report: dict[str, Any]) -> None:
     """Writes report.json: the figures of the run."""
     write_atomically(folder / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+def check_version(folder: Path) -> None:
+    """Raises NewerFormatError or ConfigError if a later version wrote into the folder."""
+    read_tables(folder / "config.toml")
+    try:
+        read_sealed(folder / "model.safetensors", format=FORMATS)
+    except NewerFormatError:
+        raise
+    except (ModelFileError, OSError):
+        pass  # it is written again from the checkpoint
+    for reader in (read_report, read_history):
+        try:
+            reader(folder)
+        except NewerFormatError:
+            raise
+        except (ValueError, OSError):
+            pass
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """report.json of a run. Raises OSError, ValueError, NewerFormatError."""
+    path = folder / "report.json"
+    report = _table(read_ordinary(path, LARGEST, links=False), f"{path}: not a report")
+    refuse_newer(path, report.get("format"), RUN_FORMAT)
+    return report
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """history.jsonl of a run, each epoch checked. Raises OSError, ValueError, NewerFormatError."""
+    path = folder / "history.jsonl"
+    epochs = []
+    for number, line in enumerate(read_ordinary(path, LARGEST, links=False).splitlines(), 1):
+        wrong = f"{path}, line {number}: not a history of epochs"
+        epoch = _table(line, wrong)
+        refuse_newer(path, epoch.get("format"), RUN_FORMAT)
+        try:
+            check_epoch(epoch, number)
+        except ValueError as error:
+            raise ValueError(f"{wrong} ({error}); train it again") from None
+        epochs.append(epoch)
+    return epochs
+
+
+def _table(raw: bytes, wrong: str) -> dict[str, Any]:
+    """The JSON object in these bytes; ValueError, beginning with `wrong`, if there is none."""
+    try:
+        table = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{wrong} ({error}); train it again") from None
+    if not isinstance(table, dict):
+        raise ValueError(f"{wrong}; train it again")
+    return table

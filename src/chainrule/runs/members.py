@@ -6,17 +6,17 @@ A member is an ordinary run. The ensemble has a folder like a run's, so that `ev
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chainrule.core.errors import ConfigError, DataError, ModelFileError
+from chainrule.core.errors import ConfigError, DataError, ModelFileError, NewerFormatError
 from chainrule.experiments.settings import Settings, read_tables, read_toml
 from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model, load_model
 from chainrule.runs import folder as runs
+from chainrule.runs.files import read_report
 
 OWN = ("seed", "threads")
 """Settings in which members of one recipe may differ."""
@@ -163,9 +163,11 @@ def _same_weights(one: Model, other: Model) -> bool:
 def _report(folder: Path) -> dict[str, Any]:
     """report.json of a run; without one, a report that it is unfinished."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = read_report(folder)
         return {name: kind(report[name]) for name, kind in FIGURES.items()}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except NewerFormatError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return {"ending": "none"}
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from chainrule.core.errors import ConfigError
+from chainrule.core.errors import ConfigError, NewerFormatError
+from chainrule.core.files import read_ordinary
 from chainrule.experiments.settings import read_tables
 from chainrule.monitor.events import FILE, read_events
+from chainrule.runs.files import LARGEST, read_history, read_report
 from chainrule.runs.pictures import PICTURES
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,10 +46,9 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
     if not history.is_file():
         raise ConfigError(f"{folder} has no history.jsonl: train it to the end first")
     try:
-        epochs = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
-        told = [{"kind": "epoch"} | epoch for epoch in epochs]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{history}: not a history of epochs ({error}); train it again") from None
+        told = [{"kind": "epoch"} | epoch for epoch in read_history(folder)]
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     settings, figures = config.get("settings", {}), _figures(folder) or {}
     begin = {
         "kind": "begin",
@@ -78,10 +78,10 @@ def _accuracy_in_words(figures: dict[str, Any]) -> str:
 def _figures(folder: Path) -> dict[str, Any] | None:
     """report.json, without the keys only other commands read; None where missing or damaged."""
     try:
-        figures = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(figures, dict):
+        figures = read_report(folder)
+    except NewerFormatError:
+        raise
+    except (OSError, ValueError):
         return None
     return {name: value for name, value in figures.items() if name != "mistakes"}
 
@@ -96,7 +96,10 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _picture(path: Path) -> str:
-    raw = path.read_bytes()
+    try:
+        raw = read_ordinary(path, LARGEST, links=False)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if not raw.startswith(PNG):
         raise ConfigError(f"{path}: not a PNG picture; remove it")
     return f"data:image/png;base64,{b64encode(raw).decode('ascii')}"

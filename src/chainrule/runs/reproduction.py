@@ -25,7 +25,7 @@ from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import Model, save
 from chainrule.plots.curves import curves
 from chainrule.plots.style import save as save_figure
-from chainrule.runs.files import write_config, write_history, write_report
+from chainrule.runs.files import as_config, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import Origin
@@ -92,7 +92,8 @@ def reproduce(
     folder = claim_folder("", otherwise=f"{article.recipe}-reproduced")
     result = Reproduction(article, folder)
     with only_writer(folder):
-        write_config(folder, RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
+        config = as_config(RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
+        write_config(folder, config)
         write_report(folder, result.as_json())
         try:
             for claim in article.claims(data, effort, recorder):
@@ -122,7 +123,7 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
     shown = max(trained, key=lambda one: _seen(one, data), default=None)
     history = shown.history if shown else []
     if shown:
-        write_config(folder, shown.settings, data, recipe=recipe, origin=origin)
+        write_config(folder, as_config(shown.settings, data, recipe=recipe, origin=origin))
         report |= _figures(shown, recipe, data, folder)
     write_history(folder, history)
     of = f"{shown.name}, seed {shown.settings.seed}." if shown else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,15 +11,18 @@ from pathlib import Path
 from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
+from chainrule.experiments.job import Job
 from chainrule.experiments.settings import BEFORE, Settings, as_today
+from chainrule.runs.files import check_version
 from chainrule.runs.members import is_finished
+from chainrule.runs.position import check_position
 from chainrule.training.checkpoint import Checkpoint, latest
 from chainrule.training.state import Progress
 
 
 def saved_run(
     folder: Path,
-    settings: Settings,
+    job: Job,
     checksums: dict[str, str],
     numerics: dict[str, str],
     *,
@@ -27,14 +31,16 @@ def saved_run(
 ) -> Checkpoint | None:
     """Newest whole checkpoint of a run; None if there is none yet.
 
-    Raises ConfigError for other settings than it was begun with, DataError for other data.
+    Raises ConfigError for other settings than it was begun with, DataError for other data,
+    ModelFileError for files that cannot be used, NewerFormatError for those of a later version.
     Different arithmetic is a warning, or a ConfigError if it must be `exact`.
     """
     checkpoints = folder / "checkpoints"
+    check_version(folder)
+    checkpoint = latest(checkpoints, report=say)
     for place in (folder, checkpoints):
         for path in remove_temporaries(place) if place.is_dir() else ():
             say(f"removed: {path}, which was never finished")
-    checkpoint = latest(checkpoints, report=say)
     if not checkpoint and is_finished(folder):
         raise ConfigError(
             f"{folder} is finished, and none of its checkpoints can be read: it is left as it is; "
@@ -44,7 +50,8 @@ def saved_run(
     if not checkpoint:
         say(f"{folder}: no whole checkpoint, so training starts from the beginning")
         return None
-    _check_same(folder, checkpoint, settings, checksums)
+    _check_same(folder, checkpoint, job.settings, checksums)
+    check_position(folder, checkpoint, job)
     changed = differences(checkpoint.numerics, numerics)
     if changed and exact:
         raise ConfigError(
@@ -62,9 +69,11 @@ def _check_same(
     """Raises ConfigError for settings other than the checkpoint's, DataError for other data."""
     here = json.loads(json.dumps(asdict(settings)))
     then = as_today(BEFORE | checkpoint.settings)
-    odd = [name for name in here if here[name] != then.get(name)]
+    odd = [name for name in here | then if here.get(name) != then.get(name)]
     if odd:
-        differing = ", ".join(f"{name} {here[name]!r} now, {then.get(name)!r} then" for name in odd)
+        differing = ", ".join(
+            f"{name} {_short(here.get(name))} now, {_short(then.get(name))} then" for name in odd
+        )
         raise ConfigError(
             f"{folder} was begun with other settings: {differing}; start a new run for these"
         )
@@ -73,6 +82,13 @@ def _check_same(
             f"{folder} was begun with other data, the checksums differ; put them back, or start "
             "a new run"
         )
+
+
+def _short(value: object) -> str:
+    """The value in at most 200 characters, however deep it is nested."""
+    shortener = reprlib.Repr()
+    shortener.maxlist, shortener.maxstring, shortener.maxother = 64, 200, 200
+    return shortener.repr(value)[:200]
 
 
 def so_far(progress: Progress) -> str:

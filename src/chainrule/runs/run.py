@@ -25,10 +25,10 @@ from chainrule.evaluation.views import looks
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
-from chainrule.nn.model_file import Model, save
+from chainrule.nn.model_file import Model, check_saveable, save
 from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
-from chainrule.runs.files import write_config, write_history, write_report
+from chainrule.runs.files import as_config, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import interruptible
 from chainrule.runs.lock import only_writer
@@ -41,6 +41,7 @@ from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, as_epoch
 
+MODEL = "model.safetensors"
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
 """(epochs as they pass, number planned) -> the same epochs."""
 
@@ -98,11 +99,13 @@ def train_run(
     )
     job = prepare(request.settings, data, asked_for=request.asked_for)
     form = measure(data.train.images, data.shape, white=data.white)
+    config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
+    check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     setup = _Setup(request, data, job, form, folder, say)
     with only_writer(folder):
         if not request.resume:
-            write_config(folder, job.settings, data, recipe=request.recipe, origin=request.origin)
+            write_config(folder, config)
         trained = _train(setup, view, follow)
         try:
             done = _measured(setup, trained, began)
@@ -160,7 +163,7 @@ def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]
     checkpoint = None
     if request.resume:
         checkpoint = saved_run(
-            folder, settings, setup.data.checksums, numerics,
+            folder, setup.job, setup.data.checksums, numerics,
             say=setup.say, exact=request.require_exact,
         )  # fmt: skip
     if not checkpoint:
@@ -202,26 +205,15 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         summary["changes_by_hand"] = len(trained.by_hand)
     if trained.ending != "finished":
         summary["ending"] = trained.ending
-    model = Model(
-        job.network.folded(),
-        classes=data.classes,
-        shape=data.shape,
-        pixel_scale=255 / job.settings.pixel_divisor,
-        summary=summary,
-        preprocessing=setup.form,
-    )
+    model = _model(job, data, setup.form, summary)
     found, warning = assess(model, *data.test), ""
     if trained.ending in ("finished", "stopped"):
         warning = shortfall(job, history, found)
     if warning:
         model = replace(model, summary=summary | {"warning": warning})
-    save(model, folder / "model.safetensors")
+    save(model, folder / MODEL)
     if request.origin.test and (otherwise := looks(model, data)):
         setup.say(f"warning: {otherwise}")
-    if request.pictures and trained.ending in ("finished", "stopped"):
-        held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
-        of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
-        draw(folder, model, data, found, history, of=of)
     done = TrainedRun(
         folder=folder,
         recipe=request.recipe,
@@ -244,7 +236,24 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         failure=trained.failure,
     )
     write_report(folder, done.report())
+    # Last, as everything else is worth more: a disk that is full or a signal may end it here.
+    if request.pictures and trained.ending in ("finished", "stopped"):
+        held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
+        of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+        draw(folder, model, data, found, history, of=of)
     return done
+
+
+def _model(job: Job, data: Dataset, form: Preprocessing | None, summary: dict[str, Any]) -> Model:
+    """The network with everything needed to use it."""
+    return Model(
+        job.network.folded(),
+        classes=data.classes,
+        shape=data.shape,
+        pixel_scale=255 / job.settings.pixel_divisor,
+        summary=summary,
+        preprocessing=form,
+    )
 
 
 def _best_epoch(job: Job, progress: Progress, history: list[Epoch]) -> int | None:

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import ModelFileError
-from chainrule.core.files import make_folder, remove
+from chainrule.core.errors import DamagedFileError, ModelFileError
+from chainrule.core.files import make_folder, remove, set_aside
 from chainrule.core.tensor_file import read_sealed, write_sealed
-from chainrule.training.state import NUMBERS, Progress
+from chainrule.training.checkpoint_values import check_values
+from chainrule.training.state import Progress
 
 FORMAT = "chainrule-run-1"
 NAME = re.compile(r"step-([0-9]{9,18})\.safetensors")
-KINDS: dict[str, Any] = {"int": int, "float": int | float, "dict[str, Any]": dict}
 HISTORY = "history"
 """Tensor of JSON, as it grows with every epoch; 0.1.0 has it in the header, which has a limit."""
 KEPT = 3
@@ -68,7 +68,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint file; ModelFileError if anything in it is wrong."""
+    """Reads a checkpoint file; ModelFileError if anything in it is wrong.
+
+    DamagedFileError if it is not whole, NewerFormatError if a later version wrote it.
+    """
     arrays, words = read_sealed(path, format=FORMAT)
     try:
         if HISTORY in arrays:
@@ -78,31 +81,51 @@ def read_checkpoint(path: Path) -> Checkpoint:
             for name in ("progress", "history", "settings", "checksums", "numerics")
         )
         numbers = {"objective": numbers["loss"]} | numbers  # in 0.1.0 the loss was the objective
-        if set(numbers) != set(NUMBERS) or not isinstance(history, list):
-            raise ValueError("its progress fields are not those of this version")
-        kinds = {name: KINDS[kind] for name, kind in NUMBERS.items()}
-        if odd := [name for name, kind in kinds.items() if not _is(numbers[name], kind)]:
-            raise ValueError(f"{', '.join(odd)}: not of the type that this version writes")
-        if not all(isinstance(epoch, dict) for epoch in history):
-            raise ValueError("an epoch of its history is not a table")
+        if not isinstance(history, list):
+            raise ValueError("its history is not a list")
+        check_values(numbers, history, arrays)
+        match = NAME.fullmatch(path.name)
+        if match and int(match[1]) != numbers["step"]:
+            raise ValueError(f"it is of step {numbers['step']:,}, and its name of another")
+        for name, texts in (("checksums", checksums), ("numerics", numerics)):
+            if not all(isinstance(text, str) for text in dict(texts).values()):
+                raise ValueError(f"its {name} are not texts")
         progress = Progress(**numbers, arrays=arrays)
         return Checkpoint(progress, history, dict(settings), dict(checksums), dict(numerics))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except KeyError as error:
+        raise ModelFileError(f"{path}: not a valid checkpoint: it has no {error}") from None
+    except (TypeError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a valid checkpoint: {error}") from None
 
 
-def _is(value: object, kind: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
 def latest(folder: Path, *, report: Callable[[str], None]) -> Checkpoint | None:
-    """The latest intact checkpoint in the folder; reports each damaged one it skips."""
+    """The latest whole checkpoint in the folder. Damaged ones are reported and set aside.
+
+    Each keeps its content, under a name that is neither read nor counted nor removed. Raises
+    ModelFileError for one that is whole and yet cannot be used, NewerFormatError if a later version
+    wrote it, OSError for one that cannot be read: then nothing in the folder was touched.
+    """
+    if folder.is_symlink():
+        raise ModelFileError(
+            f"{folder}: a link to another folder, whose files would be removed; put the folder "
+            "itself there"
+        )
+    newest: Checkpoint | None = None
+    damaged: dict[Path, DamagedFileError] = {}
     for path in _newest_first(folder):
         try:
-            return read_checkpoint(path)
-        except (ModelFileError, OSError) as error:
-            report(f"skipped: {error}")
-    return None
+            checkpoint = read_checkpoint(path)
+        except DamagedFileError as error:
+            damaged[path] = error
+        except ModelFileError as error:
+            raise type(error)(
+                f"{error}; nothing was changed: without this file the checkpoint before it is used"
+            ) from None
+        else:
+            newest = newest or checkpoint
+    for path, damage in damaged.items():
+        report(f"skipped: {damage}; kept as {set_aside(path).name}")
+    return newest
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -95,9 +95,9 @@ class Checkpointer:
     def save(self) -> None:
         """Saves the run as it is. Warns of a failure; SaveError after FAILURES in a row.
 
-        Weights that are not finite are not saved: the next step ends in an error.
+        Numbers that are not finite are not saved: one of the next steps ends in an error.
         """
-        if not np.isfinite(self.progress.arrays["parameters"]).all():
+        if not all(np.isfinite(array).all() for array in self.progress.arrays.values()):
             return
         checkpoint = Checkpoint(
             self.progress, self.history, self.settings, self.checksums, self.numerics

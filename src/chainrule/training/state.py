@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.copies import Rebuilt
+from chainrule.core.errors import ModelFileError
 from chainrule.optim.optimizers import Optimizer
 from chainrule.optim.schedules import Schedule
 
@@ -64,7 +65,7 @@ class Progress(Rebuilt):
     def attach(self, arrays: dict[str, Array], optimizer: Optimizer, schedule: Schedule) -> None:
         """Attaches to a run; if there are saved arrays, first restores them into the run.
 
-        Raises ValueError if they belong to another run.
+        Raises ModelFileError, a ValueError, if they belong to another run.
         """
         if self.arrays:
             here, there = (
@@ -72,13 +73,18 @@ class Progress(Rebuilt):
             )
             if here != there:
                 odd = sorted({name for name, _ in here.items() ^ there.items()})
-                raise ValueError(
+                raise ModelFileError(
                     f"this progress is of another run: {', '.join(odd)} differ; resume with the "
                     "network, the optimizer and the patience that it began with"
                 )
+            numbers = self.numbers()
+            if not _fits(numbers["schedule"], asdict(schedule)):
+                raise ModelFileError(
+                    "this progress is of another run: the schedule differs; resume with the one "
+                    "that it began with"
+                )
             for name, values in self.arrays.items():
                 np.copyto(arrays[name], values)
-            numbers = self.numbers()
             optimizer.steps = numbers["optimizer_steps"]
             _put(schedule, numbers["schedule"])
         self.arrays = arrays
@@ -115,6 +121,16 @@ class Progress(Rebuilt):
 
 
 NUMBERS = {name: kind for name, kind in Progress.__annotations__.items() if name != "arrays"}
+
+
+def _fits(found: Any, like: Any) -> bool:
+    """True for numbers, by name, of the names and kinds of `like`; none of them nan."""
+    if isinstance(like, dict):
+        named = isinstance(found, dict) and found.keys() == like.keys()
+        return named and all(_fits(found[name], like[name]) for name in like)
+    if isinstance(like, int | float):
+        return isinstance(found, int | float) and found == found
+    return type(found) is type(like)
 
 
 def _put(schedule: Schedule, numbers: dict[str, Any]) -> None:

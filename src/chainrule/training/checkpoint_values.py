@@ -1,0 +1,113 @@
+"""Values of a checkpoint: what each may be, in one table.
+
+A checksum says that a file is as it was written, not that what was written makes sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isnan
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.arrays import Array
+
+LARGEST = 1.7e308
+"""Below the largest float: what is finite."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """Rule of one number: its type and its range; with `absent`, None is allowed too."""
+
+    kind: type = float
+    low: int | float = -LARGEST
+    high: int | float = LARGEST
+    absent: bool = False
+
+    def allows(self, value: object) -> bool:
+        """True for a value that follows the rule."""
+        if value is None:
+            return self.absent
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        of_kind = self.kind is float or isinstance(value, int)
+        return of_kind and self.low <= value <= self.high  # False for nan
+
+    def __str__(self) -> str:
+        noun = "a whole number" if self.kind is int else "a number"
+        return f"{noun} from {self.low:g} to {self.high:g}{' or null' * self.absent}"
+
+
+COUNT = Value(int, 0, 10**18 - 1)
+NUMBER = Value()
+NOT_NEGATIVE = Value(float, 0)
+ANY = Value(float, -inf, inf)
+
+PROGRESS = {
+    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": COUNT, "loss": NUMBER,
+    "objective": NUMBER, "seconds": NOT_NEGATIVE, "best_loss": ANY, "best_step": COUNT,
+    "waited": COUNT, "optimizer_steps": COUNT,
+}  # fmt: skip
+"""Numbers of the progress; its schedule is compared with that of the run."""
+EPOCH = {
+    "epoch": COUNT, "step": COUNT, "loss": NUMBER, "objective": NUMBER, "validation_loss": ANY,
+    "validation_accuracy": Value(float, 0, 1, absent=True), "learning_rate": NOT_NEGATIVE,
+    "seconds": NOT_NEGATIVE,
+}  # fmt: skip
+"""An epoch of the history. Its validation loss is measured, not minimised: it may be null, or not
+finite where the network diverges after its last step."""
+SQUARES = ("optimizer.v", "optimizer.squares")
+"""Arrays that are means of squares, so never negative."""
+
+
+def check_values(
+    numbers: Mapping[str, Any], history: Sequence[Any], arrays: Mapping[str, Array]
+) -> None:
+    """Raises ValueError, naming the value and its rule, for one that training never writes."""
+    if odd := numbers.keys() ^ PROGRESS.keys() ^ {"schedule"}:
+        raise ValueError(f"{_listed(odd)}: its progress fields are not those of this version")
+    if not isinstance(numbers["schedule"], dict):
+        raise ValueError("schedule: not of the type that this version writes")
+    _check("progress", numbers, PROGRESS)
+    for number, epoch in enumerate(history, 1):
+        if not isinstance(epoch, dict):
+            raise ValueError("an epoch of its history is not a table")
+        check_epoch(epoch, number)
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has a value that is not a finite number")
+        if name in SQUARES and (array < 0).any():
+            raise ValueError(f"{name} has a value below 0, and is a mean of squares")
+
+
+def check_epoch(epoch: Mapping[str, Any], number: int) -> None:
+    """Raises ValueError unless this is the record of an epoch, of this number."""
+    epoch = {"objective": epoch.get("loss")} | dict(epoch)  # 0.1.0 has no objective
+    if odd := epoch.keys() ^ EPOCH.keys():
+        raise ValueError(f"{_listed(odd)}: not the fields of an epoch in this version")
+    measured = epoch["validation_loss"]
+    if measured is None or (isinstance(measured, float) and isnan(measured)):
+        epoch["validation_loss"] = 0.0
+    _check(f"epoch {number}", epoch, EPOCH)
+    if epoch["epoch"] != number:
+        raise ValueError(f"epoch {epoch['epoch']} stands where epoch {number} belongs")
+
+
+def _check(where: str, numbers: Mapping[str, Any], rules: Mapping[str, Value]) -> None:
+    for name, rule in rules.items():
+        if not rule.allows(numbers[name]):
+            raise ValueError(f"{name} of the {where} is {_short(numbers[name])}, not {rule}")
+
+
+def _listed(names: set[Any]) -> str:
+    return ", ".join(sorted(str(name)[:40] for name in names)[:8])
+
+
+def _short(value: object) -> str:
+    """The value in at most 40 characters; an integer's digits may be too many to be written."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f"a number of {value.bit_length():,} bits"
+    return repr(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
