@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chainrule.service.security import (
     CLOSE,
     NO_STORE,
     SECURITY_HEADERS,
     Application,
     Header,
+    Message,
     Receive,
     Scope,
     Send,
@@ -29,6 +32,20 @@ def refusal(status: int, text: str, *headers: Header) -> Application:
         await refuse(with_headers(send), status, text, [*headers, CLOSE])
 
     return refusing
+
+
+def heard(app: Application, listen: Callable[[int], None]) -> Application:
+    """Middleware: `app`, where `listen` is told the status of each response."""
+
+    async def hearing(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                listen(message["status"])
+            await send(message)
+
+        await app(scope, receive, sent)
+
+    return hearing
 
 
 def raw_answer(status: int, text: str) -> bytes:

@@ -37,6 +37,8 @@ LOOK = 0.02
 """Shutdown: seconds between two checks of the open connections."""
 BACKLOG = 1024
 """Listen backlog: connections that the system queues until we accept them."""
+RECEIVED = 64 * 1024
+"""Bytes that the system keeps of what a connection sends, before we read them."""
 
 SO_ATTACH_FILTER = 26
 NO_SYN = b"".join(
@@ -64,6 +66,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"no address {host!r} with port {port}: try 127.0.0.1") from None
     listener = socket.socket(family, kind, number)
     try:
+        # Accepted sockets inherit it: what one connection sends is read in small parts.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
         if sys.platform != "win32":
             # On other systems it would take the port away from its owner.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
