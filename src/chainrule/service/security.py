@@ -12,6 +12,7 @@ import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from html import escape
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
@@ -30,7 +31,6 @@ MOST_BODIES = 32 * MIB
 """Most bytes of all request bodies in flight."""
 SHORTEST_TOKEN = 16
 TOKEN = re.compile(r"[!-~]{16,200}")
-COOKIE = "chainrule"
 WITHOUT_TOKEN = ("/healthz", "/readyz")
 """Routes without a token, for load balancers: they reveal only that the server is up."""
 SAFE_METHODS = ("GET", "HEAD")
@@ -90,8 +90,8 @@ def guard(
             await refuse(send, *refusal, unread(headers))
             return
         if token and scope["path"] not in WITHOUT_TOKEN and not has_token(headers, token):
-            if method in SAFE_METHODS and (cookie := visit(scope, token)):
-                await answer(send, 303, b"", cookie)
+            if method in SAFE_METHODS and (arrived := visit(scope, token)):
+                await answer(send, 200, arrived[1], arrived[0])
                 return
             await refuse(send, 401, *NO_TOKEN, unread(headers, (b"www-authenticate", b"Bearer")))
             return
@@ -180,27 +180,45 @@ def has_token(headers: Sequence[Header], token: str) -> bool:
         return kind.lower() == "bearer" and equal(shown.strip(), token)
     crumbs = ";".join(values(headers, b"cookie")).split(";")
     cookies = [crumb.strip().partition("=") for crumb in crumbs]
-    return any(name == COOKIE and equal(value, crumb_of(token)) for name, _, value in cookies)
+    return any(
+        name == cookie_of(token) and equal(value, crumb_of(token)) for name, _, value in cookies
+    )
 
 
-def visit(scope: Scope, token: str) -> list[Header]:
-    """Headers that set the cookie and redirect to the page without the token; else empty."""
+def visit(scope: Scope, token: str) -> tuple[list[Header], bytes] | None:
+    """Cookie for a visit with the token, and a page that goes on without it; else None.
+
+    A page, not a redirect: of a browser that comes from elsewhere, only a navigation that begins
+    here brings a cookie of SameSite=Strict.
+    """
     asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
     if not any(name == "token" and equal(value, token) for name, value in asked):
-        return []
+        return None
     rest = urlencode([(name, value) for name, value in asked if name != "token"])
-    # Never //, which would redirect to another host.
-    path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
-    cookie = f"{COOKIE}={crumb_of(token)}; HttpOnly; SameSite=Strict; Path=/"
-    return [
-        (b"location", (path + ("?" + rest if rest else "")).encode("latin-1")),
-        (b"set-cookie", cookie.encode()),
-    ]
+    # Neither // nor /\, which would lead to another host.
+    path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/\\")
+    cookie = f"{cookie_of(token)}={crumb_of(token)}; HttpOnly; SameSite=Strict; Path=/"
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", cookie.encode())]
+    return headers, onward(path + ("?" + rest if rest else ""))
+
+
+def onward(address: str) -> bytes:
+    """Page that leads to another address at once."""
+    told = escape(address, quote=True)
+    return (
+        f'<!doctype html><meta http-equiv="refresh" content="0;url={told}"><title>chainrule</title>'
+        f'<a href="{told}">Continue</a>'
+    ).encode()
 
 
 def crumb_of(token: str) -> str:
     """Cookie of a token: a hash, which does not reveal the token."""
     return hashlib.sha256(b"cookie of chainrule:" + token.encode()).hexdigest()
+
+
+def cookie_of(token: str) -> str:
+    """Name of the cookie; browsers keep one of a name for all ports of a host."""
+    return f"chainrule-{crumb_of(token + ' name')[:8]}"
 
 
 def equal(one: str, other: str) -> bool:
