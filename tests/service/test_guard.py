@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from chainrule.service import security as guarding
-from chainrule.service.security import LOOPBACK, MOST_BODIES, cookie_of, crumb_of, guard, objection
+from chainrule.service.security import (
+    LOOPBACK,
+    MOST_BODIES,
+    SMALL_BODY,
+    guard,
+    objection,
+)
+from chainrule.service.tokens import cookie_of, crumb_of
 
 TOKEN = "0123456789abcdef-token"
 COOKIE = cookie_of(TOKEN)
@@ -262,36 +269,51 @@ def test_a_body_above_the_limit_is_refused(length: str) -> None:
 
 
 def test_many_bodies_at_a_time_are_refused_until_there_is_room() -> None:
+    limit = MOST_BODIES // 4 + SMALL_BODY
+    assert at_the_same_time(limit, [limit] * 5) == [200, 200, 200, 200, 429]
+    assert at_the_same_time(limit, [limit] * 4 + [SMALL_BODY] * 300) == [200] * 304
+
+
+def test_what_is_declared_and_not_sent_takes_no_room() -> None:
+    assert at_the_same_time(MOST_BODIES, [10] * 300, declared=MOST_BODIES) == [200] * 300
+
+
+def at_the_same_time(limit: int, sizes: list[int], declared: int = 0) -> list[int]:
+    """Statuses of so many bodies of which none is answered before all have come; then of one."""
     gate = asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         await gate.wait()
         await guarding.answer(send, 200, b"")
 
-    limit = MOST_BODIES // 4
     app = guard(slow, hosts=LOOPBACK, body_limit=limit)
-    statuses: list[int] = []
+    content = bytes(max(sizes))
 
-    async def one(length: int) -> None:
+    async def one(size: int) -> int:
+        statuses: list[int] = []
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": content[:size], "more_body": False}
 
         async def send(message: Any) -> None:
             statuses.append(message.get("status", 0))
 
-        headers = [(b"host", b"localhost"), (b"content-length", str(length).encode())]
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
-        await app(scope, receive, send)
+        length = str(declared or size).encode()
+        headers = [(b"host", b"localhost"), (b"content-length", length)]
+        await app(
+            {"type": "http", "method": "POST", "path": "/", "headers": headers}, receive, send
+        )
+        return max(statuses)
 
-    async def all_at_once() -> None:
-        tasks = [asyncio.create_task(one(limit)) for _ in range(5)]
+    async def all_at_once() -> list[int]:
+        tasks = [asyncio.create_task(one(size)) for size in sizes]
         await asyncio.sleep(0)
         gate.set()
-        await asyncio.gather(*tasks)
-        await one(limit)
+        answered = await asyncio.gather(*tasks)
+        assert await one(limit) == 200
+        return answered
 
-    asyncio.run(all_at_once())
-    assert [status for status in statuses if status] == [429, 200, 200, 200, 200, 200]
+    return asyncio.run(all_at_once())
 
 
 def test_who_waits_for_our_word_before_sending_is_sent_away() -> None:

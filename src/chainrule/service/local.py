@@ -116,7 +116,7 @@ def browse(address: str, token: str) -> None:
     if not token:
         webbrowser.open(f"{address}/")
         return
-    from chainrule.service.security import onward
+    from chainrule.service.tokens import onward
 
     folder = Path(mkdtemp(prefix="chainrule-"))
     atexit.register(rmtree, folder, ignore_errors=True)
