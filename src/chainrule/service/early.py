@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from chainrule.service.security import (
     CLOSE,
@@ -43,7 +45,9 @@ def heard(app: Application, listen: Callable[[int], None]) -> Application:
                 listen(message["status"])
             await send(message)
 
-        await app(scope, receive, sent)
+        # Cancelled, when the server ends: its connections are cut by then.
+        with suppress(asyncio.CancelledError):
+            await app(scope, receive, sent)
 
     return hearing
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from chainrule.data.readers.archives import MIB
 from chainrule.service.early import heard, raw_answer, refusal
 from chainrule.service.flow import Flow, Unread
 from chainrule.service.security import RETRY, declared, values
+from chainrule.service.state import State
 
 HEAD, BODY, ANSWER, IDLE = "head", "body", "answer", "idle"
 """A connection waits for a request's line and headers, its body, our answer, the next request."""
@@ -41,13 +41,6 @@ MOST_CONNECTIONS = 256
 """Most connections: those above it get one response, 429; those above twice as many, none."""
 
 
-class State(ServerState):
-    """Server state shared by all connections."""
-
-    draining = False
-    """Shutting down: each response from now on closes its connection, and says so."""
-
-
 class Protocol(HttpToolsProtocol):
     """Connection with limits."""
 
@@ -63,7 +56,7 @@ class Protocol(HttpToolsProtocol):
         """What was received and is not parsed yet."""
         self.body_left = self.body_seen = self.unwanted = 0
         """Bytes of the body: to come, as declared; since the phase began; after the response."""
-        self.upgrading = self.paused = False
+        self.upgrading = self.paused = self.next_waited = False
         self.running: RequestResponseCycle | None = None
         """The request being answered; `cycle` is the newest one, which may wait for its turn."""
 
@@ -243,12 +236,22 @@ class Protocol(HttpToolsProtocol):
         """The response is complete; an early one leaves a body still to come."""
         if self.pipeline:
             self.running = self.pipeline[-1][0]
+        self.next_waited = True
         super().on_response_complete()
+        self.next_waited = False
         self._unset_keepalive_if_required()
         if self.held and not self.paused:
             self.loop.call_soon(self._parse_held)
         if self.phase == ANSWER and not self.busy():
             self.enter(IDLE)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Starts a request; one that was sent ahead when its turn comes."""
+        if self.next_waited:
+            start = super()._start_asgi_task
+            self.server_state.start_in_turn(lambda: start(cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
 
     def shutdown(self) -> None:
         """Shutdown: the response to the newest request closes the connection."""

@@ -24,8 +24,9 @@ from typing import Any
 import uvicorn
 
 from chainrule.core.errors import ConfigError
-from chainrule.service.protocol import Protocol, State
+from chainrule.service.protocol import Protocol
 from chainrule.service.security import Application
+from chainrule.service.state import State
 
 LINGER = 0.5
 """Shutdown: seconds in which new connections are accepted, and idle ones are left open."""
