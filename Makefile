@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill mutants load torture planted \
+.PHONY: help train test quick check format stress long fuzz kill mutants load hostile torture planted \
   lowest reproduce bench records hooks clean
 
 help: ## this list
@@ -34,7 +34,7 @@ format: $(VENV)/testable ## put the code into its form, and mend what the linter
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-stress: long fuzz kill mutants load ## everything in full: hours
+stress: long fuzz kill mutants load hostile ## everything in full: hours
 
 long: $(VENV)/testable ## the tests of which `make test` runs a short form
 	$(PYTEST) -m long
@@ -53,6 +53,9 @@ mutants: $(VENV)/testable ## bugs planted one after another, each of which must 
 
 load: $(VENV)/testable ## the service under load, and what it answers to made-up requests
 	$(BIN)/python -m benchmarks.service
+
+hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
+	$(BIN)/python -m stress.hostile
 
 torture: kill
 planted: mutants

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from chainrule.service import protocol as connections
+from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.flow import LEAST_READ, Unread
 from chainrule.service.protocol import MOST_AHEAD, SLICE, Protocol
-from helpers.talk import CLOSE, GET, POST, ROW, statuses
+from helpers.talk import CLOSE, GET, POST, ROW, one_answer, statuses
 from service.conftest import Asker, running
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
@@ -176,3 +177,58 @@ def test_who_reads_drops_or_nothing_makes_none() -> None:
     assert unread.seconds(50.0) == 50
     transport.waits = 0
     assert unread.seconds(51.0) == 0
+
+
+def test_who_is_told_to_come_later_is_not_read_until_then(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def full(self: Batcher, images: int) -> None:
+        asked.append(images)
+        raise FullError
+
+    monkeypatch.setattr(connections, "PAUSE", 0.8)
+    monkeypatch.setattr(Batcher, "check_room", full)
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
+        connection.sendall(ROW)
+        assert one_answer(connection) == (429, False)
+        connection.sendall(ROW)
+        time.sleep(0.3)
+        assert asked == [1]
+        assert one_answer(connection) == (429, False)
+    assert asked == [1, 1]
+
+
+def test_who_is_told_to_come_later_is_answered_at_the_end(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PAUSE", 60.0)
+    with running(model) as ask, monkeypatch.context() as for_now:
+        for_now.setattr(Batcher, "check_room", full_queue)
+        client = socket.create_connection(("127.0.0.1", ask.port), timeout=5)
+        client.sendall(ROW)
+        assert one_answer(client) == (429, False)
+        for_now.undo()
+        client.sendall(ROW)
+        stopping = threading.Thread(target=ask.server.stop)
+        stopping.start()
+        assert one_answer(client) == (200, True)
+        stopping.join(5)
+        client.close()
+
+
+def full_queue(self: Batcher, images: int) -> None:
+    raise FullError
+
+
+def test_a_body_without_end_that_was_refused_is_not_read_for_ever(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_UNWANTED", 2**20)
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
+        connection.sendall(POST + b"Content-Length: 999999999999\r\n\r\n")
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            for _ in range(100):
+                connection.sendall(bytes(2**20))
+            raise AssertionError("it was read for ever")

@@ -240,7 +240,10 @@ def test_what_nobody_waits_for_any_more_is_called_off(
 
 
 def test_at_the_end_what_is_being_read_is_called_off(
-    model: Model, started: list[Any], monkeypatch: pytest.MonkeyPatch
+    model: Model,
+    started: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(decoding, "COMMAND", HANGS)
     monkeypatch.setattr("chainrule.service.server.LONGEST_DRAIN", 0.7)
@@ -251,6 +254,7 @@ def test_at_the_end_what_is_being_read_is_called_off(
         client.sendall(POST + head + content)
         assert eventually(lambda: started)
     assert started[0].poll() is not None
+    assert caplog.text == ""
     client.close()
 
 

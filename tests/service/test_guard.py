@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from chainrule.service import security as guarding
-from chainrule.service.security import LOOPBACK, MOST_BODIES, crumb_of, guard, objection
+from chainrule.service.security import (
+    LOOPBACK,
+    MOST_BODIES,
+    SMALL_BODY,
+    guard,
+    objection,
+)
+from chainrule.service.tokens import cookie_of, crumb_of
 
 TOKEN = "0123456789abcdef-token"
+COOKIE = cookie_of(TOKEN)
 
 
 def told(
@@ -170,10 +178,10 @@ def test_without_origin_the_browser_tells_where_a_request_comes_from(
         ({"authorization": "Bearer"}, 401),
         ({"authorization": "Bearer \u00e4"}, 401),
         ({}, 401),
-        ({"cookie": f"a=b; chainrule={crumb_of(TOKEN)}"}, 200),
-        ({"cookie": f"chainrule={TOKEN}"}, 401),
-        ({"cookie": f"chainrul={crumb_of(TOKEN)}"}, 401),
-        ({"cookie": f"chainrule={crumb_of(TOKEN)}", "authorization": "Bearer wrong"}, 401),
+        ({"cookie": f"a=b; {COOKIE}={crumb_of(TOKEN)}"}, 200),
+        ({"cookie": f"{COOKIE}={TOKEN}"}, 401),
+        ({"cookie": f"chainrule={crumb_of(TOKEN)}"}, 401),
+        ({"cookie": f"{COOKIE}={crumb_of(TOKEN)}", "authorization": "Bearer wrong"}, 401),
     ],
 )
 def test_with_a_token_nobody_else_gets_in(headers: dict[str, str], status: int) -> None:
@@ -188,15 +196,49 @@ def test_with_a_token_nobody_else_gets_in(headers: dict[str, str], status: int) 
 
 def test_the_first_visit_with_the_token_leaves_a_cookie_and_not_the_token() -> None:
     app = guard(echo, hosts=LOOPBACK, token=TOKEN)
-    status, headers, _ = told(app, "GET", "//page", query=f"a=1&token={TOKEN}".encode())
-    assert status == 303
-    assert headers["location"] == "/page?a=1"
+    status, headers, body = told(app, "GET", "/page", query=f"a=1&token={TOKEN}&b=2".encode())
+    assert status == 200
+    # A page of ours leads on: after a redirect from elsewhere a browser would not send the cookie.
+    assert b'<meta http-equiv="refresh" content="0;url=/page?a=1&amp;b=2">' in body
+    assert TOKEN.encode() not in body
     cookie, *settings = headers["set-cookie"].split("; ")
     assert settings == ["HttpOnly", "SameSite=Strict", "Path=/"]
     assert TOKEN not in cookie
     assert told(app, "GET", cookie=cookie)[0] == 200
     assert told(app, "GET", query=b"token=wrong")[0] == 401
     assert told(app, "POST", query=f"token={TOKEN}".encode())[0] == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.test",
+        "/\\evil.test",
+        "\\/evil.test",
+        "///evil.test",
+        "/\\/\\evil.test",
+        "\\\\evil.test",
+    ],
+)
+def test_no_visit_leads_to_another_host(path: str) -> None:
+    app = guard(echo, hosts=LOOPBACK, token=TOKEN)
+    for method in ("GET", "HEAD"):
+        _, headers, body = told(app, method, path, query=f"token={TOKEN}".encode())
+        assert "location" not in headers
+        assert b'url=/evil.test"' in body
+        assert b'href="/evil.test"' in body
+
+
+def test_what_a_visit_asks_for_is_no_markup() -> None:
+    app = guard(echo, hosts=LOOPBACK, token=TOKEN)
+    body = told(app, "GET", '/"><script>', query=f"token={TOKEN}&%22%3E=%3Cb%3E".encode())[2]
+    assert b"<script>" not in body
+    assert b"<b>" not in body
+
+
+def test_two_servers_of_one_machine_keep_their_own_cookies() -> None:
+    assert cookie_of(TOKEN) != cookie_of(TOKEN[::-1])
+    assert cookie_of(TOKEN).rpartition("-")[2] not in crumb_of(TOKEN)
 
 
 def test_a_load_balancer_needs_no_token_but_the_right_host() -> None:
@@ -227,36 +269,51 @@ def test_a_body_above_the_limit_is_refused(length: str) -> None:
 
 
 def test_many_bodies_at_a_time_are_refused_until_there_is_room() -> None:
+    limit = MOST_BODIES // 4 + SMALL_BODY
+    assert at_the_same_time(limit, [limit] * 5) == [200, 200, 200, 200, 429]
+    assert at_the_same_time(limit, [limit] * 4 + [SMALL_BODY] * 300) == [200] * 304
+
+
+def test_what_is_declared_and_not_sent_takes_no_room() -> None:
+    assert at_the_same_time(MOST_BODIES, [10] * 300, declared=MOST_BODIES) == [200] * 300
+
+
+def at_the_same_time(limit: int, sizes: list[int], declared: int = 0) -> list[int]:
+    """Statuses of so many bodies of which none is answered before all have come; then of one."""
     gate = asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
         await gate.wait()
         await guarding.answer(send, 200, b"")
 
-    limit = MOST_BODIES // 4
     app = guard(slow, hosts=LOOPBACK, body_limit=limit)
-    statuses: list[int] = []
+    content = bytes(max(sizes))
 
-    async def one(length: int) -> None:
+    async def one(size: int) -> int:
+        statuses: list[int] = []
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": content[:size], "more_body": False}
 
         async def send(message: Any) -> None:
             statuses.append(message.get("status", 0))
 
-        headers = [(b"host", b"localhost"), (b"content-length", str(length).encode())]
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
-        await app(scope, receive, send)
+        length = str(declared or size).encode()
+        headers = [(b"host", b"localhost"), (b"content-length", length)]
+        await app(
+            {"type": "http", "method": "POST", "path": "/", "headers": headers}, receive, send
+        )
+        return max(statuses)
 
-    async def all_at_once() -> None:
-        tasks = [asyncio.create_task(one(limit)) for _ in range(5)]
+    async def all_at_once() -> list[int]:
+        tasks = [asyncio.create_task(one(size)) for size in sizes]
         await asyncio.sleep(0)
         gate.set()
-        await asyncio.gather(*tasks)
-        await one(limit)
+        answered = await asyncio.gather(*tasks)
+        assert await one(limit) == 200
+        return answered
 
-    asyncio.run(all_at_once())
-    assert [status for status in statuses if status] == [429, 200, 200, 200, 200, 200]
+    return asyncio.run(all_at_once())
 
 
 def test_who_waits_for_our_word_before_sending_is_sent_away() -> None:

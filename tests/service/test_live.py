@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
+from queue import Full
 from time import monotonic, sleep
 from typing import Any
 
@@ -14,6 +15,9 @@ import pytest
 from chainrule.monitor.control import Command
 from chainrule.monitor.events import EventLog
 from conftest import oracle
+
+TOKEN = "0123456789abcdef-token"
+KEY = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Live:
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, HTTPResponse, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body, headers)
+        connection.request(method, path, body, KEY | headers)
         response = connection.getresponse()
         content = response.read()
         connection.close()
@@ -39,7 +43,7 @@ class Live:
 
     def listen(self) -> tuple[HTTPConnection, HTTPResponse]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", "/events")
+        connection.request("GET", "/events", headers=KEY)
         return connection, connection.getresponse()
 
 
@@ -53,13 +57,16 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
 
     # It is looked at in test_endings.py; here it would be half a second a test.
     monkeypatch.setattr(serving, "LINGER", 0.02)
-    event_log, audience, commands = EventLog(), Audience(), list[Command]()
+    event_log, audience = EventLog(), Audience()
     listener = listen("127.0.0.1", 0)
+    made = Live(listener.getsockname()[1], audience, event_log)
     server = Server(
-        live_view(event_log, commands.append, audience), listener, on_drain=event_log.close
+        live_view(event_log, lambda one: made.commands.append(one), audience, TOKEN),
+        listener,
+        on_drain=event_log.close,
     )
     server.start()
-    yield Live(listener.getsockname()[1], audience, event_log, commands)
+    yield made
     server.stop()
 
 
@@ -212,3 +219,50 @@ def test_a_page_of_another_site_can_give_no_command(live: Live) -> None:
         assert live.command({"action": "stop"}, Origin=origin)[0] == 403
     assert live.command({"action": "stop"}, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     assert live.commands == []
+
+
+@pytest.mark.parametrize("key", ["", "Bearer", "Bearer 0123456789abcdef-wrong"])
+@pytest.mark.parametrize("path", ["/", "/live_page.js", "/events", "/control", "/nothing"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_the_token_nobody_sees_or_steers_the_run(
+    live: Live, method: str, path: str, key: str
+) -> None:
+    body = json.dumps({"action": "stop"}).encode()
+    status, response, content = live.ask(method, path, body, Authorization=key)
+    assert status == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert "no valid token" in json.loads(content)["error"]
+    assert live.commands == []
+    assert live.audience.ever == 0
+
+
+def test_readers_from_other_sites_take_nobody_s_place(live: Live, monkeypatch: Any) -> None:
+    monkeypatch.setattr("chainrule.service.live.MOST_PAGES", 1)
+    for _ in range(3):
+        told = {"Authorization": "", "Sec-Fetch-Site": "cross-site", "Cookie": "chainrule=1"}
+        assert live.ask("GET", "/events", None, **told)[0] == 401
+    connection, response = live.listen()
+    assert response.status == 200
+    connection.close()
+
+
+def test_a_flood_of_commands_is_refused_until_some_are_executed(live: Live) -> None:
+    from chainrule.monitor.control import MOST_COMMANDS, View
+
+    view = View()
+    for _ in range(MOST_COMMANDS):
+        view.give(Command("rate"))
+    with pytest.raises(Full):
+        view.give(Command("rate"))
+    view.commands.get()
+    view.give(Command("stop"))
+    live.commands = FullList()
+    status, told = live.command({"action": "pause"})
+    assert (status, "too many commands" in told["error"]) == (429, True)
+
+
+class FullList(list[Command]):
+    """A queue without room."""
+
+    def append(self, command: Command) -> None:
+        raise Full

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import typer
@@ -18,7 +19,7 @@ from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model, save
 from chainrule.runs.folder import latest
 from chainrule.service import server as serving
-from chainrule.service.local import names_of
+from chainrule.service.local import browse, names_of
 from service.conftest import Asker, network
 
 TOKEN = "0123456789abcdef-token"
@@ -162,7 +163,21 @@ def test_a_browser_is_opened_where_there_is_a_display(
     with pytest.raises(Served):
         give("--port", "0", "--host", "0.0.0.0", "--token", TOKEN, *options)
     port = served[0].address.rpartition(":")[2]
-    assert visited == ([f"http://127.0.0.1:{port}/?token={TOKEN}"] if opened else [])
+    assert len(visited) == opened
+    for address in visited:
+        # In the browser's arguments the token would be in the list of processes.
+        assert TOKEN not in address
+        page = Path(unquote(urlsplit(address).path))
+        assert f"url=http://127.0.0.1:{port}/?token={TOKEN}" in page.read_text()
+        assert (page.stat().st_mode & 0o777, page.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_without_a_token_the_browser_gets_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited: list[str] = []
+    monkeypatch.setattr("webbrowser.open", visited.append)
+    browse("http://0.0.0.0:8000", "")
+    browse("http://[::]:8000", "")
+    assert visited == ["http://127.0.0.1:8000/", "http://[::1]:8000/"]
 
 
 class Immediate:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isclose, isfinite
-from queue import SimpleQueue
+from queue import Full, SimpleQueue
 
 from chainrule.monitor.events import EventLog
 from chainrule.optim.schedules import Schedule
 
 ACTIONS = ("pause", "resume", "rate", "stop")
+MOST_COMMANDS = 64
+"""Most commands that wait to be executed."""
 RATES = (1e-12, 1e12)
 """Range of learning rates that settings allow."""
 
@@ -97,3 +99,9 @@ class View:
 
     event_log: EventLog = field(default_factory=EventLog)
     commands: SimpleQueue[Command] = field(default_factory=SimpleQueue)
+
+    def give(self, command: Command) -> None:
+        """Queues a command; queue.Full if MOST_COMMANDS wait already."""
+        if self.commands.qsize() >= MOST_COMMANDS:
+            raise Full
+        self.commands.put(command)

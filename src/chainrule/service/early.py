@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
 from chainrule.service.security import (
     CLOSE,
     NO_STORE,
     SECURITY_HEADERS,
     Application,
     Header,
+    Message,
     Receive,
     Scope,
     Send,
@@ -29,6 +34,22 @@ def refusal(status: int, text: str, *headers: Header) -> Application:
         await refuse(with_headers(send), status, text, [*headers, CLOSE])
 
     return refusing
+
+
+def heard(app: Application, listen: Callable[[int], None]) -> Application:
+    """Middleware: `app`, where `listen` is told the status of each response."""
+
+    async def hearing(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                listen(message["status"])
+            await send(message)
+
+        # Cancelled, when the server ends: its connections are cut by then.
+        with suppress(asyncio.CancelledError):
+            await app(scope, receive, sent)
+
+    return hearing
 
 
 def raw_answer(status: int, text: str) -> bytes:

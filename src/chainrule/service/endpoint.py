@@ -11,12 +11,14 @@ from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.decoder import Decoder, GoneError
 from chainrule.service.metrics import Counts
 from chainrule.service.requests import Asked, Form, RequestError, read_json, read_rows
-from chainrule.service.responses import as_json, as_octets, finite
+from chainrule.service.responses import as_octets, finite, json_parts
 from chainrule.service.schemas import OCTETS
 from chainrule.service.security import RETRY, Receive, Scope, Send, answer, refuse
 
 LARGE_JSON = 32 * 1024
 """Bytes of JSON above which it is read beside the service, as it takes milliseconds."""
+FEW_BYTES = 8 * 1024
+"""Bytes of a response that are written before others get their turn."""
 PICTURES = ("image/png", "image/jpeg", "multipart/form-data")
 OCTETS_HEADER = (b"content-type", OCTETS.encode())
 JSON_HEADER = (b"content-type", b"application/json")
@@ -59,8 +61,12 @@ class Service:
             if wants_octets(headers.get(b"accept", b"")):
                 await answer(send, 200, as_octets(probabilities), [OCTETS_HEADER])
             else:
-                told = as_json(self.name, self.classes, probabilities, asked.places)
-                await answer(send, 200, told, [JSON_HEADER])
+                parts = []
+                for part in json_parts(self.name, self.classes, probabilities, asked.places):
+                    parts.append(part)
+                    if len(part) > FEW_BYTES:
+                        await asyncio.sleep(0)
+                await answer(send, 200, b"".join(parts), [JSON_HEADER])
 
     async def asked(self, content_type: bytes, scope: Scope, receive: Receive) -> Asked:
         """Images of a request."""

@@ -11,11 +11,13 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import Full
 
 from chainrule.monitor.control import Command, read_command
 from chainrule.monitor.events import EventLog
 from chainrule.service.security import (
     LOOPBACK,
+    RETRY,
     SAFE_METHODS,
     Application,
     Receive,
@@ -45,10 +47,11 @@ class Audience:
 
 
 def live_view(
-    event_log: EventLog, give: Callable[[Command], None], audience: Audience
+    event_log: EventLog, give: Callable[[Command], None], audience: Audience, token: str
 ) -> Application:
     """Application behind the guard: GET / and the page's files, GET /events, POST /control.
 
+    Nobody sees or steers the run without the token, whatever user of the machine they are.
     `give` is called with each command, in the server's thread.
     """
     pages = {f"/{name}": content for name, content in files().items()}
@@ -80,7 +83,7 @@ def live_view(
             finally:
                 audience.now -= 1
 
-    return guard(app, hosts=LOOPBACK, body_limit=LARGEST_COMMAND)
+    return guard(app, hosts=LOOPBACK, token=token, body_limit=LARGEST_COMMAND)
 
 
 async def _wrong_method(send: Send, path: str, right: str) -> None:
@@ -98,7 +101,11 @@ async def _control(receive: Receive, send: Send, give: Callable[[Command], None]
         )
         await refuse(send, 400 if malformed else 422, sentence)
         return
-    give(command)
+    try:
+        give(command)
+    except Full:
+        await refuse(send, 429, "too many commands wait: send it again in a second", [RETRY])
+        return
     done = json.dumps({"accepted": command.action}).encode()
     await answer(send, 202, done, [(b"content-type", b"application/json")])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from secrets import token_urlsafe
 from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -29,16 +30,16 @@ def opened(port: int, *, browser: bool, say: Callable[[str], None]) -> Iterator[
     with service_packages("to watch a run"):
         from chainrule.service.live import Audience, live_view
         from chainrule.service.server import Server, listen
-    view, audience = View(), Audience()
-    application = live_view(view.event_log, view.commands.put, audience)
+    view, audience, token = View(), Audience(), token_urlsafe()
+    application = live_view(view.event_log, view.give, audience, token)
     server = Server(application, listen("127.0.0.1", port), on_drain=view.event_log.close)
     server.start()
     try:
-        say(f"watch it learn: {server.address}")
+        say(f"watch it learn: {server.address}/?token={token}")
         browser = browser and has_display()
         if browser:
             # Some browsers return only when they are closed.
-            Thread(target=browse, args=[server.address, ""], daemon=True).start()
+            Thread(target=browse, args=[server.address, token], daemon=True).start()
         yield view
         view.event_log.close()
         _wait_for(audience, first_page=FIRST_PAGE if browser else 0.0)

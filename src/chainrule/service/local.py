@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from chainrule.core.errors import ConfigError
@@ -99,11 +103,24 @@ def has_display() -> bool:
 
 
 def browse(address: str, token: str) -> None:
-    """Opens the page in the user's browser."""
+    """Opens the page in the user's browser; a token goes through a file that only they can read.
+
+    In the browser's arguments every user of the machine would see it.
+    """
     import webbrowser
 
     for every in EVERY_ADDRESS:
         address = address.replace(f"//{every}:", "//127.0.0.1:").replace(
             f"//[{every}]:", "//[::1]:"
         )
-    webbrowser.open(f"{address}/?token={token}" if token else f"{address}/")
+    if not token:
+        webbrowser.open(f"{address}/")
+        return
+    from chainrule.service.tokens import onward
+
+    folder = Path(mkdtemp(prefix="chainrule-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    page = folder / "open.html"
+    with open(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(onward(f"{address}/?token={token}"))
+    webbrowser.open(page.as_uri())

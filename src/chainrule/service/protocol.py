@@ -12,11 +12,12 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
-from chainrule.service.early import raw_answer, refusal
+from chainrule.data.readers.archives import MIB
+from chainrule.service.early import heard, raw_answer, refusal
 from chainrule.service.flow import Flow, Unread
 from chainrule.service.security import RETRY, declared, values
+from chainrule.service.state import State
 
 HEAD, BODY, ANSWER, IDLE = "head", "body", "answer", "idle"
 """A connection waits for a request's line and headers, its body, our answer, the next request."""
@@ -29,18 +30,15 @@ MOST_AHEAD = 16
 """Most requests of a connection that wait for their turn; what follows them is not parsed yet."""
 SLICE = 1024
 """Bytes parsed at a time, so that few requests are begun beyond MOST_AHEAD."""
+PAUSE = 1.0
+"""Seconds in which a connection is not read after a response of 429, which asks for as long."""
+MOST_UNWANTED = 16 * MIB
+"""Bytes of a body that are read after its response, so that the client can read that."""
 OTHER_PROTOCOL = (b"upgrade", b"http2-settings")
 LONGEST_HEAD = 16 * 1024
 MOST_HEADERS = 64
 MOST_CONNECTIONS = 256
 """Most connections: those above it get one response, 429; those above twice as many, none."""
-
-
-class State(ServerState):
-    """Server state shared by all connections."""
-
-    draining = False
-    """Shutting down: each response from now on closes its connection, and says so."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -56,9 +54,9 @@ class Protocol(HttpToolsProtocol):
         """True once a byte of the request has arrived."""
         self.held = b""
         """What was received and is not parsed yet."""
-        self.body_left = self.body_seen = 0
-        """Bytes of the body to come, as declared; those received since the phase began."""
-        self.upgrading = False
+        self.body_left = self.body_seen = self.unwanted = 0
+        """Bytes of the body: to come, as declared; since the phase began; after the response."""
+        self.upgrading = self.paused = self.next_waited = False
         self.running: RequestResponseCycle | None = None
         """The request being answered; `cycle` is the newest one, which may wait for its turn."""
 
@@ -75,7 +73,8 @@ class Protocol(HttpToolsProtocol):
         """Accepts the connection, if there are not too many."""
         super().connection_made(transport)
         self.unread = Unread(transport, self.loop.time())
-        self.flow = Flow(transport, lambda: not (self.pipeline or self.held))
+        self.flow = Flow(transport, lambda: not (self.pipeline or self.held or self.paused))
+        self.app = heard(self.app, self.pause)
         if len(self.connections) > MOST_CONNECTIONS:
             self.app = refusal(429, "too many connections: try again in a second", RETRY)
         if len(self.connections) > 2 * MOST_CONNECTIONS:
@@ -101,7 +100,7 @@ class Protocol(HttpToolsProtocol):
         """Feeds the parser slice by slice, and counts the bytes of request line and headers."""
         at = 0
         while at < len(data) and not self.transport.is_closing():
-            if len(self.pipeline) >= MOST_AHEAD:
+            if len(self.pipeline) >= MOST_AHEAD or self.paused:
                 self.held = data[at:]
                 self.flow.pause_reading()
                 return
@@ -152,6 +151,20 @@ class Protocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.flow.resume_reading()
 
+    def pause(self, status: int) -> None:
+        """Reads nothing for a while after a response that asks the client to come later."""
+        if status == 429 and not self.server_state.draining and not self.paused:
+            self.paused = True
+            self.flow.pause_reading()
+            self.loop.call_later(PAUSE, self.read_on)
+
+    def read_on(self) -> None:
+        """Ends the pause."""
+        if self.paused:
+            self.paused = False
+            self.enter(self.phase)
+            self._parse_held()
+
     def on_message_begin(self) -> None:
         """A request begins, perhaps pipelined behind another."""
         super().on_message_begin()
@@ -171,7 +184,7 @@ class Protocol(HttpToolsProtocol):
             self.app = refusal(*wrong)
         before = self.cycle
         self.enter(BODY)
-        self.head_bytes = self.body_seen = 0
+        self.head_bytes = self.body_seen = self.unwanted = 0
         self.body_left = max(0, declared(self.headers))
         super().on_headers_complete()
         if not self.pipeline:
@@ -205,6 +218,10 @@ class Protocol(HttpToolsProtocol):
         if self.body_seen >= LEAST_SENT:
             self.enter(BODY)
             self.body_seen = 0
+        if self.cycle.response_complete:
+            self.unwanted += len(body)
+            if self.unwanted > MOST_UNWANTED:
+                self.transport.close()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -219,15 +236,26 @@ class Protocol(HttpToolsProtocol):
         """The response is complete; an early one leaves a body still to come."""
         if self.pipeline:
             self.running = self.pipeline[-1][0]
+        self.next_waited = True
         super().on_response_complete()
+        self.next_waited = False
         self._unset_keepalive_if_required()
-        if self.held:
+        if self.held and not self.paused:
             self.loop.call_soon(self._parse_held)
         if self.phase == ANSWER and not self.busy():
             self.enter(IDLE)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Starts a request; one that was sent ahead when its turn comes."""
+        if self.next_waited:
+            start = super()._start_asgi_task
+            self.server_state.start_in_turn(lambda: start(cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
+
     def shutdown(self) -> None:
         """Shutdown: the response to the newest request closes the connection."""
+        self.read_on()
         if self.cycle and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
@@ -248,7 +276,7 @@ class Protocol(HttpToolsProtocol):
         """Closes the connection if its phase has lasted too long."""
         if self.unread.seconds(now) > STALLED:
             self.transport.abort()
-        elif self.pipeline or self.held:
+        elif self.pipeline or self.held or self.paused:
             self.since = now  # nothing more is read: it is not the client who is slow
         elif self.phase == ANSWER or now - self.since <= SECONDS[self.phase]:
             return

@@ -152,7 +152,7 @@ def pixels_of(image: Any, number: int, form: Form) -> Float[Array, " n"]:
         image = list(chain.from_iterable(image))
     if len(image) != form.inputs:
         raise RequestError(422, f"{what} has {len(image)} numbers: the network takes {form}")
-    if kinds := {type(value) for value in image} - {int, float}:
+    if kinds := set(map(type, image)) - {int, float}:
         name = min(kind.__name__ for kind in kinds)
         raise RequestError(422, f"{what} has a {name} among its pixels: only numbers are accepted")
     pixels = np.array(image, np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,34 @@ from chainrule.core.arrays import Array, Float
 from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model
 
+PART = 64
+"""Images whose predictions are written at a time."""
 
-def as_json(
+
+def json_parts(
     name: str,
     classes: tuple[str, ...],
     probabilities: Float[Array, "N K"],
     places: tuple[dict[str, Any], ...] = (),
-) -> bytes:
-    """{"model": name, "predictions": [...]}: each image: class, confidence, K probabilities."""
-    best = probabilities.argmax(axis=1)
+) -> Iterator[bytes]:
+    """{"model": name, "predictions": [...]}: each image: class, confidence, K probabilities.
+
+    In parts, between which others get their turn.
+    """
     key, labels = ("digit", range(len(DIGITS))) if classes == DIGITS else ("label", classes)
-    predictions: list[dict[str, Any]] = [
-        {key: labels[k], "confidence": row[k], "probabilities": row}
-        for k, row in zip(best.tolist(), probabilities, strict=True)
-    ]
-    for prediction, place in zip(predictions, places, strict=False):
-        prediction.update(place)
-    answer = {"model": name, "predictions": predictions}
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    head = orjson.dumps({"model": name, "predictions": []})[: -len(b"]}")]
+    for start in range(0, len(probabilities), PART):
+        rows = probabilities[start : start + PART]
+        best = rows.argmax(axis=1)
+        predictions: list[dict[str, Any]] = [
+            {key: labels[k], "confidence": row[k], "probabilities": row}
+            for k, row in zip(best.tolist(), rows, strict=True)
+        ]
+        for prediction, place in zip(predictions, places[start : start + PART], strict=False):
+            prediction.update(place)
+        told = orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY)
+        yield (b"," if start else head) + told[1:-1]
+    yield b"]}"
 
 
 def as_octets(probabilities: Float[Array, "N K"]) -> bytes:

@@ -7,15 +7,13 @@ the responses (DNS rebinding, CVE-2025-14279 of MLflow; so Host must be on a lis
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlencode
 
 from chainrule.data.readers.archives import MIB
+from chainrule.service.tokens import SHORTEST_TOKEN, TOKEN, has_token, visit
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -27,10 +25,9 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_BODIES = 32 * MIB
-"""Most bytes of all request bodies in flight."""
-SHORTEST_TOKEN = 16
-TOKEN = re.compile(r"[!-~]{16,200}")
-COOKIE = "chainrule"
+"""Most bytes of all request bodies in memory, without the first of each."""
+SMALL_BODY = 16 * 1024
+"""Bytes of each body for which there is always room: there are not many connections."""
 WITHOUT_TOKEN = ("/healthz", "/readyz")
 """Routes without a token, for load balancers: they reveal only that the server is up."""
 SAFE_METHODS = ("GET", "HEAD")
@@ -89,9 +86,15 @@ def guard(
         if refusal := objection(method, headers, names):
             await refuse(send, *refusal, unread(headers))
             return
-        if token and scope["path"] not in WITHOUT_TOKEN and not has_token(headers, token):
-            if method in SAFE_METHODS and (cookie := visit(scope, token)):
-                await answer(send, 303, b"", cookie)
+        if (
+            token
+            and scope["path"] not in WITHOUT_TOKEN
+            and not has_token(values(headers, b"authorization"), values(headers, b"cookie"), token)
+        ):
+            if method in SAFE_METHODS and (
+                arrived := visit(scope.get("query_string", b""), scope.get("raw_path", b"/"), token)
+            ):
+                await answer(send, 200, arrived[1], arrived[0])
                 return
             await refuse(send, 401, *NO_TOKEN, unread(headers, (b"www-authenticate", b"Bearer")))
             return
@@ -102,20 +105,23 @@ def guard(
         if length > body_limit:
             await refuse(send, 413, too_large(length, body_limit), unread(headers))
             return
-        # Without a declared length, assume the limit.
-        share = body_limit if length < 0 else length
-        if held + share > MOST_BODIES:
-            await refuse(send, 429, BUSY, unread(headers, RETRY))
-            return
-        held += share
+        share = 0
+
+        def room(size: int) -> bool:
+            """Counts a body that has grown to this size; False if there is no room for it."""
+            nonlocal held, share
+            more = max(0, size - SMALL_BODY) - share
+            if held + more > MOST_BODIES:
+                return False
+            held, share = held + more, share + more
+            return True
+
         try:
-            body = await read_body(receive, body_limit)
-            if body is None:
-                return
-            if len(body) > body_limit:
-                await refuse(send, 413, too_large(len(body), body_limit), [CLOSE])
-                return
-            await app(scope, given(body, receive), send)
+            body = await read_body(receive, body_limit, room)
+            if isinstance(body, bytes):
+                await app(scope, given(body, receive), send)
+            elif body:
+                await refuse(send, *body, unread(headers, RETRY if body[0] == 429 else CLOSE))
         finally:
             held -= share
 
@@ -173,41 +179,6 @@ def same_origin(origin: str, host: str, port: str | None) -> bool:
     return (match[1], match[2] or usual) == (host, port or usual)
 
 
-def has_token(headers: Sequence[Header], token: str) -> bool:
-    """True if the request has the token, or the cookie set for it."""
-    if given := values(headers, b"authorization"):
-        kind, _, shown = given[0].partition(" ")
-        return kind.lower() == "bearer" and equal(shown.strip(), token)
-    crumbs = ";".join(values(headers, b"cookie")).split(";")
-    cookies = [crumb.strip().partition("=") for crumb in crumbs]
-    return any(name == COOKIE and equal(value, crumb_of(token)) for name, _, value in cookies)
-
-
-def visit(scope: Scope, token: str) -> list[Header]:
-    """Headers that set the cookie and redirect to the page without the token; else empty."""
-    asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
-    if not any(name == "token" and equal(value, token) for name, value in asked):
-        return []
-    rest = urlencode([(name, value) for name, value in asked if name != "token"])
-    # Never //, which would redirect to another host.
-    path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
-    cookie = f"{COOKIE}={crumb_of(token)}; HttpOnly; SameSite=Strict; Path=/"
-    return [
-        (b"location", (path + ("?" + rest if rest else "")).encode("latin-1")),
-        (b"set-cookie", cookie.encode()),
-    ]
-
-
-def crumb_of(token: str) -> str:
-    """Cookie of a token: a hash, which does not reveal the token."""
-    return hashlib.sha256(b"cookie of chainrule:" + token.encode()).hexdigest()
-
-
-def equal(one: str, other: str) -> bool:
-    """Constant-time comparison."""
-    return hmac.compare_digest(one.encode(), other.encode())
-
-
 def values(headers: Sequence[Header], name: bytes) -> list[str]:
     """All values of a header; its name in lower case."""
     return [value.decode("latin-1") for key, value in headers if key == name]
@@ -227,15 +198,24 @@ def unread(headers: Sequence[Header], *more: Header) -> list[Header]:
     return [*more, CLOSE] if values(headers, b"expect") else [*more]
 
 
-async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or its first part above the limit; None if the client has disconnected."""
+async def read_body(
+    receive: Receive, limit: int, room: Callable[[int], bool]
+) -> bytes | tuple[int, str] | None:
+    """The whole body; (status, sentence) to refuse it; None if the client has disconnected.
+
+    `room` is asked as the body grows, so that what is only declared takes none.
+    """
     chunks, size, more = [], 0, True
-    while more and size <= limit:
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
+        if size > limit:
+            return 413, too_large(size, limit)
+        if not room(size):
+            return 429, BUSY
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

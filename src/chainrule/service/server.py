@@ -24,8 +24,9 @@ from typing import Any
 import uvicorn
 
 from chainrule.core.errors import ConfigError
-from chainrule.service.protocol import Protocol, State
+from chainrule.service.protocol import Protocol
 from chainrule.service.security import Application
+from chainrule.service.state import State
 
 LINGER = 0.5
 """Shutdown: seconds in which new connections are accepted, and idle ones are left open."""
@@ -37,6 +38,8 @@ LOOK = 0.02
 """Shutdown: seconds between two checks of the open connections."""
 BACKLOG = 1024
 """Listen backlog: connections that the system queues until we accept them."""
+RECEIVED = 64 * 1024
+"""Bytes that the system keeps of what a connection sends, before we read them."""
 
 SO_ATTACH_FILTER = 26
 NO_SYN = b"".join(
@@ -64,6 +67,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"no address {host!r} with port {port}: try 127.0.0.1") from None
     listener = socket.socket(family, kind, number)
     try:
+        # Accepted sockets inherit it: what one connection sends is read in small parts.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
         if sys.platform != "win32":
             # On other systems it would take the port away from its owner.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

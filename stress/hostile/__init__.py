@@ -1,0 +1,1 @@
+"""The service beside hostile clients: what others notice, and what one request can cost."""
