@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule.core.errors import SaveError
 from chainrule.core.files import write_atomically
 from chainrule.core.version import __version__
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.settings import Settings, as_toml, text
 from chainrule.runs.origin import Origin
 from chainrule.training.train import Epoch
+
+
+@contextmanager
+def saving(folder: Path, what: str, *, remedy: str) -> Iterator[None]:
+    """Context manager: a file of a run that cannot be written is a SaveError with the remedy."""
+    try:
+        yield
+    except SaveError:
+        raise
+    except OSError as error:
+        raise SaveError(
+            f"{folder}: {what} could not be saved ({error.strerror or error}); make room, {remedy}"
+        ) from None
 
 
 def write_config(
