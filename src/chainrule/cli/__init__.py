@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import sys
 
+from chainrule.cli.streams import install
 from chainrule.core.blas import choose_kernel, read_cpuinfo
+
+UNSAVED = 74
+"""Exit code: what was made could not be written."""
 
 
 def main() -> None:
     """Entry point: a user's mistake ends in one line on stderr and exit code 1 or 2."""
     # Before any import of NumPy, which loads OpenBLAS.
     choose_kernel(os.environ, read_cpuinfo())
+    out = install()
+    code = _run()
+    out.flush()
+    if out.lost and not code:
+        code = _unprinted(out.lost)
+    sys.exit(code)
+
+
+def _unprinted(error: OSError) -> int:
+    """Exit code of a command whose result could not be printed; reported, unless no one reads."""
+    if error.errno != errno.EPIPE:
+        print(f"error: the result could not be printed: {error.strerror}", file=sys.stderr)
+    return 1 if error.errno == errno.EPIPE else UNSAVED
+
+
+def _run() -> int:
+    """Exit code of the command."""
     from chainrule.cli.app import app
+    from chainrule.cli.console import note, print_json
     from chainrule.core.errors import (
         ConfigError,
         DataError,
@@ -25,21 +47,27 @@ def main() -> None:
 
     codes: dict[type[Exception], int] = {
         ConfigError: 2,
-        SaveError: 74,
+        SaveError: UNSAVED,
         FolderInUseError: 75,
         DataError: 1,
         ModelFileError: 1,
         DivergenceError: 1,
         OSError: 1,
+        MemoryError: 1,
     }
     try:
         app(prog_name="chainrule")
+    except SystemExit as end:
+        return int(end.code or 0)
     except tuple(codes) as error:
         words = str(error)
         if isinstance(error, OSError) and error.filename and error.strerror:
             words = f"{error.filename}: {error.strerror}"
+        if isinstance(error, MemoryError):
+            words = f"not enough memory: {words or 'no more is given'}; give less, or smaller, data"
         message = " ".join(words.split())
         if "--json" in sys.argv:
-            print(json.dumps({"error": message}))
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(next(code for kind, code in codes.items() if isinstance(error, kind)))
+            print_json({"error": message})
+        note(f"error: {message}")
+        return next(code for kind, code in codes.items() if isinstance(error, kind))
+    return 0

@@ -19,6 +19,7 @@ from chainrule.cli.console import (
     note,
     print_json,
     print_table,
+    show,
     silence,
 )
 
@@ -116,11 +117,11 @@ def _print(made: Ensemble) -> None:
         ],
     )  # fmt: skip
     if made.sd_error is not None:
-        print(
+        show(
             f"each alone: {100 * made.mean_error:.3f} ± {100 * made.sd_error:.3f} % wrong, mean "
             f"and standard deviation of {count} members"
         )
     for run in made.guessers():
-        print(f"{run} is not significantly better than guessing: leave it out, or train it again")
-    print(f"together: {headline(made.assessment)}")
-    print(contents_line(made.folder))
+        show(f"{run} is not significantly better than guessing: leave it out, or train it again")
+    show(f"together: {headline(made.assessment)}")
+    show(contents_line(made.folder))

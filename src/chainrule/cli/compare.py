@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Json, Offline, Quiet, note, print_json, print_table, silence
+from chainrule.cli.console import Json, Offline, Quiet, note, print_json, print_table, show, silence
 
 if TYPE_CHECKING:
     from chainrule.evaluation.comparison import Comparison
@@ -56,8 +56,8 @@ def _print(found: Comparison) -> None:
     from chainrule.evaluation.assessment import headline
 
     a, b = found.name_a, found.name_b
-    print(f"{a}: {headline(found.a)}")
-    print(f"{b}: {headline(found.b)}")
+    show(f"{a}: {headline(found.a)}")
+    show(f"{b}: {headline(found.b)}")
     print_table(
         "right and wrong",
         ("", f"{b} right", f"{b} wrong"),
@@ -66,4 +66,4 @@ def _print(found: Comparison) -> None:
             (f"{a} wrong", f"{found.only_b_right:,}", f"{found.both_wrong:,}"),
         ],
     )
-    print(found.verdict())
+    show(found.verdict())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chainrule.cli.completion import completer, data_sets
+from chainrule.cli.streams import escaped, styled
 
 if TYPE_CHECKING:
     from chainrule.runs.pages import WrittenPage
@@ -61,9 +62,14 @@ def names(classes: str) -> tuple[str, ...]:
     return tuple(name for name in classes.split(",") if name)
 
 
+def show(text: str) -> None:
+    """Prints one line of the result on stdout; line breaks in it are escaped too."""
+    print(escaped(text), flush=True)
+
+
 def note(text: str) -> None:
-    """Prints one line for people on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Prints one line for people on stderr; line breaks in it are escaped too."""
+    print(escaped(text), file=sys.stderr, flush=True)
 
 
 def silence(text: str) -> None:
@@ -72,7 +78,8 @@ def silence(text: str) -> None:
 
 def print_json(value: dict[str, Any]) -> None:
     """Prints the one JSON object of a command."""
-    print(json.dumps(value))
+    # DEL is legal in JSON; as the stream escapes it, it would not be.
+    print(json.dumps(value).replace("\x7f", "\\u007f"), flush=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -86,19 +93,22 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), box=box.SIMPLE, title_justify="left", title_style="bold")
+    table = Table(
+        title=Text(escaped(title)), box=box.SIMPLE, title_justify="left", title_style="bold"
+    )
     for column in columns:
-        table.add_column(Text(column))
+        table.add_column(Text(escaped(column)))
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(escaped(cell)) for cell in row))
     console = Console()
     width = console.width if console.is_terminal or "COLUMNS" in os.environ else 160
     least = Measurement.get(console, console.options.update(max_width=1000), table).minimum
     console = Console(width=max(width, least))
     with console.capture() as capture:
         console.print(table)
+    out = styled(sys.stdout)
     for line in capture.get().splitlines():
-        print(line.rstrip())
+        out.write(line.rstrip() + "\n")
 
 
 def contents_line(folder: Path) -> str:

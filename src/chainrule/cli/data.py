@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chainrule.cli.console import Classes, Json, Offline, Quiet, names, note, print_json, silence
+from chainrule.cli.console import (
+    Classes,
+    Json,
+    Offline,
+    Quiet,
+    names,
+    note,
+    print_json,
+    show,
+    silence,
+)
 
 if TYPE_CHECKING:
     from chainrule.data.dataset import Dataset
@@ -47,25 +57,23 @@ def data(
 
 
 def _print_inventory(inventory: Inventory) -> None:
-    print(f"cache: {inventory.cache}")
+    show(f"cache: {inventory.cache}")
     for row in inventory.rows:
-        print(f"{row.name}: {row.path} ({row.tool})")
+        show(f"{row.name}: {row.path} ({row.tool})")
         for part, checksum in row.checksums.items():
-            print(f"  {part:<13} sha256 {checksum}")
-        print("  checksums hold" if row.verified else f"  DAMAGED: {row.note}")
+            show(f"  {part:<13} sha256 {checksum}")
+        show("  checksums hold" if row.verified else f"  DAMAGED: {row.note}")
     if inventory.missing:
-        print(
-            f"not on this disk: {', '.join(inventory.missing)}; to fetch one: chainrule data NAME"
-        )
+        show(f"not on this disk: {', '.join(inventory.missing)}; to fetch one: chainrule data NAME")
 
 
 def _print_summary(dataset: Dataset) -> None:
     height, width = dataset.shape
-    print(f"{dataset.name}: {dataset.source}")
-    print(
+    show(f"{dataset.name}: {dataset.source}")
+    show(
         f"  {len(dataset.train.labels):,} images to train on, {len(dataset.test.labels):,} to "
         f"test on, {height} x {width} pixels, {len(dataset.classes)} classes: "
         f"{', '.join(dataset.classes)}"
     )
     for part, checksum in dataset.checksums.items():
-        print(f"  {part:<13} sha256 {checksum}")
+        show(f"  {part:<13} sha256 {checksum}")

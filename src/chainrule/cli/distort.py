@@ -17,6 +17,7 @@ from chainrule.cli.console import (
     names,
     note,
     print_json,
+    show,
     silence,
 )
 from chainrule.cli.options import given, with_settings
@@ -90,7 +91,7 @@ def distort(
     if json:
         print_json(drawn.as_json())
     else:
-        print(drawn.path)
+        show(str(drawn.path))
 
 
 def _settings(recipe: str, asked_for: dict[str, Any]) -> Settings:

@@ -15,6 +15,7 @@ from chainrule.cli.console import (
     note,
     print_json,
     print_table,
+    show,
     silence,
 )
 
@@ -90,11 +91,11 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
     from chainrule.evaluation.assessment import headline
 
     found, names = evaluation.assessment, evaluation.classes
-    print(headline(found))
+    show(headline(found))
     if evaluation.looks:
-        print(evaluation.looks)
+        show(evaluation.looks)
     if found.top_3 is not None:
-        print(f"top-3 accuracy {100 * found.top_3:.2f} %")
+        show(f"top-3 accuracy {100 * found.top_3:.2f} %")
     _print_tables(found, names)
     first = found.mistakes()[:SHOWN]
     if first:
@@ -104,20 +105,20 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
             if len(first) == found.errors
             else f"first {SHOWN} of {found.errors:,} mistakes"
         )
-        print(f"{which}, by index among the test images: {listed}")
+        show(f"{which}, by index among the test images: {listed}")
     if evaluation.undisputed is not None:
-        print(
+        show(
             f"mistakes among the {evaluation.disputed.size} disputed test labels: "
             f"{evaluation.disputed_errors}; without disputed labels: "
             f"{headline(evaluation.undisputed)}"
         )
-    print(evaluation.calibration.in_words())
+    show(evaluation.calibration.in_words())
     if evaluation.robustness:
         print_corrupted(evaluation.robustness)
     if evaluation.photos:
         print_photos(evaluation.photos)
     if folder is not None:
-        print(f"{folder}: {', '.join(Path(path).name for path in evaluation.pictures)}")
+        show(f"{folder}: {', '.join(Path(path).name for path in evaluation.pictures)}")
 
 
 def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
@@ -148,7 +149,7 @@ def print_corrupted(found: Robustness) -> None:
     """Prints a table in percent: a row for each corruption, a column for each severity."""
     from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
 
-    print(f"clean: {100 * found.clean:.2f} % of {found.images:,} test images right")
+    show(f"clean: {100 * found.clean:.2f} % of {found.images:,} test images right")
     rows = [
         (name, CORRUPTIONS[name].span(), *(f"{100 * a:.2f}" for a in (*row, found.mean(name))))
         for name, row in found.accuracy.items()
@@ -167,13 +168,13 @@ def print_photos(found: Readings) -> None:
     from chainrule.evaluation.photos import IN_A_ROW
 
     low, high = (100 * end for end in found.interval)
-    print(
+    show(
         f"photos: {100 * found.accuracy:.2f} % of {found.photos:,} synthetic photos of one digit, "
         f"{SMALLEST} to {LARGEST} pixels, made of {found.digits:,} test images, "
         f"read correctly (95 % interval {low:.2f} to {high:.2f} "
         f"%); one digit was found on {found.found:,}"
     )
-    print(
+    show(
         f"photos of {IN_A_ROW} digits in a row: {found.rows_right} of {found.rows} read whole and "
         f"in order; all digits were found on {found.rows_found}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chainrule.cli.console import contents_line, print_json
+from chainrule.cli.console import contents_line, print_json, show
 
 if TYPE_CHECKING:
     from chainrule.runs.lr_search import LearningRateSearch
@@ -16,11 +16,11 @@ def print_search(found: LearningRateSearch, *, as_json: bool) -> None:
         print_json(found.as_json())
         return
     search = found.search
-    print(
+    show(
         f"learning rate {search.suggestion:g}: a tenth of where the loss was lowest, "
         f"{min(search.smoothed):.4g} after {search.smoothed[0]:.4g} (moving averages of "
         f"{len(search.rates)} batches, one at each rate from {search.rates[0]:g} to "
         f"{search.rates[-1]:.2g})"
     )
-    print(f"to train with it: chainrule train ... --learning-rate {search.suggestion:g}")
-    print(contents_line(found.folder))
+    show(f"to train with it: chainrule train ... --learning-rate {search.suggestion:g}")
+    show(contents_line(found.folder))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from chainrule.cli.console import Json, print_json, print_table
+from chainrule.cli.console import Json, print_json, print_table, show
 
 if TYPE_CHECKING:
     from chainrule.nn.gradient_report import GradientReport
@@ -44,6 +44,6 @@ def _print(report: GradientReport) -> None:
     )
     failures = report.failures()
     for _, _, bad in failures:
-        print(bad)
+        show(str(bad))
     verdict = "all agree" if report.ok else f"{len(failures)} DIFFER"
-    print(f"{report.checked:,} gradients checked, {report.skipped} skipped at kinks: {verdict}")
+    show(f"{report.checked:,} gradients checked, {report.skipped} skipped at kinks: {verdict}")

@@ -15,6 +15,7 @@ from chainrule.cli.console import (
     note,
     print_json,
     print_table,
+    show,
     silence,
 )
 
@@ -92,10 +93,10 @@ def predict(
 
 def _print_one(name: str, classes: tuple[str, ...], one: Detection, sure: float) -> None:
     label = classes[one.best]
-    print(f"{name}: {label if one.confidence >= sure else f'not sure, perhaps {label}'}")
+    show(f"{name}: {label if one.confidence >= sure else f'not sure, perhaps {label}'}")
     for number, (label, p) in enumerate(zip(classes, one.probabilities, strict=True)):
         mark = "<-" if number == one.best else ""
-        print(f"  {label:>4}  {100 * p:6.2f} %  {'#' * round(BAR * p)} {mark}".rstrip())
+        show(f"  {label:>4}  {100 * p:6.2f} %  {'#' * round(BAR * p)} {mark}".rstrip())
 
 
 def _print_several(
@@ -107,7 +108,7 @@ def _print_several(
         read = classes[one.best] if one.confidence >= sure else "?"
         lines[one.digit.line] = lines.get(one.digit.line, "") + read
     for number, text in lines.items():
-        print(f"{name}{f', line {number + 1}' if len(lines) > 1 else ''}: {text}")
+        show(f"{name}{f', line {number + 1}' if len(lines) > 1 else ''}: {text}")
     rows = []
     for one in found:
         row, column, height, width = one.digit.box

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from chainrule.cli.console import note
+from chainrule.cli.streams import styled
 
 if TYPE_CHECKING:
     from chainrule.training.train import Epoch
@@ -49,7 +50,7 @@ def _bar(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=styled(sys.stderr)),
     ) as progress:
         task = progress.add_task("", total=total)
         for epoch in epochs:

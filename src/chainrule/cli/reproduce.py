@@ -18,8 +18,10 @@ from chainrule.cli.console import (
     note,
     print_json,
     print_table,
+    show,
     silence,
 )
+from chainrule.cli.streams import styled
 
 if TYPE_CHECKING:
     from chainrule.articles.ablations import Worth
@@ -101,7 +103,7 @@ def reproduce(
         print_json({"recipes": every, "ok": ok} if name == "all" else every[0])
     elif not interrupt():
         counts = verdicts(claim for result in results for claim in result.claims)
-        print(f"{'ok: no claim is outside' if ok else 'NOT ok: a claim is outside'} ({counts})")
+        show(f"{'ok: no claim is outside' if ok else 'NOT ok: a claim is outside'} ({counts})")
     if interrupt():
         last = results[-1]
         note(
@@ -122,12 +124,13 @@ def _print(result: Reproduction) -> None:
         [(c.claim, c.published, c.measured, c.verdict, c.note) for c in result.claims],
     )
     if result.worth:
-        print(worth_in_words(result.worth))
-    print(f"{result.folder}: the claims, the curve, the model; open {PAGE} in any browser")
+        show(worth_in_words(result.worth))
+    show(f"{result.folder}: the claims, the curve, the model; open {PAGE} in any browser")
     if result.ending == "finished":
-        print("To break it on purpose:")
+        show("To break it on purpose:")
         for command, see in result.article.commands():
-            print(f"  {command}\n      {see}")
+            show(f"  {command}")
+            show(f"      {see}")
 
 
 def worth_in_words(worth: Worth) -> str:
@@ -150,9 +153,9 @@ def _display(*, quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callabl
     elif sys.stderr.isatty():
         from rich.console import Console
 
-        console = Console(stderr=True, highlight=False, markup=False)
+        console = Console(file=styled(sys.stderr), highlight=False, markup=False)
         with console.status("") as status:
-            yield (lambda moment: status.update(_in_one_line(moment))), console.print
+            yield (lambda moment: status.update(_in_one_line(moment))), note
     else:
         yield _tenths, note
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Quiet, note, silence
+from chainrule.cli.console import Quiet, note, show, silence
 
 ORDER = 70
 
@@ -67,7 +67,7 @@ def serve(
         allow_hosts=allow_host or (),
     )  # fmt: skip
     with server.capture_signals():  # before anyone knows the address
-        print(f"{server.address}/", flush=True)
+        show(f"{server.address}/")
         if not quiet:
             note(f"{name} is served; Ctrl-C ends it")
         if not no_open and has_display():

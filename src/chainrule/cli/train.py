@@ -22,6 +22,7 @@ from chainrule.cli.console import (
     names,
     note,
     print_json,
+    show,
     silence,
 )
 from chainrule.cli.find_lr import print_search
@@ -179,14 +180,14 @@ def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) ->
     if as_json:
         print_json(done.as_json())
     else:
-        print(headline(done.assessment))
+        show(headline(done.assessment))
         for remark in done.remarks():
-            print(remark)
-        print(
+            show(remark)
+        show(
             f"{len(done.history)} epochs in {done.train_seconds:.1f} s of training, "
             f"{done.total_seconds:.1f} s in all"
         )
-        print(contents_line(done.folder))
+        show(contents_line(done.folder))
     if done.by_hand:
         say(
             f"changes by hand: {len(done.by_hand)}, see report.json; "
@@ -196,4 +197,9 @@ def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) ->
         note(
             f"{done.ending} after {so_far(done.progress)}: the weights so far are in "
             f"{done.folder}; to resume: chainrule train --resume {done.folder.name}"
+        )
+    elif done.signal:
+        note(
+            f"interrupted once training had ended: the network and its figures are in "
+            f"{done.folder}; for the pictures: chainrule train --resume {done.folder.name}"
         )

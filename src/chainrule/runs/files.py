@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import ModelFileError, NewerFormatError
+from chainrule.core.errors import ModelFileError, NewerFormatError, SaveError
 from chainrule.core.files import read_ordinary, write_atomically
 from chainrule.core.formats import refuse_newer
 from chainrule.core.tensor_file import read_sealed
@@ -35,6 +37,19 @@ from chainrule.training.train import Epoch
 
 LARGEST = 512 << 20
 """Bytes of a history, a report or a picture that is read."""
+
+
+@contextmanager
+def saving(folder: Path, what: str, *, remedy: str) -> Iterator[None]:
+    """Context manager: a file of a run that cannot be written is a SaveError with the remedy."""
+    try:
+        yield
+    except SaveError:
+        raise
+    except OSError as error:
+        raise SaveError(
+            f"{folder}: {what} could not be saved ({error.strerror or error}); make room, {remedy}"
+        ) from None
 
 
 def as_config(settings: Settings, data: Dataset, *, recipe: str, origin: Origin) -> bytes:

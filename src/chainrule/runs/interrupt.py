@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C and SIGTERM, held until a step is done."""
+"""Interrupts: Ctrl-C, SIGTERM and a hang-up, held until a step is done."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class Interrupt:
-    """Interrupt flag: set by Ctrl-C or SIGTERM, checked between two steps."""
+    """Interrupt flag: set by a signal, checked between two steps."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -23,22 +24,36 @@ class Interrupt:
 def interruptible() -> Iterator[Interrupt]:
     """Signal handling: the first signal only requests a stop, after the step; the second kills.
 
-    Python lets only the main thread set handlers: in any other the signals stay as they are.
+    A hang-up is such a signal, unless it is ignored, as under nohup; as a second one it kills
+    nothing: a terminal that goes sends it more than once. Python lets only the main thread set
+    handlers: in any other the signals stay as they are.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
+    afterwards = _handlers_of_a_second()
 
     def handle(number: int, _frame: object) -> None:
         interrupt.signal = number
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each, handler in afterwards.items():
+            signal.signal(each, handler)
 
-    before = [signal.signal(number, handle) for number in signals]
+    before = {number: signal.signal(number, handle) for number in afterwards}
     try:
         yield interrupt
     finally:
-        for number, handler in zip(signals, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _handlers_of_a_second() -> dict[int, Any]:
+    """Signal to be held -> its handler once one has come."""
+    handlers: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up and signal.getsignal(hang_up) != signal.SIG_IGN:
+        handlers[hang_up] = signal.SIG_IGN
+    return handlers

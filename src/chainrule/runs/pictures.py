@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from chainrule.data.dataset import Dataset
 from chainrule.evaluation.assessment import Assessment
 from chainrule.nn.model_file import Model
-from chainrule.training.train import Epoch
+from chainrule.training.train import Epoch, never
 
 PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 
 
 def draw(
-    folder: Path, model: Model, data: Dataset, found: Assessment, history: list[Epoch], *, of: str
+    folder: Path,
+    model: Model,
+    data: Dataset,
+    found: Assessment,
+    history: list[Epoch],
+    *,
+    of: str,
+    stop: Callable[[], bool] = never,
 ) -> None:
-    """Draws the five pictures of a run, PNG files in its folder; `of`: what the curves are of."""
+    """Draws the five pictures of a run, PNG files in its folder; `of`: what the curves are of.
+
+    `stop` is called before each picture; once it returns True no other is drawn.
+    """
     # matplotlib is imported only when something is drawn.
     from chainrule.plots.confusion import confusion
     from chainrule.plots.curves import curves
@@ -25,15 +37,17 @@ def draw(
 
     shape, classes = data.shape, data.classes
     images, labels, predicted = data.test.images, found.labels, found.predicted
-    figures = (
-        curves(history, of=of),
-        confusion(found.confusion, classes),
-        mistakes(
+    figures: tuple[Callable[[], Any], ...] = (
+        lambda: curves(history, of=of),
+        lambda: confusion(found.confusion, classes),
+        lambda: mistakes(
             images, labels, predicted=predicted, shape=shape, classes=classes,
             confidence=found.confidence,
         ),
-        samples(images, labels, predicted=predicted, shape=shape, classes=classes),
-        first_layer(model.members[0].W[0], shape=shape),
+        lambda: samples(images, labels, predicted=predicted, shape=shape, classes=classes),
+        lambda: first_layer(model.members[0].W[0], shape=shape),
     )  # fmt: skip
     for name, figure in zip(PICTURES, figures, strict=True):
-        save(figure, folder / f"{name}.png")
+        if stop():
+            return
+        save(figure(), folder / f"{name}.png")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from threading import Thread
@@ -52,10 +53,13 @@ class Child:
         self._ear.start()
 
     def _listen(self, say: Callable[[str], None]) -> None:
+        # To the end, whatever becomes of those who listen here: a pipe that no one reads would
+        # stop the process.
         for line in self.process.stderr or ():
             if line.strip():
                 self.complaint = line.strip()
-                say(f"{self.task.name}: {line.rstrip()}")
+                with suppress(OSError):
+                    say(f"{self.task.name}: {line.rstrip()}")
 
     def ending(self) -> Ending:
         """Waits for its end."""

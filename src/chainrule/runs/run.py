@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from time import perf_counter
 from typing import Any
 
@@ -28,9 +29,9 @@ from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, check_saveable, save
 from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
-from chainrule.runs.files import as_config, write_config, write_history, write_report
+from chainrule.runs.files import as_config, saving, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
-from chainrule.runs.interrupt import interruptible
+from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import draw
@@ -103,17 +104,19 @@ def train_run(
     check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     setup = _Setup(request, data, job, form, folder, say)
-    with only_writer(folder):
+    again = f"then: chainrule train --resume {folder.name}"
+    with only_writer(folder), interruptible() as interrupt:
         if not request.resume:
-            write_config(folder, config)
-        trained = _train(setup, view, follow)
-        try:
-            done = _measured(setup, trained, began)
-        except OSError as error:
-            raise SaveError(
-                f"{folder}: its end could not be saved ({error.strerror or error}); make room, "
-                f"then: chainrule train --resume {folder.name}"
-            ) from None
+            _begin(folder, config)
+        trained = _train(setup, view, follow, interrupt)
+        with saving(folder, "its end", remedy=again):
+            done, model = _measured(setup, trained, began)
+        # The results are safe before anything is drawn, which may fail, or take too long for
+        # whoever ends this process.
+        with saving(folder, "a picture (the model and the figures are there)", remedy=again):
+            _draw(setup, done, model, interrupt)
+            done = replace(done, signal=interrupt.signal, total_seconds=_since(began))
+            write_report(folder, done.report())
         if trained.watcher:
             found = done.assessment
             text = "; ".join((headline(found), *done.remarks()))
@@ -121,22 +124,35 @@ def train_run(
     return done
 
 
-def _train(setup: _Setup, view: View | None, follow: Follow) -> _Trained:
+def _begin(folder: Path, config: bytes) -> None:
+    """Writes the run's config.toml; where that fails, the name is free again."""
+    try:
+        with saving(folder, "its settings", remedy="then train again"):
+            write_config(folder, config)
+    except SaveError:
+        rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _since(began: float) -> float:
+    return round(perf_counter() - began, 3)
+
+
+def _train(setup: _Setup, view: View | None, follow: Follow, interrupt: Interrupt) -> _Trained:
     """Trains to the end or an interruption."""
     request, job, folder = setup.request, setup.job, setup.folder
     numerics, progress, epochs = _start(setup)
     by_hand = still_by_hand(folder, progress.step if progress.arrays else -1)
     _announce(setup)
-    with interruptible() as interrupt:
-        checkpointer = Checkpointer(
-            folder / "checkpoints", request.every, asdict(job.settings), setup.data.checksums,
-            numerics, progress, epochs, interrupt, setup.say,
-        )  # fmt: skip
-        watcher = None
-        if view:
-            watcher = Watcher(job, checkpointer, folder, by_hand, view=view, say=setup.say)
-            watcher.begin(recipe=request.recipe, classes=setup.data.classes)
-        failure = _steps(job, checkpointer, watcher, follow)
+    checkpointer = Checkpointer(
+        folder / "checkpoints", request.every, asdict(job.settings), setup.data.checksums,
+        numerics, progress, epochs, interrupt, setup.say,
+    )  # fmt: skip
+    watcher = None
+    if view:
+        watcher = Watcher(job, checkpointer, folder, by_hand, view=view, say=setup.say)
+        watcher.begin(recipe=request.recipe, classes=setup.data.classes)
+    failure = _steps(job, checkpointer, watcher, follow)
     return _Trained(checkpointer, watcher, by_hand, interrupt.signal, failure)
 
 
@@ -195,8 +211,8 @@ def _announce(setup: _Setup) -> None:
     say(f"{' -> '.join(map(str, job.network.widths))}: {job.network.parameter_count:,} parameters")
 
 
-def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
-    """Evaluates the model, saves it and writes the rest of the run folder."""
+def _measured(setup: _Setup, trained: _Trained, began: float) -> tuple[TrainedRun, Model]:
+    """Evaluates the model, saves it and writes the figures of the run folder."""
     request, data, job, folder = setup.request, setup.data, setup.job, setup.folder
     history = [as_epoch(record) for record in trained.checkpointer.history]
     write_history(folder, history)
@@ -229,19 +245,24 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> TrainedRun:
         assessment=found,
         warning=warning,
         best_epoch=_best_epoch(job, trained.checkpointer.progress, history),
-        total_seconds=round(perf_counter() - began, 3),
+        total_seconds=_since(began),
         by_hand=trained.by_hand,
         ending=trained.ending,
         signal=trained.signal,
         failure=trained.failure,
     )
     write_report(folder, done.report())
-    # Last, as everything else is worth more: a disk that is full or a signal may end it here.
-    if request.pictures and trained.ending in ("finished", "stopped"):
-        held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
-        of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
-        draw(folder, model, data, found, history, of=of)
-    return done
+    return done, model
+
+
+def _draw(setup: _Setup, done: TrainedRun, model: Model, interrupt: Interrupt) -> None:
+    """Draws the pictures of a whole run, unless they are not asked for, or a signal came."""
+    job = setup.job
+    if not setup.request.pictures or done.ending not in ("finished", "stopped"):
+        return
+    held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
+    of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+    draw(setup.folder, model, setup.data, done.assessment, done.history, of=of, stop=interrupt)
 
 
 def _model(job: Job, data: Dataset, form: Preprocessing | None, summary: dict[str, Any]) -> Model:
