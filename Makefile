@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
-LOWEST_TESTS := tests/core tests/nn tests/optim tests/data tests/service tests/cli/test_predict.py
+LOWEST_TESTS := tests/core tests/nn tests/optim tests/data/test_images.py tests/data/test_tabular.py \
+  tests/service/test_predictions.py tests/service/test_refusals.py tests/cli/test_predict.py
 PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
 # The tests start hundreds of processes; without bytecode files each would compile everything again.
