@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ from chainrule.service import protocol as connections
 from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.flow import LEAST_READ, Unread
 from chainrule.service.protocol import MOST_AHEAD, SLICE, Protocol
+from chainrule.service.state import State
 from helpers.talk import CLOSE, GET, POST, ROW, one_answer, statuses
 from service.conftest import Asker, running
 
@@ -232,3 +234,17 @@ def test_a_body_without_end_that_was_refused_is_not_read_for_ever(
             for _ in range(100):
                 connection.sendall(bytes(2**20))
             raise AssertionError("it was read for ever")
+
+
+def test_of_requests_sent_ahead_one_starts_in_a_turn_of_the_loop() -> None:
+    async def count() -> list[int]:
+        state, started, seen = State(), list[int](), list[int]()
+        for number in range(5):
+            state.start_in_turn(lambda number=number: started.append(number))  # type: ignore[misc]
+        for _ in range(5):
+            await asyncio.sleep(0)
+            seen.append(len(started))
+        assert started == [0, 1, 2, 3, 4]
+        return seen
+
+    assert asyncio.run(count()) == [1, 2, 3, 4, 5]

@@ -23,6 +23,7 @@ from chainrule.service import batcher as batching
 from chainrule.service import turns
 from chainrule.service.app import Readiness, application, tell_errors
 from chainrule.service.batcher import Batcher, FullError
+from chainrule.service.responses import PART, json_parts
 from chainrule.service.security import LOOPBACK
 from chainrule.web.bundle import model_as_dict
 from service.conftest import BLANK, FILES, Asker, drawing, encoded, network, refused, running
@@ -277,3 +278,16 @@ def test_other_drawings_than_digits_are_taken_whole(images: Array) -> None:
         (prediction,) = ask.picture(encoded(two)).json["predictions"]
         assert prediction["box"] == [0, 0, 160, 300]
         assert prediction["label"] in model.classes
+
+
+def test_an_answer_written_in_parts_is_one_answer() -> None:
+    probabilities = np.random.default_rng(0).random((3 * PART + 5, 10)).astype(np.float32)
+    places = tuple({"picture": n} for n in range(len(probabilities)))
+    parts = list(json_parts("it", tuple("0123456789"), probabilities, places))
+    assert len(parts) == 5
+    told = json.loads(b"".join(parts))
+    assert told["model"] == "it"
+    assert [one["picture"] for one in told["predictions"]] == list(range(len(probabilities)))
+    assert [one["digit"] for one in told["predictions"]] == probabilities.argmax(axis=1).tolist()
+    row = told["predictions"][-1]["probabilities"]
+    assert np.array_equal(np.float32(row), probabilities[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,14 +12,12 @@ from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.decoder import Decoder, GoneError
 from chainrule.service.metrics import Counts
 from chainrule.service.requests import Asked, Form, RequestError, read_json, read_rows
-from chainrule.service.responses import as_octets, finite, json_parts
+from chainrule.service.responses import PART, as_octets, finite, json_parts
 from chainrule.service.schemas import OCTETS
 from chainrule.service.security import RETRY, Receive, Scope, Send, answer, refuse
 
 LARGE_JSON = 32 * 1024
 """Bytes of JSON above which it is read beside the service, as it takes milliseconds."""
-FEW_BYTES = 8 * 1024
-"""Bytes of a response that are written before others get their turn."""
 PICTURES = ("image/png", "image/jpeg", "multipart/form-data")
 OCTETS_HEADER = (b"content-type", OCTETS.encode())
 JSON_HEADER = (b"content-type", b"application/json")
@@ -34,6 +33,7 @@ class Service:
         self.batcher = Batcher(model, seen=counts.product)
         counts.watch_queue(lambda: self.batcher.waiting)
         self.decoder = Decoder(self.form)
+        self._writing = asyncio.Lock()
 
     def close(self) -> None:
         """Stops its threads and processes; no request waits for them any more."""
@@ -61,12 +61,20 @@ class Service:
             if wants_octets(headers.get(b"accept", b"")):
                 await answer(send, 200, as_octets(probabilities), [OCTETS_HEADER])
             else:
-                parts = []
-                for part in json_parts(self.name, self.classes, probabilities, asked.places):
-                    parts.append(part)
-                    if len(part) > FEW_BYTES:
-                        await asyncio.sleep(0)
-                await answer(send, 200, b"".join(parts), [JSON_HEADER])
+                parts = json_parts(self.name, self.classes, probabilities, asked.places)
+                told = next(parts) + next(parts)
+                if len(probabilities) > PART:
+                    told += await self._written(parts)
+                await answer(send, 200, told, [JSON_HEADER])
+
+    async def _written(self, parts: Iterator[bytes]) -> bytes:
+        """The rest of a large answer: a part in each turn of the loop, whatever others write."""
+        written = []
+        async with self._writing:
+            for part in parts:
+                written.append(part)
+                await asyncio.sleep(0)
+        return b"".join(written)
 
     async def asked(self, content_type: bytes, scope: Scope, receive: Receive) -> Asked:
         """Images of a request."""
