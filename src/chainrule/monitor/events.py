@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from chainrule.core.files import write_atomically
+from chainrule.core.files import read_plain, write_atomically
 
 FILE = "watch.jsonl"
 KEPT = {"observation": 600, "weights": 60, "epoch": 2000, "by_hand": 1000}
@@ -99,10 +99,10 @@ class EventLog:
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Reads the events of a file. Raises ValueError, naming the file, for anything else in it."""
-    with path.open("rb") as file:
-        raw = file.read(LARGEST_FILE + 1)
-    if len(raw) > LARGEST_FILE:
-        raise ValueError(f"{path}: longer than {LARGEST_FILE:,} bytes; remove it")
+    try:
+        raw = read_plain(path, LARGEST_FILE)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
     events = []
     for number, line in enumerate(raw.splitlines(), 1):
         try:

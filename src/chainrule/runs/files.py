@@ -20,6 +20,9 @@ from chainrule.experiments.settings import Settings, as_toml, text
 from chainrule.runs.origin import Origin
 from chainrule.training.train import Epoch
 
+LARGEST = 512 << 20
+"""Bytes of one of these files, or of a picture, that are read: more than any that is written."""
+
 
 @contextmanager
 def saving(folder: Path, what: str, *, remedy: str) -> Iterator[None]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError, DataError, ModelFileError
+from chainrule.core.files import read_plain
 from chainrule.experiments.settings import Settings, read_tables, read_toml
 from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model, load_model
 from chainrule.runs import folder as runs
+from chainrule.runs.files import LARGEST
 
 OWN = ("seed", "threads")
 """Settings in which members of one recipe may differ."""
@@ -163,7 +165,7 @@ def _same_weights(one: Model, other: Model) -> bool:
 def _report(folder: Path) -> dict[str, Any]:
     """report.json of a run; without one, a report that it is unfinished."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = json.loads(read_plain(folder / "report.json", LARGEST))
         return {name: kind(report[name]) for name, kind in FIGURES.items()}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {"ending": "none"}

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError
+from chainrule.core.files import read_plain
 from chainrule.experiments.settings import read_tables
 from chainrule.monitor.events import FILE, read_events
+from chainrule.runs.files import LARGEST
 from chainrule.runs.pictures import PICTURES
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,9 +47,10 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
     if not history.is_file():
         raise ConfigError(f"{folder} has no history.jsonl: train it to the end first")
     try:
-        epochs = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+        lines = read_plain(history, LARGEST).decode().splitlines()
+        epochs = [json.loads(line) for line in lines]
         told = [{"kind": "epoch"} | epoch for epoch in epochs]
-    except (ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{history}: not a history of epochs ({error}); train it again") from None
     settings, figures = config.get("settings", {}), _figures(folder) or {}
     begin = {
@@ -78,7 +81,7 @@ def _accuracy_in_words(figures: dict[str, Any]) -> str:
 def _figures(folder: Path) -> dict[str, Any] | None:
     """report.json, without the keys only other commands read; None where missing or damaged."""
     try:
-        figures = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        figures = json.loads(read_plain(folder / "report.json", LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(figures, dict):
@@ -96,7 +99,10 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _picture(path: Path) -> str:
-    raw = path.read_bytes()
+    try:
+        raw = read_plain(path, LARGEST)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
     if not raw.startswith(PNG):
         raise ConfigError(f"{path}: not a PNG picture; remove it")
     return f"data:image/png;base64,{b64encode(raw).decode('ascii')}"
