@@ -11,6 +11,7 @@ from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
+LESS = "use smaller layers, smaller batches or less data"
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def _run() -> int:
         if isinstance(error, OSError) and error.filename and error.strerror:
             words = f"{error.filename}: {error.strerror}"
         if isinstance(error, MemoryError):
-            words = f"not enough memory: {words or 'no more is given'}; give less, or smaller, data"
+            words = f"not enough memory: {words or 'no more is given'}; {LESS}"
         message = " ".join(words.split())
         if "--json" in sys.argv:
             print_json({"error": message})
