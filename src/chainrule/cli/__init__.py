@@ -28,8 +28,10 @@ def main() -> None:
 
 def _unprinted(error: OSError) -> int:
     """Exit code of a command whose result could not be printed; reported, unless no one reads."""
+    from chainrule.cli.console import note
+
     if error.errno != errno.EPIPE:
-        print(f"error: the result could not be printed: {error.strerror}", file=sys.stderr)
+        note(f"error: the result could not be printed: {error.strerror}")
     return 1 if error.errno == errno.EPIPE else UNSAVED
 
 

@@ -21,7 +21,7 @@ from chainrule.evaluation.assessment import Assessment, assess_saved, beats_gues
 from chainrule.experiments.settings import read_tables
 from chainrule.nn.model_file import Model, save
 from chainrule.runs import folder as runs
-from chainrule.runs.files import write_report, write_tables
+from chainrule.runs.files import saving, write_report, write_tables
 from chainrule.runs.lock import only_writer
 from chainrule.runs.members import Member, read_member, shared_settings, together
 from chainrule.runs.origin import MNIST, Origin, data_of
@@ -181,7 +181,8 @@ def _write(ensemble: Ensemble, model: Model, origin: Origin, data: Dataset) -> N
         "checksums": data.checksums,
     }
     details = {"ending": "finished", "confusion": found.confusion.tolist()}
-    with only_writer(folder):
+    again = "then: the same command again"
+    with only_writer(folder), saving(folder, "its network or figures", remedy=again):
         write_tables(folder, tables)
         save(model, folder / "model.safetensors")
         write_report(folder, ensemble.as_json() | details | {"mistakes": found.mistakes()})
