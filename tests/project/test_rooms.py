@@ -60,7 +60,7 @@ LINES = (
         {"nn.activations", "nn.losses", "experiments.quirks"},
     ),
     ({"np.random.default_rng"}, {"cli", "experiments", "evaluation", "data.dataset"}),
-    ({"print"}, {"cli"}),
+    ({"print"}, {"cli.console"}),
     (
         {"open", "Path.open", "socket.socket"},
         {"core.files", "data", "experiments.settings", "service", "runs"},

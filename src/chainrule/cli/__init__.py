@@ -11,6 +11,7 @@ from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
+LESS = "use smaller layers, smaller batches or less data"
 
 
 def main() -> None:
@@ -27,8 +28,10 @@ def main() -> None:
 
 def _unprinted(error: OSError) -> int:
     """Exit code of a command whose result could not be printed; reported, unless no one reads."""
+    from chainrule.cli.console import note
+
     if error.errno != errno.EPIPE:
-        print(f"error: the result could not be printed: {error.strerror}", file=sys.stderr)
+        note(f"error: the result could not be printed: {error.strerror}")
     return 1 if error.errno == errno.EPIPE else UNSAVED
 
 
@@ -64,7 +67,7 @@ def _run() -> int:
         if isinstance(error, OSError) and error.filename and error.strerror:
             words = f"{error.filename}: {error.strerror}"
         if isinstance(error, MemoryError):
-            words = f"not enough memory: {words or 'no more is given'}; give less, or smaller, data"
+            words = f"not enough memory: {words or 'no more is given'}; {LESS}"
         message = " ".join(words.split())
         if "--json" in sys.argv:
             print_json({"error": message})

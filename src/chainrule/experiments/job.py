@@ -13,6 +13,7 @@ from chainrule.core.errors import ConfigError
 from chainrule.data.augment import Distortion
 from chainrule.data.batches import count
 from chainrule.data.dataset import Dataset
+from chainrule.experiments.memory import check_memory
 from chainrule.experiments.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
 from chainrule.experiments.settings import Settings, text
 from chainrule.experiments.split import kind_of, remarks, split
@@ -62,6 +63,7 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     settings = _fitted(settings, data, asked_for)
     images, labels = data.train
     chosen = split(labels, vars(settings))
+    check_memory(settings, count(chosen.train))
     drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
     if drawing and not settings.shuffle:
         raise ConfigError(

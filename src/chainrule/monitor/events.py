@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.files import read_plain, write_atomically
 from chainrule.core.formats import refuse_newer
 
 FILE = "watch.jsonl"
@@ -111,7 +111,10 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Reads the events of a file. Raises ValueError, naming the file, for anything else in it."""
-    raw = read_ordinary(path, LARGEST_FILE, links=False)
+    try:
+        raw = read_plain(path, LARGEST_FILE)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
     events = []
     for number, line in enumerate(raw.splitlines(), 1):
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Layout:
         return self._views(flat, self._normalized), self._views(flat[half:], self._normalized)
 
     def _size(self, shapes: Sequence[tuple[int, ...]]) -> int:
-        return sum(aligned_size(int(np.prod(shape)), self.dtype) for shape in shapes)
+        return sum(aligned_size(prod(shape), self.dtype) for shape in shapes)
 
     def _views(self, flat: Array, shapes: Sequence[tuple[int, ...]]) -> Views:
         views, start = [], 0

@@ -21,7 +21,7 @@ from chainrule.evaluation.assessment import Assessment, assess_saved, beats_gues
 from chainrule.experiments.settings import RUN_FORMAT, read_tables
 from chainrule.nn.model_file import Model, save
 from chainrule.runs import folder as runs
-from chainrule.runs.files import as_tables, check_version, write_config, write_report
+from chainrule.runs.files import as_tables, check_version, saving, write_config, write_report
 from chainrule.runs.lock import only_writer
 from chainrule.runs.members import Member, read_member, shared_settings, together
 from chainrule.runs.origin import MNIST, Origin, data_of
@@ -182,8 +182,8 @@ def _write(ensemble: Ensemble, model: Model, origin: Origin, data: Dataset) -> N
         "checksums": data.checksums,
     }
     details = {"ending": "finished", "confusion": found.confusion.tolist()}
-    config = as_tables(tables)
-    with only_writer(folder):
+    config, again = as_tables(tables), "then: the same command again"
+    with only_writer(folder), saving(folder, "its network or figures", remedy=again):
         write_config(folder, config)
         save(model, folder / "model.safetensors")
         write_report(folder, ensemble.as_json() | details | {"mistakes": found.mistakes()})

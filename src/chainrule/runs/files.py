@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ModelFileError, NewerFormatError, SaveError
-from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.files import read_plain, write_atomically
 from chainrule.core.formats import refuse_newer
 from chainrule.core.tensor_file import read_sealed
 from chainrule.core.version import __version__
@@ -36,7 +36,7 @@ from chainrule.training.checkpoint_values import check_epoch
 from chainrule.training.train import Epoch
 
 LARGEST = 512 << 20
-"""Bytes of a history, a report or a picture that is read."""
+"""Bytes of one of these files, or of a picture, that are read: more than any that is written."""
 
 
 @contextmanager
@@ -115,10 +115,20 @@ def check_version(folder: Path) -> None:
             pass
 
 
+def _content(path: Path) -> bytes:
+    """Content of a file of a run folder; ValueError for a link, or what no file of ours can be."""
+    try:
+        return read_plain(path, LARGEST)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+
+
 def read_report(folder: Path) -> dict[str, Any]:
     """report.json of a run. Raises OSError, ValueError, NewerFormatError."""
     path = folder / "report.json"
-    report = _table(read_ordinary(path, LARGEST, links=False), f"{path}: not a report")
+    report = _table(_content(path), f"{path}: not a report")
     refuse_newer(path, report.get("format"), RUN_FORMAT)
     return report
 
@@ -127,7 +137,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """history.jsonl of a run, each epoch checked. Raises OSError, ValueError, NewerFormatError."""
     path = folder / "history.jsonl"
     epochs = []
-    for number, line in enumerate(read_ordinary(path, LARGEST, links=False).splitlines(), 1):
+    for number, line in enumerate(_content(path).splitlines(), 1):
         wrong = f"{path}, line {number}: not a history of epochs"
         epoch = _table(line, wrong)
         refuse_newer(path, epoch.get("format"), RUN_FORMAT)

@@ -5,31 +5,62 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from chainrule.core.errors import FolderInUseError
+from chainrule.core.errors import DataError, FolderInUseError, SaveError
+from chainrule.core.files import check_ordinary, read_plain, write_atomically
+
+LONGEST_NAME = 1024
+"""Bytes of the holder's name."""
+SUBFOLDERS = ("", "checkpoints")
+"""Of a run folder: those that are written to."""
 
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Lock against other writers of the folder; the system releases it when this process dies.
 
-    Raises FolderInUseError, naming the holder.
+    Raises FolderInUseError, naming the holder; DataError where a name in the folder is a link or
+    another thing that is no file, as the folder may come from a stranger; SaveError where the
+    folder cannot be written.
     """
     from filelock import FileLock, Timeout  # 28 ms, which other commands need not pay
 
-    holder = folder / ".writer"
-    lock = FileLock(folder / ".lock", timeout=0)
+    holder, lock = folder / ".writer", FileLock(folder / ".lock", timeout=0)
+    _check(folder)
     try:
         lock.acquire()
     except Timeout:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
         raise FolderInUseError(
-            f"{folder}: {who} is writing here; wait for it, or choose another --run name"
+            f"{folder}: {_named(holder)} is writing here; wait for it, or choose another --run name"
         ) from None
+    except OSError as error:
+        raise SaveError(f"{folder} cannot be written: {error.strerror or error}") from None
     try:
-        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        with suppress(OSError):  # a full disk is for whoever saves something to report
+            write_atomically(holder, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
         lock.release()
+
+
+def _check(folder: Path) -> None:
+    """Raises DataError for a name in the folder that leads elsewhere."""
+    try:
+        for name in SUBFOLDERS:
+            if (folder / name).is_dir():
+                check_ordinary(folder / name)
+        lock = folder / ".lock"
+        if lock.exists() and lock.stat().st_nlink > 1:
+            # Taking the lock may empty the file, under its other names too.
+            raise OSError(0, "it has a second name; remove it", str(lock))
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}") from None
+
+
+def _named(holder: Path) -> str:
+    try:
+        return read_plain(holder, LONGEST_NAME).decode(errors="replace")
+    except OSError:
+        return "another process"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError, NewerFormatError
-from chainrule.core.files import read_ordinary
+from chainrule.core.files import read_plain
 from chainrule.experiments.settings import read_tables
 from chainrule.monitor.events import FILE, read_events
 from chainrule.runs.files import LARGEST, read_history, read_report
@@ -47,7 +47,7 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
         raise ConfigError(f"{folder} has no history.jsonl: train it to the end first")
     try:
         told = [{"kind": "epoch"} | epoch for epoch in read_history(folder)]
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
     settings, figures = config.get("settings", {}), _figures(folder) or {}
     begin = {
@@ -97,9 +97,9 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 
 def _picture(path: Path) -> str:
     try:
-        raw = read_ordinary(path, LARGEST, links=False)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raw = read_plain(path, LARGEST)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
     if not raw.startswith(PNG):
         raise ConfigError(f"{path}: not a PNG picture; remove it")
     return f"data:image/png;base64,{b64encode(raw).decode('ascii')}"

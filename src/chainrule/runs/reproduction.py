@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import Model, save
 from chainrule.plots.curves import curves
 from chainrule.plots.style import save as save_figure
-from chainrule.runs.files import as_config, write_config, write_history, write_report
+from chainrule.runs.files import as_config, saving, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import Origin
@@ -91,14 +92,17 @@ def reproduce(
     recorder = Recorder(hear, stop=stop)
     folder = claim_folder("", otherwise=f"{article.recipe}-reproduced")
     result = Reproduction(article, folder)
+    saved = partial(saving, folder, remedy="then reproduce it again")
     with only_writer(folder):
         config = as_config(RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
-        write_config(folder, config)
-        write_report(folder, result.as_json())
+        with saved("its settings"):
+            write_config(folder, config)
+            write_report(folder, result.as_json())
         try:
             for claim in article.claims(data, effort, recorder):
                 result.claims.append(claim)
-                write_report(folder, result.as_json())
+                with saved("a claim"):
+                    write_report(folder, result.as_json())
                 settled(claim)
             if fix:
                 result.worth = worth_of(article, fix, data, effort, recorder)
@@ -111,7 +115,8 @@ def reproduce(
             error.add_note(f"{folder} holds the {count} claim{'s' * (count != 1)} settled before")
             raise
         finally:
-            _show(result, recorder.trainings, data, origin)
+            with saved("its end"):
+                _show(result, recorder.trainings, data, origin)
     return result
 
 
@@ -127,8 +132,8 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
         report |= _figures(shown, recipe, data, folder)
     write_history(folder, history)
     of = f"{shown.name}, seed {shown.settings.seed}." if shown else ""
-    save_figure(curves(history, of=of), folder / "curves.png")
     write_report(folder, report)
+    save_figure(curves(history, of=of), folder / "curves.png")
     content = replay_of(folder)
     claims = {
         one.claim: f"{one.published} | {one.measured} | {one.verdict}" for one in result.claims
