@@ -42,23 +42,28 @@ class Value:
 
 
 COUNT = Value(int, 0, 10**18 - 1)
-NUMBER = Value()
-NOT_NEGATIVE = Value(float, 0)
-ANY = Value(float, -inf, inf)
+RATE = Value(float, 0, 1e30)
+"""A schedule that was scaled by hand may rise far above the highest that a setting may be."""
+SECONDS = Value(float, 0, 1e9)
+"""Thirty years."""
+LOSS, TOTAL = Value(float, -1e-6), Value(float, -1)
+"""Of a mean and of a sum over an epoch: article 4's loss, -log(a + 1e-8), is barely below 0."""
+MEASURED = Value(float, -1e-6, inf)
 
 PROGRESS = {
-    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": COUNT, "loss": NUMBER,
-    "objective": NUMBER, "seconds": NOT_NEGATIVE, "best_loss": ANY, "best_step": COUNT,
+    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": COUNT, "loss": TOTAL,
+    "objective": TOTAL, "seconds": SECONDS, "best_loss": MEASURED, "best_step": COUNT,
     "waited": COUNT, "optimizer_steps": COUNT,
 }  # fmt: skip
 """Numbers of the progress; its schedule is compared with that of the run."""
 EPOCH = {
-    "epoch": COUNT, "step": COUNT, "loss": NUMBER, "objective": NUMBER, "validation_loss": ANY,
-    "validation_accuracy": Value(float, 0, 1, absent=True), "learning_rate": NOT_NEGATIVE,
-    "seconds": NOT_NEGATIVE,
+    "epoch": COUNT, "step": COUNT, "loss": LOSS, "objective": LOSS, "validation_loss": MEASURED,
+    "validation_accuracy": Value(float, 0, 1, absent=True), "learning_rate": RATE,
+    "seconds": SECONDS,
 }  # fmt: skip
 """An epoch of the history. Its validation loss is measured, not minimised: it may be null, or not
 finite where the network diverges after its last step."""
+LONGEST_TEXT = 1000
 SQUARES = ("optimizer.v", "optimizer.squares")
 """Arrays that are means of squares, so never negative."""
 
@@ -94,6 +99,20 @@ def check_epoch(epoch: Mapping[str, Any], number: int) -> None:
     _check(f"epoch {number}", epoch, EPOCH)
     if epoch["epoch"] != number:
         raise ValueError(f"epoch {epoch['epoch']} stands where epoch {number} belongs")
+
+
+def check_texts(name: str, texts: Any, *, values: bool) -> None:
+    """Raises ValueError unless the names of a table, and its `values`, are texts to be printed."""
+    if not isinstance(texts, dict):
+        raise ValueError(f"its {name} are not a table")
+    for text in (*texts, *(texts.values() if values else ())):
+        if not isinstance(text, str):
+            raise ValueError(f"its {name} are not texts")
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            raise ValueError(
+                f"its {name} hold {text[:40]!a}, not a text of at most {LONGEST_TEXT:,} "
+                "printable characters"
+            )
 
 
 def _check(where: str, numbers: Mapping[str, Any], rules: Mapping[str, Value]) -> None:
