@@ -30,10 +30,11 @@ from chainrule.core.errors import ConfigError, DataError, ModelFileError
 from chainrule.core.tensor_file import Tensors, read_sealed, write_sealed
 from chainrule.experiments.job import prepare, run
 from chainrule.experiments.settings import Settings
+from chainrule.nn.model_file import load_model
 from chainrule.runs.files import as_config, write_config
 from chainrule.runs.origin import Origin, load_data
 from chainrule.runs.request import Request, TrainedRun
-from chainrule.runs.run import train_run
+from chainrule.runs.run import MODEL, train_run
 from chainrule.training.checkpoint import FORMAT, HISTORY, Checkpoint, write_checkpoint
 from chainrule.training.state import Progress
 
@@ -41,8 +42,8 @@ SETTINGS = Settings(
     layers=(36, 8, 3), epochs=4, batch_size=20, validation=20, patience=3, average=0.9,
     batch_norm=True, schedule="plateau",
 )  # fmt: skip
-SAVED = (3, 9, 12, 14)
-"""Steps after which the run is saved; an epoch has four or five."""
+SAVED = (3, 5, 9, 10, 13)
+"""Steps after which the run is saved; an epoch has five."""
 WORDS = ("progress", "settings", "checksums", "numerics")
 VALUES: tuple[Any, ...] = (
     *(-1, 0, 1, 7, 2**31, 2**63, -(2**63), 10**18, 10**30, 10**400, True, None, [], {}, [0]),
@@ -180,7 +181,10 @@ def not_finite(done: TrainedRun) -> str:
     for epoch in done.history:
         numbers |= {f"{name} of epoch {epoch.epoch}": x for name, x in asdict(epoch).items()}
     odd = [name for name, number in numbers.items() if number is None or not isfinite(number)]
-    if not all(np.isfinite(array).all() for array in done.progress.arrays.values()):
+    arrays = [network.state for network in load_model(done.folder / MODEL).members]
+    if done.ending == "finished":
+        arrays += done.progress.arrays.values()
+    if not all(np.isfinite(array).all() for array in arrays):
         odd.append("the weights")
     return f"not finite: {', '.join(odd)}" if odd else ""
 
@@ -224,14 +228,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--changes", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     started = time.perf_counter()
     figures, findings = tamper(asked.changes, asked.seed)
     print(*findings, sep="\n", file=sys.stderr)
-    for name, value in (
-        asdict(figures) | {"seconds": round(time.perf_counter() - started)}
-    ).items():
-        print(f"{value:6}  {name.replace('_', ' ')}")
+    seconds = round(time.perf_counter() - started)
+    if asked.json:
+        print(json.dumps(asdict(figures) | {"seconds": seconds}))
+    else:
+        for name, value in (asdict(figures) | {"seconds": seconds}).items():
+            print(f"{value:6}  {name.replace('_', ' ')}")
     return 1 if figures.failures() else 0
 
 

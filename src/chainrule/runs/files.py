@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -93,8 +94,12 @@ def check_version(folder: Path) -> None:
         raise
     except (ModelFileError, OSError):
         pass  # it is written again from the checkpoint
-    events = [partial(read_events, folder / name) for name in (FILE, BY_HAND)]
-    for reader in (partial(read_report, folder), partial(read_history, folder), *events):
+    readers: list[Callable[[], object]] = [
+        partial(read_report, folder),
+        partial(read_history, folder),
+        *(partial(read_events, folder / name) for name in (FILE, BY_HAND)),
+    ]
+    for reader in readers:
         try:
             reader()
         except NewerFormatError:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import asdict
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from chainrule.core.arrays import Array
 from chainrule.core.errors import ModelFileError
 from chainrule.experiments.job import Job
-from chainrule.nn.network import Network
 from chainrule.training.checkpoint import Checkpoint
 from chainrule.training.checkpoint_values import LARGEST
 from chainrule.training.divergence import infinite
@@ -33,8 +32,8 @@ def check_position(checkpoint: Checkpoint, job: Job) -> None:
 
 
 def _objections(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
-    yield from _about_position(checkpoint, job)
     yield from _about_losses(checkpoint, job)
+    yield from _about_position(checkpoint, job)
     yield from _about_arrays(checkpoint.progress, job)
 
 
@@ -107,6 +106,9 @@ def _about_losses(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
         ):
             yield f"the objective of {where} is {objective:g}, and its loss {loss:g}"
     for where, record, _ in records:
+        measured = record["validation_loss"]
+        if measured is not None and most < measured < inf:
+            yield f"the validation loss of {where} is {measured:g}, at most {most:g} is possible"
         absent = [record[name] is None for name in ("validation_loss", "validation_accuracy")]
         if absent != [job.validation is None] * 2:
             yield f"{where} was validated, or was not, against the settings"
@@ -120,14 +122,13 @@ def _about_arrays(progress: Progress, job: Job) -> Iterator[str]:
         weights["best"] = network.state[:0]
     if job.settings.average:
         weights["average"] = network.state
-    slots = {f"optimizer.{slot}": values for slot, values in memory.items()}
+    expected = weights | {f"optimizer.{slot}": values for slot, values in memory.items()}
     here, there = (
-        {name: (a.shape, a.dtype) for name, a in arrays.items()}
-        for arrays in (weights | slots, found)
+        {name: (a.shape, a.dtype) for name, a in arrays.items()} for arrays in (expected, found)
     )
     if here != there:
-        odd = sorted({name for name, _ in here.items() ^ there.items()})
-        yield f"its arrays {', '.join(name[:40] for name in odd[:8])} are not those of the settings"
+        odd = sorted({ascii(name[:40]) for name, _ in here.items() ^ there.items()})
+        yield f"its arrays {', '.join(odd[:8])} are not those of the settings"
         return
     for name in weights:
         if not found[name].size:
@@ -135,15 +136,9 @@ def _about_arrays(progress: Progress, job: Job) -> Iterator[str]:
         np.copyto(network.state, found[name])
         if any((variance < 0).any() for variance in network.variance):
             yield f"a variance in its {name} is below 0"
-        # These have passed the guard; the others only at the end of an epoch.
-        if name in ("kept", "best") or not progress.batches:
-            yield from _infinite(network, [], name)
-    if not progress.batches:
-        for slot in slots:
-            yield from _infinite(job.network, [found[slot]], slot)
-
-
-def _infinite(network: Network, memory: list[Array], name: str) -> Iterator[str]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        if what := infinite(network, memory):
-            yield f"{what} became infinite in its {name}, which ends a run"
+        # All have passed the guard, but for the parameters within an epoch.
+        if name != "parameters" or not progress.batches:
+            with np.errstate(over="ignore", invalid="ignore"):
+                what = infinite(network, ())
+            if what:
+                yield f"{what} became infinite in its {name}"

@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.core.errors import DamagedFileError, ModelFileError
 from chainrule.core.files import make_folder, remove, set_aside
 from chainrule.core.tensor_file import read_sealed, write_sealed
-from chainrule.training.checkpoint_values import check_texts, check_values
+from chainrule.training.checkpoint_values import PROGRESS, check_texts, check_values
 from chainrule.training.state import Progress
 
 FORMAT = "chainrule-run-1"
@@ -92,6 +92,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         check_texts("settings", settings, values=False)
         check_texts("checksums", checksums, values=True)
         check_texts("numerics", numerics, values=True)
+        for name, rule in PROGRESS.items():
+            numbers[name] = rule.kind(numbers[name])
         progress = Progress(**numbers, arrays=arrays)
         return Checkpoint(progress, history, settings, checksums, numerics, path)
     except KeyError as error:

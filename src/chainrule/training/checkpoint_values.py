@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Value:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         of_kind = self.kind is float or isinstance(value, int)
+        if self.kind is float and isinstance(value, int) and abs(value) > LARGEST:
+            return False
         return of_kind and self.low <= value <= self.high  # False for nan
 
     def __str__(self) -> str:
@@ -82,10 +84,18 @@ def check_values(
             raise ValueError("an epoch of its history is not a table")
         check_epoch(epoch, number)
     for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} has a value that is not a finite number")
+        if not is_finite(array):
+            raise ValueError(
+                f"{_listed({name})} has a value, or a sum, that is not a finite number"
+            )
         if name in SQUARES and (array < 0).any():
             raise ValueError(f"{name} has a value below 0, and is a mean of squares")
+
+
+def is_finite(array: Array) -> bool:
+    """True if the sum is finite, and so each value: the divergence guard ends all other runs."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return isfinite(float(np.add.reduce(array, axis=None)))
 
 
 def check_epoch(epoch: Mapping[str, Any], number: int) -> None:
@@ -122,7 +132,7 @@ def _check(where: str, numbers: Mapping[str, Any], rules: Mapping[str, Value]) -
 
 
 def _listed(names: set[Any]) -> str:
-    return ", ".join(sorted(str(name)[:40] for name in names)[:8])
+    return ", ".join(sorted(ascii(str(name)[:40])[1:-1] for name in names)[:8])
 
 
 def _short(value: object) -> str:
