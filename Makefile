@@ -11,8 +11,8 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill mutants load hostile torture planted \
-  lowest reproduce bench records hooks clean
+.PHONY: help train test quick check format stress long fuzz kill tamper mutants load hostile torture \
+  planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ format: $(VENV)/testable ## put the code into its form, and mend what the linter
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-stress: long fuzz kill mutants load hostile ## everything in full: hours
+stress: long fuzz kill tamper mutants load hostile ## everything in full: hours
 
 long: $(VENV)/testable ## the tests of which `make test` runs a short form
 	$(PYTEST) -m long
@@ -48,6 +48,9 @@ fuzz: $(VENV)/testable ## a million damaged files for each reader: hours
 
 kill: $(VENV)/testable ## training killed a thousand times: 20 minutes
 	$(BIN)/python -m stress.kill
+
+tamper: $(VENV)/testable ## ten thousand checkpoints with wrong values under right checksums: 10 minutes
+	$(BIN)/python -m stress.tamper
 
 mutants: $(VENV)/testable ## bugs planted one after another, each of which must turn tests red: 15 minutes
 	$(BIN)/python stress/mutants/run.py

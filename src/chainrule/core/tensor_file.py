@@ -116,8 +116,8 @@ def _words(path: Path, content: bytes) -> Words:
         words = header.get("__metadata__", {})
         if not all(isinstance(value, str) for value in words.values()):
             raise ValueError("metadata are text")
-        if len(header) > MOST_TENSORS:
-            raise ValueError(f"{len(header):,} tensors, at most {MOST_TENSORS:,} are read")
+        if (tensors := len(header) - ("__metadata__" in header)) > MOST_TENSORS:
+            raise ValueError(f"{tensors:,} tensors, at most {MOST_TENSORS:,} are read")
     except (ValueError, AttributeError, RecursionError) as error:
         raise DamagedFileError(
             f"{path}: its header is not what safetensors have ({error})"

@@ -19,6 +19,8 @@ from chainrule.core.files import read_plain, write_atomically
 from chainrule.core.formats import refuse_newer
 
 FILE = "watch.jsonl"
+BY_HAND = "by_hand.jsonl"
+"""File in the run folder with the changes by hand, which config.toml alone does not reproduce."""
 KEPT = {"observation": 600, "weights": 60, "epoch": 2000, "by_hand": 1000}
 """Most events kept of a kind, besides the newest; other kinds are few."""
 

@@ -14,7 +14,7 @@ from typing import Any
 from chainrule.core.errors import ConfigError
 from chainrule.experiments.job import Job
 from chainrule.monitor.control import Command, View, change_rate
-from chainrule.monitor.events import FILE, read_events, until, write_lines
+from chainrule.monitor.events import BY_HAND, FILE, read_events, until, write_lines
 from chainrule.monitor.probe import Measured, Probe, as_pictures, grey
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.train import Epoch
@@ -30,8 +30,6 @@ WRITTEN_EVERY = 30.0
 """Seconds after which the event log is written at the end of an epoch."""
 BLINK = 0.2
 """Seconds within which a paused run reacts to Ctrl-C."""
-BY_HAND = "by_hand.jsonl"
-"""File in the run folder with the changes by hand, which config.toml alone does not reproduce."""
 
 
 class Watcher:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from chainrule.experiments.settings import (
     read_tables,
     text,
 )
+from chainrule.monitor.events import BY_HAND, FILE, read_events
 from chainrule.nn.model_file import FORMATS
 from chainrule.runs.origin import Origin
 from chainrule.training.checkpoint_values import check_epoch
@@ -106,9 +108,14 @@ def check_version(folder: Path) -> None:
         raise
     except (ModelFileError, OSError):
         pass  # it is written again from the checkpoint
-    for reader in (read_report, read_history):
+    readers: list[Callable[[], object]] = [
+        partial(read_report, folder),
+        partial(read_history, folder),
+        *(partial(read_events, folder / name) for name in (FILE, BY_HAND)),
+    ]
+    for reader in readers:
         try:
-            reader(folder)
+            reader()
         except NewerFormatError:
             raise
         except (ValueError, OSError):

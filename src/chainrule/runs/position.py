@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import asdict
-from pathlib import Path
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,73 +14,131 @@ from chainrule.core.errors import ModelFileError
 from chainrule.experiments.job import Job
 from chainrule.training.checkpoint import Checkpoint
 from chainrule.training.checkpoint_values import LARGEST
+from chainrule.training.divergence import infinite
+from chainrule.training.state import Progress
 
-MOVING = ("rate", "best", "waited")
-"""Fields of a schedule that change in training; all others are those of the settings."""
 
+def check_position(checkpoint: Checkpoint, job: Job) -> None:
+    """Raises ModelFileError, naming file and value, for one that this run cannot come to.
 
-def check_position(folder: Path, checkpoint: Checkpoint, job: Job) -> None:
-    """Raises ModelFileError, naming the value, for one that this run cannot come to.
-
-    Settings and data are those that the checkpoint names; so its position follows from the number
-    of epochs and batches.
+    Settings and data are those that the checkpoint names. So its position follows from the number
+    of epochs and batches, and what was best from the losses of its history.
     """
+    for why in _objections(checkpoint, job):
+        raise ModelFileError(
+            f"{checkpoint.path}: it cannot be a checkpoint of this run: {why}; nothing was "
+            "changed: without that file the checkpoint before it is used"
+        )
+
+
+def _objections(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
+    yield from _about_losses(checkpoint, job)
+    yield from _about_position(checkpoint, job)
+    yield from _about_arrays(checkpoint.progress, job)
+
+
+def _about_position(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
     progress, settings = checkpoint.progress, job.settings
     images = len(job.train[1])
     rows = min(settings.batch_size or images, images)
     an_epoch = -(-images // rows)
-    best = (progress.epoch - progress.waited) * an_epoch
+    # A compiled step does not count those of the optimizer.
+    counted = min(progress.optimizer_steps, progress.step) if settings.compiled else progress.step
     rules = [
         ("number of epochs in its history", len(checkpoint.history), progress.epoch),
         ("epoch", progress.epoch, min(progress.epoch, settings.epochs)),
         ("batches", progress.batches, min(progress.batches, an_epoch)),
         ("examples", progress.examples, min(progress.batches * rows, images)),
         ("step", progress.step, progress.epoch * an_epoch + progress.batches),
-        ("best_step", progress.best_step, best),
+        ("optimizer_steps", progress.optimizer_steps, counted),
     ]
-    # A compiled step does not count those of the optimizer.
-    counted = min(progress.optimizer_steps, progress.step) if settings.compiled else progress.step
-    rules.append(("optimizer_steps", progress.optimizer_steps, counted))
     for epoch in checkpoint.history:
         number = epoch["epoch"]
         rules.append((f"step of epoch {number}", epoch["step"], number * an_epoch))
+    replayed, schedule = Progress(), copy(job.schedule)
+    for epoch in checkpoint.history:
+        loss = epoch["validation_loss"]
+        monitored = epoch.get("objective", epoch["loss"]) if loss is None else loss
+        replayed.step = epoch["step"]
+        replayed.end_epoch(monitored)
+        schedule.observe(monitored)
+    for name in ("best_loss", "best_step", "waited"):
+        rules.append((name, getattr(progress, name), getattr(replayed, name)))
+    if not progress.batches:
+        rules += [(name, getattr(progress, name), 0) for name in ("loss", "objective", "seconds")]
     for name, found, expected in rules:
         if found != expected:
-            raise _impossible(folder, f"{name} is {found:,} where it is {expected:,}")
-    _check_schedule(folder, progress.schedule, asdict(job.schedule))
-    _check_variances(folder, progress.arrays, job)
+            yield f"{name} is {found:,} where it is {expected:,}"
+    yield from _about_schedule(progress.schedule, asdict(schedule))
 
 
-def _check_schedule(folder: Path, found: Any, planned: dict[str, Any]) -> None:
-    if not isinstance(found, dict) or found.keys() != planned.keys():
-        raise _impossible(folder, "its schedule is not the one of the settings")
-    for name, value in planned.items():
+def _about_schedule(found: Any, expected: dict[str, Any]) -> Iterator[str]:
+    """All but its rate, which may have been changed by hand, follows from settings and losses."""
+    if not isinstance(found, dict) or found.keys() != expected.keys():
+        yield "its schedule is not the one of the settings"
+        return
+    for name, value in expected.items():
         there = found[name]
         if isinstance(value, dict):
-            _check_schedule(folder, there, value)
+            yield from _about_schedule(there, value)
+        elif isinstance(there, bool) or not isinstance(there, int | float | None):
+            yield f"{name} of the schedule is not a number"
+        elif name == "rate" and there is not None and 0 <= there <= LARGEST:
             continue
-        number = isinstance(there, int | float) and not isinstance(there, bool)
-        if name in MOVING and number:
-            low, high = (0, LARGEST) if name == "rate" else (-np.inf, np.inf)
-            if low <= there <= high:
-                continue
-        if there != value:
-            raise _impossible(folder, f"{name} of the schedule is not {value!r}")
+        elif there != value:
+            yield f"{name} of the schedule is not {value!r}"
 
 
-def _check_variances(folder: Path, arrays: dict[str, Any], job: Job) -> None:
-    """Raises ModelFileError for a running variance below 0 in any copy of the weights."""
-    network = job.network.copy()
-    for name, array in arrays.items():
-        if name.startswith("optimizer.") or array.shape != network.state.shape:
-            continue
-        np.copyto(network.state, array, casting="unsafe")
-        if any((variance < 0).any() for variance in network.variance):
-            raise _impossible(folder, f"a variance in its {name} is below 0")
+def _about_losses(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
+    """What is minimised is the loss and the penalty, but for label smoothing."""
+    settings, progress = job.settings, checkpoint.progress
+    most = min(4 * float(np.finfo(job.network.dtype).max), LARGEST)
+    records = [(f"epoch {each['epoch']}", each, most) for each in checkpoint.history]
+    for where, record, limit in (
+        *records, ("the current epoch", vars(progress), min(most * progress.examples, LARGEST))
+    ):  # fmt: skip
+        loss = record["loss"]
+        objective = record.get("objective", loss)
+        if max(loss, objective) > limit:
+            yield f"the loss of {where} is {max(loss, objective):g}, at most {limit:g} is possible"
+        if not settings.label_smoothing and (
+            objective < loss or (objective > loss and not settings.l2)
+        ):
+            yield f"the objective of {where} is {objective:g}, and its loss {loss:g}"
+    for where, record, _ in records:
+        measured = record["validation_loss"]
+        if measured is not None and most < measured < inf:
+            yield f"the validation loss of {where} is {measured:g}, at most {most:g} is possible"
+        absent = [record[name] is None for name in ("validation_loss", "validation_accuracy")]
+        if absent != [job.validation is None] * 2:
+            yield f"{where} was validated, or was not, against the settings"
 
 
-def _impossible(folder: Path, why: str) -> ModelFileError:
-    return ModelFileError(
-        f"{folder}: its newest checkpoint cannot be one of this run: {why}; nothing was changed: "
-        "without that file the checkpoint before it is used"
+def _about_arrays(progress: Progress, job: Job) -> Iterator[str]:
+    """Their names, shapes and types; variances of 0 or more; what the divergence guard asks."""
+    network, memory, found = job.network.copy(), job.optimizer.state, progress.arrays
+    weights = dict.fromkeys(("parameters", "kept", "best"), network.state)
+    if not job.settings.patience:
+        weights["best"] = network.state[:0]
+    if job.settings.average:
+        weights["average"] = network.state
+    expected = weights | {f"optimizer.{slot}": values for slot, values in memory.items()}
+    here, there = (
+        {name: (a.shape, a.dtype) for name, a in arrays.items()} for arrays in (expected, found)
     )
+    if here != there:
+        odd = sorted({ascii(name[:40]) for name, _ in here.items() ^ there.items()})
+        yield f"its arrays {', '.join(odd[:8])} are not those of the settings"
+        return
+    for name in weights:
+        if not found[name].size:
+            continue
+        np.copyto(network.state, found[name])
+        if any((variance < 0).any() for variance in network.variance):
+            yield f"a variance in its {name} is below 0"
+        # All have passed the guard, but for the parameters within an epoch.
+        if name != "parameters" or not progress.batches:
+            with np.errstate(over="ignore", invalid="ignore"):
+                what = infinite(network, ())
+            if what:
+                yield f"{what} became infinite in its {name}"

@@ -51,7 +51,7 @@ def saved_run(
         say(f"{folder}: no whole checkpoint, so training starts from the beginning")
         return None
     _check_same(folder, checkpoint, job.settings, checksums)
-    check_position(folder, checkpoint, job)
+    check_position(checkpoint, job)
     changed = differences(checkpoint.numerics, numerics)
     if changed and exact:
         raise ConfigError(

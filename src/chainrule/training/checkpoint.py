@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.core.errors import DamagedFileError, ModelFileError
 from chainrule.core.files import make_folder, remove, set_aside
 from chainrule.core.tensor_file import read_sealed, write_sealed
-from chainrule.training.checkpoint_values import check_values
+from chainrule.training.checkpoint_values import PROGRESS, check_texts, check_values
 from chainrule.training.state import Progress
 
 FORMAT = "chainrule-run-1"
@@ -41,6 +41,8 @@ class Checkpoint:
     """Of the data."""
     numerics: dict[str, str]
     """See `core.fingerprint`."""
+    path: Path | None = None
+    """Its file, if it was read from one."""
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -87,11 +89,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         match = NAME.fullmatch(path.name)
         if match and int(match[1]) != numbers["step"]:
             raise ValueError(f"it is of step {numbers['step']:,}, and its name of another")
-        for name, texts in (("checksums", checksums), ("numerics", numerics)):
-            if not all(isinstance(text, str) for text in dict(texts).values()):
-                raise ValueError(f"its {name} are not texts")
+        check_texts("settings", settings, values=False)
+        check_texts("checksums", checksums, values=True)
+        check_texts("numerics", numerics, values=True)
+        for name, rule in PROGRESS.items():
+            numbers[name] = rule.kind(numbers[name])
         progress = Progress(**numbers, arrays=arrays)
-        return Checkpoint(progress, history, dict(settings), dict(checksums), dict(numerics))
+        return Checkpoint(progress, history, settings, checksums, numerics, path)
     except KeyError as error:
         raise ModelFileError(f"{path}: not a valid checkpoint: it has no {error}") from None
     except (TypeError, ValueError, RecursionError) as error:

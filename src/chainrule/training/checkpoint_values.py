@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Value:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         of_kind = self.kind is float or isinstance(value, int)
+        if self.kind is float and isinstance(value, int) and abs(value) > LARGEST:
+            return False
         return of_kind and self.low <= value <= self.high  # False for nan
 
     def __str__(self) -> str:
@@ -42,23 +44,28 @@ class Value:
 
 
 COUNT = Value(int, 0, 10**18 - 1)
-NUMBER = Value()
-NOT_NEGATIVE = Value(float, 0)
-ANY = Value(float, -inf, inf)
+RATE = Value(float, 0, 1e30)
+"""A schedule that was scaled by hand may rise far above the highest that a setting may be."""
+SECONDS = Value(float, 0, 1e9)
+"""Thirty years."""
+LOSS, TOTAL = Value(float, -1e-6), Value(float, -1)
+"""Of a mean and of a sum over an epoch: article 4's loss, -log(a + 1e-8), is barely below 0."""
+MEASURED = Value(float, -1e-6, inf)
 
 PROGRESS = {
-    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": COUNT, "loss": NUMBER,
-    "objective": NUMBER, "seconds": NOT_NEGATIVE, "best_loss": ANY, "best_step": COUNT,
+    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": COUNT, "loss": TOTAL,
+    "objective": TOTAL, "seconds": SECONDS, "best_loss": MEASURED, "best_step": COUNT,
     "waited": COUNT, "optimizer_steps": COUNT,
 }  # fmt: skip
 """Numbers of the progress; its schedule is compared with that of the run."""
 EPOCH = {
-    "epoch": COUNT, "step": COUNT, "loss": NUMBER, "objective": NUMBER, "validation_loss": ANY,
-    "validation_accuracy": Value(float, 0, 1, absent=True), "learning_rate": NOT_NEGATIVE,
-    "seconds": NOT_NEGATIVE,
+    "epoch": COUNT, "step": COUNT, "loss": LOSS, "objective": LOSS, "validation_loss": MEASURED,
+    "validation_accuracy": Value(float, 0, 1, absent=True), "learning_rate": RATE,
+    "seconds": SECONDS,
 }  # fmt: skip
 """An epoch of the history. Its validation loss is measured, not minimised: it may be null, or not
 finite where the network diverges after its last step."""
+LONGEST_TEXT = 1000
 SQUARES = ("optimizer.v", "optimizer.squares")
 """Arrays that are means of squares, so never negative."""
 
@@ -77,10 +84,18 @@ def check_values(
             raise ValueError("an epoch of its history is not a table")
         check_epoch(epoch, number)
     for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} has a value that is not a finite number")
+        if not is_finite(array):
+            raise ValueError(
+                f"{_listed({name})} has a value, or a sum, that is not a finite number"
+            )
         if name in SQUARES and (array < 0).any():
             raise ValueError(f"{name} has a value below 0, and is a mean of squares")
+
+
+def is_finite(array: Array) -> bool:
+    """True if the sum is finite, and so each value: the divergence guard ends all other runs."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return isfinite(float(np.add.reduce(array, axis=None)))
 
 
 def check_epoch(epoch: Mapping[str, Any], number: int) -> None:
@@ -96,6 +111,20 @@ def check_epoch(epoch: Mapping[str, Any], number: int) -> None:
         raise ValueError(f"epoch {epoch['epoch']} stands where epoch {number} belongs")
 
 
+def check_texts(name: str, texts: Any, *, values: bool) -> None:
+    """Raises ValueError unless the names of a table, and its `values`, are texts to be printed."""
+    if not isinstance(texts, dict):
+        raise ValueError(f"its {name} are not a table")
+    for text in (*texts, *(texts.values() if values else ())):
+        if not isinstance(text, str):
+            raise ValueError(f"its {name} are not texts")
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            raise ValueError(
+                f"its {name} hold {text[:40]!a}, not a text of at most {LONGEST_TEXT:,} "
+                "printable characters"
+            )
+
+
 def _check(where: str, numbers: Mapping[str, Any], rules: Mapping[str, Value]) -> None:
     for name, rule in rules.items():
         if not rule.allows(numbers[name]):
@@ -103,7 +132,7 @@ def _check(where: str, numbers: Mapping[str, Any], rules: Mapping[str, Value]) -
 
 
 def _listed(names: set[Any]) -> str:
-    return ", ".join(sorted(str(name)[:40] for name in names)[:8])
+    return ", ".join(sorted(ascii(str(name)[:40])[1:-1] for name in names)[:8])
 
 
 def _short(value: object) -> str:

@@ -16,10 +16,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from chainrule.core.errors import ConfigError, SaveError
 from chainrule.training.checkpoint import Checkpoint, write_checkpoint
+from chainrule.training.checkpoint_values import is_finite
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
 
@@ -95,9 +94,9 @@ class Checkpointer:
     def save(self) -> None:
         """Saves the run as it is. Warns of a failure; SaveError after FAILURES in a row.
 
-        Numbers that are not finite are not saved: one of the next steps ends in an error.
+        Numbers whose sums are not finite are not saved: one of the next steps ends in an error.
         """
-        if not all(np.isfinite(array).all() for array in self.progress.arrays.values()):
+        if not all(map(is_finite, self.progress.arrays.values())):
             return
         checkpoint = Checkpoint(
             self.progress, self.history, self.settings, self.checksums, self.numerics

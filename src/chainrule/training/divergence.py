@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 
 import numpy as np
 
+from chainrule.core.arrays import Array
 from chainrule.core.errors import DivergenceError
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import Optimizer
@@ -15,6 +17,20 @@ from chainrule.training.state import Progress
 
 KEEP_EVERY = 100
 """Steps between two copies of the weights to fall back on: copying costs less than 1 %."""
+
+
+def infinite(network: Network, memory: Iterable[Array]) -> str:
+    """What is infinite, or soon will be, in a network and in an optimizer's memory; empty: nothing.
+
+    The weights are judged by their sum of squares, all else by its sum.
+    """
+    if not isfinite(float(np.dot(network.parameters, network.parameters))):
+        return "the weights"
+    if not isfinite(float(np.add.reduce(network.statistics))):
+        return "the variance of a unit's sums"
+    if not all(isfinite(float(np.add.reduce(values))) for values in memory):
+        return "what the optimizer remembers"
+    return ""
 
 
 class Guard:
@@ -51,13 +67,8 @@ class Guard:
 
     def check(self) -> None:
         """Raises DivergenceError for infinities behind a finite loss: Adam divides them to 0."""
-        parameters, memory = self.network.parameters, self.optimizer.state.values()
-        if not isfinite(float(np.dot(parameters, parameters))):
-            raise self.diverged(what="the weights became infinite")
-        if not isfinite(float(np.add.reduce(self.network.statistics))):
-            raise self.diverged(what="the variance of a unit's sums became infinite")
-        if not all(isfinite(float(np.add.reduce(values))) for values in memory):
-            raise self.diverged(what="what the optimizer remembers became infinite")
+        if what := infinite(self.network, self.optimizer.state.values()):
+            raise self.diverged(what=f"{what} became infinite")
 
     def diverged(self, loss: float = 0.0, what: str = "") -> DivergenceError:
         """Restores the last good weights; the error says where the numbers blew up."""

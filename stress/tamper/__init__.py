@@ -1,0 +1,1 @@
+"""Checkpoints with wrong values under right checksums."""
