@@ -51,7 +51,7 @@ def _check(folder: Path) -> None:
         for name in SUBFOLDERS:
             if (folder / name).is_dir():
                 check_ordinary(folder / name)
-        lock = folder / ".lock"
+        lock = folder.joinpath(".lock")
         if lock.exists() and lock.stat().st_nlink > 1:
             # Taking the lock may empty the file, under its other names too.
             raise OSError(0, "it has a second name; remove it", str(lock))
