@@ -154,8 +154,8 @@ def _change_array(arrays: Tensors, rng: np.random.Generator) -> str:
     return f"{name}: another name, type or length"
 
 
-def resumed(request: Request, figures: Figures) -> str:
-    """Trains on from what lies in the run's folder, and counts how that ends; what is wrong."""
+def resumed(request: Request, figures: Figures, epochs: int) -> str:
+    """Trains on after so many epochs, and counts how that ends; returns what is wrong, in words."""
     try:
         with warnings.catch_warnings(action="error"):
             done = train_run(request, say=ignored)
@@ -169,16 +169,16 @@ def resumed(request: Request, figures: Figures) -> str:
         return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
     figures.diverged += done.ending == "diverged"
     figures.finished += done.ending == "finished"
-    if odd := not_finite(done):
+    if odd := not_finite(done, epochs):
         figures.not_finite += 1
         return odd
     return ""
 
 
-def not_finite(done: TrainedRun) -> str:
-    """Names of results that are not finite."""
+def not_finite(done: TrainedRun, epochs: int) -> str:
+    """Names of results that are not finite; of the epochs, those after so many."""
     numbers = {"seconds": done.train_seconds}
-    for epoch in done.history:
+    for epoch in done.history[epochs:]:
         numbers |= {f"{name} of epoch {epoch.epoch}": x for name, x in asdict(epoch).items()}
     odd = [name for name, number in numbers.items() if number is None or not isfinite(number)]
     arrays = [network.state for network in load_model(done.folder / MODEL).members]
@@ -216,7 +216,7 @@ def tamper(changes: int, seed: int) -> tuple[Figures, list[str]]:
             if not list((folder / "checkpoints").iterdir()):
                 figures.unwritten += 1
                 continue
-            if wrong := resumed(request, figures):
+            if wrong := resumed(request, figures, int(path.stem[-9:]) // 5):
                 findings.append(f"{number}, {path.stem}: {what}: {wrong}")
     return figures, findings
 

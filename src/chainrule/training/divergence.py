@@ -22,12 +22,14 @@ KEEP_EVERY = 100
 def infinite(network: Network, memory: Iterable[Array]) -> str:
     """What is infinite, or soon will be, in a network and in an optimizer's memory; empty: nothing.
 
-    The weights are judged by their sum of squares, all else by its sum.
+    Weights and running means are judged by their sum of squares, all else by its sum.
     """
     if not isfinite(float(np.dot(network.parameters, network.parameters))):
         return "the weights"
     if not isfinite(float(np.add.reduce(network.statistics))):
         return "the variance of a unit's sums"
+    if not all(isfinite(float(np.dot(mean, mean))) for mean in network.mean):
+        return "the mean of a unit's sums"
     if not all(isfinite(float(np.add.reduce(values))) for values in memory):
         return "what the optimizer remembers"
     return ""
