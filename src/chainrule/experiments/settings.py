@@ -173,7 +173,10 @@ RUN_FORMAT = 1
 def check_length(path: Path, content: bytes) -> None:
     """Raises ConfigError for a TOML file that would not be read."""
     if len(content) > LARGEST_CONFIG:
-        raise ConfigError(f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it")
+        raise ConfigError(
+            f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it: names of classes "
+            "(sub-folders, --classes) and paths take most"
+        )
 
 
 def read_tables(path: Path) -> dict[str, Any]:
