@@ -47,6 +47,7 @@ def onward(address: str) -> bytes:
     told = escape(address, quote=True)
     return (
         f'<!doctype html><meta http-equiv="refresh" content="0;url={told}"><title>chainrule</title>'
+        '<link rel="icon" href="data:,">'
         f'<a href="{told}">Continue</a>'
     ).encode()
 
