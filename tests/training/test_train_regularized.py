@@ -135,7 +135,7 @@ def test_the_running_statistics_come_to_those_of_all_examples(rows: int) -> None
 
 def test_sums_whose_variance_overflows_stop_training() -> None:
     network, (X, y) = problem(dtype=np.float32, batch_norm=True)
-    with pytest.raises(DivergenceError):
+    with pytest.raises(DivergenceError, match="the variance of a unit's sums"):
         list(train(network, (1e22 * X, y), rng=np.random.default_rng(0)))
     assert np.isfinite(network.state).all()
 
