@@ -41,6 +41,15 @@ def spread(examples: int, most: int) -> Int[Array, " _"]:
     return np.linspace(0, examples - 1, min(most, examples)).round().astype(np.intp)
 
 
+def draw_rows(examples: int, most: int) -> Int[Array, " _"]:
+    """At most so many row numbers, in order, drawn at random, always the same ones."""
+    if examples <= most:
+        return np.arange(examples)
+    rng = np.random.Generator(np.random.PCG64(0))
+    rows: Array = np.sort(rng.choice(examples, most, replace=False))
+    return rows
+
+
 def count(rows: Rows) -> int:
     """Number of examples selected by the rows."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)

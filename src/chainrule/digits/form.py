@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
+from chainrule.data.batches import draw_rows
 from chainrule.digits.ink import LEAST_CONTRAST, outline
 from chainrule.nn.preprocessing import CENTRINGS, Preprocessing
 
@@ -51,8 +52,7 @@ def measure(
     if min(shape) < LEAST_SIDE or not len(images):
         return None
     if len(images) > MEASURED:
-        rng = np.random.Generator(np.random.PCG64(0))
-        images = images[np.sort(rng.choice(len(images), MEASURED, replace=False))]
+        images = images[draw_rows(len(images), MEASURED)]
     pictures = images.reshape(-1, *shape)
     edge = pictures[:, outline(shape)]
     backgrounds = np.median(edge, axis=1)

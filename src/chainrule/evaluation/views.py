@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.statistics import mcnemar
+from chainrule.data.batches import draw_rows
 from chainrule.data.dataset import Dataset
 from chainrule.nn.model_file import Model
 
@@ -49,10 +50,7 @@ UNDONE = {
 def looks(model: Model, data: Dataset) -> str:
     """What the test images look like beside those of training, in a sentence; empty if alike."""
     images, labels = data.test
-    chosen = np.arange(len(labels))
-    if len(labels) > ASKED:
-        rng = np.random.Generator(np.random.PCG64(0))
-        chosen = np.sort(rng.choice(len(labels), ASKED, replace=False))
+    chosen = draw_rows(len(labels), ASKED)
     pictures, labels = images[chosen].reshape(-1, *data.shape), labels[chosen]
 
     def right(view: Array) -> Array:
