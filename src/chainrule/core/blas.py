@@ -7,15 +7,15 @@ picks the kernel before NumPy is loaded; importing the library never does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+from chainrule.core.counted import Counted, PutBack
 
 VARIABLE = "OPENBLAS_CORETYPE"
 
@@ -59,46 +59,26 @@ def cores() -> int:
     return max((int(pool["num_threads"]) for pool in pools), default=1)
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> AbstractContextManager[None]:
     """Context manager: BLAS computes each product on the calling thread's core alone.
 
-    The limit is the whole process's, so it is counted: the first to enter sets it, the last to
-    leave puts back what was there, in whatever order they come and go.
+    The limit is the whole process's, so it is counted.
     """
-    _limit.enter()
-    try:
-        yield
-    finally:
-        _limit.leave()
+    return _limit.held()
 
 
-class _Limit:
-    """Limit of one BLAS thread, held by a number of contexts in any threads."""
+def _set_limit() -> PutBack:
+    """Limits BLAS to one thread."""
+    cores()  # counted before the limit, whoever asks later
+    _free_control()
+    before = _controller().limit(limits=1, user_api="blas")
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._held = 0
-        self._before: Any = None
+    def put_back() -> None:
+        _free_control()
+        before.restore_original_limits()
+        _free_control()
 
-    def enter(self) -> None:
-        """Sets the limit, if nobody holds it yet."""
-        with self._lock:
-            if not self._held:
-                cores()  # counted before the limit, whoever asks later
-                _free_control()
-                self._before = _controller().limit(limits=1, user_api="blas")
-            self._held += 1
-
-    def leave(self) -> None:
-        """Puts back what was there, if nobody else holds the limit."""
-        with self._lock:
-            self._held -= 1
-            if not self._held:
-                _free_control()
-                self._before.restore_original_limits()
-                _free_control()
-                self._before = None
+    return put_back
 
 
 def _free_control() -> None:
@@ -112,7 +92,7 @@ def _free_control() -> None:
             library.clear_controlling_thread(force=True)
 
 
-_limit = _Limit()
+_limit = Counted(_set_limit)
 
 
 def describe_blas() -> str:
