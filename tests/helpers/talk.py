@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n"
@@ -25,3 +26,10 @@ def one_answer(connection: socket.socket) -> tuple[int, bool]:
             raise ConnectionResetError
         received += more
     return int(received[9:12]), CLOSE in received
+
+
+def held_open(port: int, count: int) -> list[socket.socket]:
+    """So many connections that say nothing."""
+    held = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(count)]
+    time.sleep(0.1)
+    return held

@@ -135,7 +135,7 @@ def test_at_the_end_requests_sent_ahead_are_answered_too(model: Any) -> None:
 
 
 def test_who_sends_a_body_steadily_is_not_cut(ask: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SECONDS", {"head": 5.0, "body": 0.9, "idle": 15.0})
+    monkeypatch.setitem(connections.SECONDS, "body", 0.9)
     monkeypatch.setattr(connections, "LEAST_SENT", 100)
     with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
         connection.sendall(ROW[:-784])

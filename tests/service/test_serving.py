@@ -6,21 +6,23 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 import pytest
 
 from chainrule.core.errors import ConfigError
 from chainrule.service import protocol as connections
+from chainrule.service import state
 from chainrule.service.server import Server, listen
-from helpers.talk import GET, POST, ROW, one_answer, statuses
+from helpers.talk import GET, POST, ROW, held_open, one_answer, statuses
 from service.conftest import Asker
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits a tenth as long for slow clients."""
-    limits = {"head": 0.5, "body": 1.0, "idle": 1.5}
+    limits = {"head": 0.5, "body": 1.0, "answer": inf, "idle": 1.5}
     monkeypatch.setattr(connections, "SECONDS", limits)
 
 
@@ -134,14 +136,13 @@ def test_too_many_connections_are_sent_away_and_later_ones_are_welcome(
     ask: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 5)
-    held = [socket.create_connection(("127.0.0.1", ask.port), timeout=5) for _ in range(5)]
+    monkeypatch.setattr(state, "GIVES_WAY", 60.0)
+    held = held_open(ask.port, 5)
     try:
-        time.sleep(0.1)
         received = ask.raw(ROW)
         assert statuses(received) == [429]
         assert b"retry-after: 1\r\n" in received.lower()
-        more = [socket.create_connection(("127.0.0.1", ask.port), timeout=5) for _ in range(5)]
-        time.sleep(0.1)
+        more = held_open(ask.port, 5)
         with suppress(ConnectionResetError):
             assert ask.raw(GET) == b""
         for connection in more:

@@ -65,3 +65,8 @@ def raw_answer(status: int, text: str) -> bytes:
     lines = [f"HTTP/1.1 {status} {REASONS[status]}".encode()]
     lines += [name + b": " + value for name, value in headers]
     return b"\r\n".join([*lines, b"", body])
+
+
+def slow(phase: str, seconds: float) -> str:
+    """Error message for a client that was too slow."""
+    return f"the {phase} of the request took longer than {seconds:g} seconds"

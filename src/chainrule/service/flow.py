@@ -32,12 +32,14 @@ class Unread:
 
     def __init__(self, transport: Any, now: float) -> None:
         self._transport = transport
+        self.left = 0
+        """Bytes that waited when last looked at."""
         self._most, self._since = 0, now
         """Most bytes that waited since the client last read LEAST_READ of them, and when it did."""
 
     def seconds(self, now: float) -> float:
         """Seconds in which the client has read less than LEAST_READ of what waits for it."""
-        left = waiting(self._transport)
+        left = self.left = waiting(self._transport)
         if not left or not self._most or self._most - left >= LEAST_READ:
             self._most, self._since = left, now
         self._most = max(self._most, left)

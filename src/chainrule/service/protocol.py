@@ -8,20 +8,21 @@ to another protocol is answered as if it did not ask.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chainrule.data.readers.archives import MIB
-from chainrule.service.early import heard, raw_answer, refusal
+from chainrule.service.early import heard, raw_answer, refusal, slow
 from chainrule.service.flow import Flow, Unread
 from chainrule.service.security import RETRY, declared, values
 from chainrule.service.state import State
 
 HEAD, BODY, ANSWER, IDLE = "head", "body", "answer", "idle"
 """A connection waits for a request's line and headers, its body, our answer, the next request."""
-SECONDS = {HEAD: 5.0, BODY: 10.0, IDLE: 15.0}
+SECONDS = {HEAD: 5.0, BODY: 10.0, ANSWER: inf, IDLE: 15.0}
 LEAST_SENT = 64 * 1024
 """Bytes of a body that prolong its time: a slow link is no reason to cut a client."""
 STALLED = 10.0
@@ -38,7 +39,8 @@ OTHER_PROTOCOL = (b"upgrade", b"http2-settings")
 LONGEST_HEAD = 16 * 1024
 MOST_HEADERS = 64
 MOST_CONNECTIONS = 256
-"""Most connections: those above it get one response, 429; those above twice as many, none."""
+"""Most connections; each one above takes the place of one that keeps us waiting. Where there is no
+such one, it gets one response, 429, and those above twice as many none."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -75,10 +77,11 @@ class Protocol(HttpToolsProtocol):
         self.unread = Unread(transport, self.loop.time())
         self.flow = Flow(transport, lambda: not (self.pipeline or self.held or self.paused))
         self.app = heard(self.app, self.pause)
-        if len(self.connections) > MOST_CONNECTIONS:
+        count = len(self.connections)
+        if count > MOST_CONNECTIONS and not self.server_state.make_room(self.loop.time()):
             self.app = refusal(429, "too many connections: try again in a second", RETRY)
-        if len(self.connections) > 2 * MOST_CONNECTIONS:
-            transport.abort()
+            if count > 2 * MOST_CONNECTIONS:
+                transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone; uvicorn notifies only the newest request."""
@@ -140,8 +143,7 @@ class Protocol(HttpToolsProtocol):
             name + b": " + value for name, value in self.headers if name not in OTHER_PROTOCOL
         ]
         self.parser = httptools.HttpRequestParser(self)
-        # As uvicorn's: what follows a last request does not cost its answer.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
         self._feed(b"\r\n".join([*lines, b"", b""]))
 
     def _parse_held(self) -> None:
@@ -272,25 +274,27 @@ class Protocol(HttpToolsProtocol):
         waits = self.phase == IDLE or (self.phase == HEAD and not self.heard)
         return waits and not self.busy() and now - self.since > seconds
 
-    def check(self, now: float) -> None:
-        """Closes the connection if its phase has lasted too long."""
-        if self.unread.seconds(now) > STALLED:
-            self.transport.abort()
-        elif self.pipeline or self.held or self.paused:
+    def waited(self, now: float) -> float:
+        """Seconds for which the client has kept us waiting; 0: it waits for us, or is gone."""
+        if self.pipeline or self.held or self.paused:
             self.since = now  # nothing more is read: it is not the client who is slow
-        elif self.phase == ANSWER or now - self.since <= SECONDS[self.phase]:
+        unread = self.unread.seconds(now)
+        if self.unread.left:
+            return unread
+        ours = self.phase == ANSWER or (self.phase != BODY and self.busy())
+        return 0.0 if ours or self.transport.is_closing() else now - self.since
+
+    def check(self, now: float) -> None:
+        """Closes the connection if its client has kept us waiting for too long."""
+        if self.waited(now) > (STALLED if self.unread.left else SECONDS[self.phase]):
+            self.give_up(slow(self.phase, SECONDS[self.phase]))
+
+    def give_up(self, reason: str) -> None:
+        """Closes the connection, with a response of 408 if the client waits for one and reads."""
+        if self.unread.left:
+            self.transport.abort()
             return
-        elif self.phase == BODY:
-            # Unless there was an early response, the application still waits for the body.
-            if self.cycle and not self.cycle.response_started:
-                self.transport.write(raw_answer(408, slow(self.phase)))
-            self.transport.close()
-        elif not self.busy():
-            if self.phase == HEAD and self.heard:
-                self.transport.write(raw_answer(408, slow(self.phase)))
-            self.transport.close()
-
-
-def slow(phase: str) -> str:
-    """Error message for a client that was too slow."""
-    return f"the {phase} of the request took longer than {SECONDS[phase]:g} seconds"
+        asked = self.phase == BODY and self.cycle and not self.cycle.response_started
+        if asked or (self.phase == HEAD and self.heard):
+            self.transport.write(raw_answer(408, reason))
+        self.transport.close()

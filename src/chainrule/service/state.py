@@ -1,12 +1,19 @@
-"""State that all connections of a server share: whether it ends, and which request starts next."""
+"""State that all connections of a server share: whether it ends, who starts next, who gives way."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from uvicorn.server import ServerState
+
+if TYPE_CHECKING:
+    from chainrule.service.protocol import Protocol
+
+GIVES_WAY = 1.0
+"""Seconds after which a connection that keeps us waiting may lose its place to a new one."""
 
 
 class State(ServerState):
@@ -18,6 +25,15 @@ class State(ServerState):
     def __init__(self) -> None:
         super().__init__()
         self._ahead: deque[Callable[[], None]] = deque()
+
+    def make_room(self, now: float) -> bool:
+        """Closes the connection that has kept us waiting longest; False if none has for long."""
+        connections = cast("set[Protocol]", self.connections)
+        slowest = max(connections, key=lambda one: one.waited(now))
+        if slowest.waited(now) < GIVES_WAY:
+            return False
+        slowest.give_up("there are too many connections, and this one waited longest")
+        return True
 
     def start_in_turn(self, start: Callable[[], None]) -> None:
         """Starts a request that was sent ahead: one in each turn of the loop, whoever sent them."""
