@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill tamper mutants load hostile torture \
+.PHONY: help train test quick check format stress long fuzz kill tamper allocations recovery sizes mutants load hostile clients torture \
   planted lowest reproduce bench records hooks clean
 
 help: ## this list
@@ -35,7 +35,8 @@ format: $(VENV)/testable ## put the code into its form, and mend what the linter
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-stress: long fuzz kill tamper mutants load hostile ## everything in full: hours
+stress: $(VENV)/testable ## all of the following in full, in one table: hours; a short form: make stress SHORT=1
+	$(BIN)/python -m stress $(if $(SHORT),--short)
 
 long: $(VENV)/testable ## the tests of which `make test` runs a short form
 	$(PYTEST) -m long
@@ -53,10 +54,22 @@ tamper: $(VENV)/testable ## ten thousand checkpoints with wrong values under rig
 	$(BIN)/python -m stress.tamper
 
 mutants: $(VENV)/testable ## bugs planted one after another, each of which must turn tests red: 15 minutes
-	$(BIN)/python stress/mutants/run.py
+	$(BIN)/python -m stress.mutants
 
 load: $(VENV)/testable ## the service under load, and what it answers to made-up requests
 	$(BIN)/python -m benchmarks.service
+
+allocations: $(VENV)/testable ## each allocation of a save and of a load made to fail
+	$(BIN)/python -m stress.allocations
+
+recovery: $(VENV)/testable ## runs killed, damaged, resumed and killed again, three hundred times
+	$(BIN)/python -m stress.recovery
+
+sizes: $(VENV)/testable ## one file of each kind at its size cap: seconds and memory
+	$(BIN)/python -m stress.sizes
+
+clients: $(VENV)/testable ## the service asked by the clients that are on this machine
+	$(BIN)/python -m stress.clients
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from chainrule.cli.console import print_table
 from stress.fuzz.readers import READERS
-from stress.fuzz.runs import BLOCK, Count, run
+from stress.fuzz.runs import BLOCK, MOST_MEMORY, SLOWEST, Count, run
+from stress.table import Row
 
 SHARE = 50
 """Blocks that a process does at a time."""
@@ -55,6 +56,22 @@ def fuzz(
             for done in as_completed(waiting):
                 counts[waiting[done]].add(done.result())
     return counts
+
+
+def rows(short: bool) -> Iterator[Row]:
+    """Damaged files for each reader."""
+    inputs = 2000 if short else 1_000_000
+    keep = Path("build/fuzz")
+    keep.mkdir(parents=True, exist_ok=True)
+    for name in READERS:
+        count = fuzz([name], inputs=inputs, seed=0, jobs=2, keep=keep)[name]
+        yield Row(
+            f"{inputs:,} damaged files: {name}",
+            f"{count.others} other exceptions, slowest {count.slowest_ms:.0f} ms, "
+            f"+{count.memory_mb:.0f} MiB",
+            f"0, <= {1000 * SLOWEST:.0f} ms, <= {MOST_MEMORY} MiB",
+            not count.failed(),
+        )
 
 
 def row(name: str, count: Count) -> list[str]:

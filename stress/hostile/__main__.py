@@ -1,7 +1,7 @@
 """The service beside hostile clients, on this machine: python -m stress.hostile [--short].
 
-Prints one table: what an honest client notices beside each kind of hostile one, what one request of
-each kind costs, what a connection holds, how long an ending takes.
+What an honest client notices beside each kind of hostile one, what it takes to lock others out,
+what one request of each kind costs, what a connection holds, how long an ending takes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from chainrule.data.dataset import DIGITS
-from chainrule.nn.model_file import Model, save
-from chainrule.nn.network import Network
-from stress.hostile.bodies import GET, KINDS
-from stress.hostile.clients import OTHERS
+from stress.hostile.bodies import AHEAD, BODY_BEGUN, HEAD_BEGUN, KINDS
+from stress.hostile.clients import FLOOD, HOLDERS, OTHERS
+from stress.hostile.service import memory, one_request, processor_seconds, service
+from stress.table import Row, at_most, run
 
 HOSTILE = [
     *OTHERS,
@@ -37,90 +35,81 @@ HOSTILE = [
     "form: near boundaries",
 ]
 AT_ONCE = 24
-TICKS = 100
+MOST_TIMES = 3.0
+"""How many times as long an honest client may wait beside hostile ones."""
+HOLDING = 600
+"""Clients that hold connections: more than twice as many as the service has."""
+MOST_SECONDS, MOST_MIB = 10.0, 256.0
+"""One request: processor time, and memory of the service and its reader."""
+HELD = {"idle": b"", "headers begun": HEAD_BEGUN, "body begun": BODY_BEGUN, "sent ahead": AHEAD}
+MOST_KIB = 512.0
+LONGEST_END, LONGEST_SECOND = 12.0, 1.0
 CLIENTS = [sys.executable, "-m", "stress.hostile.clients"]
 
 
-def children(pid: int) -> list[int]:
-    """The process and those that it started."""
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    return [pid, *(int(child) for file in found for child in file.read_text().split())]
+@dataclass(frozen=True)
+class Seen:
+    """What an honest client saw."""
+
+    p50: float
+    """Milliseconds, as p99."""
+    p99: float
+    statuses: dict[str, int]
+
+    @property
+    def served(self) -> float:
+        """Share of its requests that were answered."""
+        return self.statuses.get("200", 0) / max(1, sum(self.statuses.values()))
 
 
-def processor_seconds(pid: int) -> float:
-    """Of a process and its children, ended ones included."""
-    total = 0
-    for one in children(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:15] if one == pid else fields[11:13]))
-    return total / TICKS
-
-
-def memory(pid: int, line: str = "VmRSS") -> float:
-    """MiB of a process and its children; VmHWM: at most."""
-    texts = [Path(f"/proc/{one}/status").read_text() for one in children(pid)]
-    lines = [one for text in texts for one in text.splitlines()]
-    return sum(int(one.split()[1]) for one in lines if one.startswith(line)) / 1024
-
-
-@contextmanager
-def service(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A service of a small network."""
-    network = Network.dense((784, 128, 64, 10), rng=np.random.default_rng(0))
-    path = save(Model(network, DIGITS, (28, 28)), folder / "small.safetensors")
-    command = [sys.executable, "-m", "chainrule", "serve", str(path), "--port", "0", "--no-open"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout
-        port = int(process.stdout.readline().strip().rstrip("/").rpartition(":")[2])
-        try:
-            one_request(port, KINDS["a picture"]())
-            yield process, port
-        finally:
-            process.kill()
-
-
-def one_request(port: int, request: bytes) -> tuple[int, float]:
-    """(status, seconds) of one request."""
-    began = time.perf_counter()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.sendall(request)
-        status = int(connection.recv(65536)[9:12])
-    return status, time.perf_counter() - began
-
-
-def seen_by_honest(port: int, kind: str, seconds: float) -> tuple[float, float, str]:
-    """(p50, p99, refusals) of an honest client, in milliseconds."""
-    command = [*CLIENTS, kind, str(port), str(seconds), "honest"]
+def seen_by(who: str, port: int, seconds: float) -> Seen:
+    """What an honest client sees: a "regular", on one connection, or a "newcomer" each time."""
+    command = [*CLIENTS, "one row", str(port), str(seconds), who]
     told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     waited = sorted(told["seconds"]) or [float("nan")]
-    other = {status: count for status, count in told["statuses"].items() if status != "200"}
     p99 = waited[int(0.99 * len(waited))]
-    return 1000 * statistics.median(waited), 1000 * p99, ", ".join(
-        f"{count} x {status}" for status, count in other.items()
-    )  # fmt: skip
+    return Seen(1000 * statistics.median(waited), 1000 * p99, told["statuses"])
 
 
-def beside(port: int, seconds: float) -> None:
+def beside(port: int, seconds: float) -> Iterator[Row]:
     """What an honest client notices beside each kind of hostile one."""
-    quiet50, quiet99, _ = seen_by_honest(port, "one row", seconds)
-    print(f"| an honest client alone | p50 {quiet50:.1f} ms, p99 {quiet99:.1f} ms |")
+    quiet = seen_by("regular", port, seconds)
+    yield Row("an honest client alone", f"p50 {quiet.p50:.1f} ms, p99 {quiet.p99:.1f} ms")
     for kind in HOSTILE:
         command = [*CLIENTS, kind, str(port), str(seconds + 3), str(AT_ONCE)]
-        with subprocess.Popen(command) as crowd:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as crowd:
             time.sleep(2)
-            p50, p99, refused = seen_by_honest(port, "one row", seconds)
+            seen = seen_by("regular", port, seconds)
             crowd.kill()
         time.sleep(2)
-        print(
-            f"| beside {AT_ONCE} x {kind} | p50 {p50:.1f} ms ({p50 / quiet50:.1f} x), "
-            f"p99 {p99:.1f} ms ({p99 / quiet99:.1f} x){'; refused: ' * bool(refused)}{refused} |",
-            flush=True,
+        times = seen.p50 / quiet.p50, seen.p99 / quiet.p99
+        figure = (
+            f"p50 {seen.p50:.1f} ms ({times[0]:.1f} x), p99 {seen.p99:.1f} ms ({times[1]:.1f} x), "
+            f"{100 * seen.served:.1f} % answered"
         )
+        held = max(times) <= MOST_TIMES and seen.served == 1
+        yield Row(f"beside {AT_ONCE} x {kind}", figure, f"<= {MOST_TIMES:g} x, all answered", held)
 
 
-def costs(folder: Path) -> None:
+def locked_out(port: int, seconds: float) -> Iterator[Row]:
+    """How many newcomers get in while others hold all connections, and what that takes."""
+    for kind in HOLDERS:
+        command = [*CLIENTS, kind, str(port), str(seconds + 4), str(HOLDING)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:
+            time.sleep(3)
+            seen = seen_by("newcomer", port, seconds)
+            told = json.loads(crowd.communicate()[0])
+        rate = told["bytes"] / (seconds + 4)
+        figure = (
+            f"{100 * seen.served:.1f} % of the newcomers answered, p50 {seen.p50:.1f} ms; "
+            f"{told['connections'] / (seconds + 4):,.0f} connections and {rate:,.0f} bytes a second"
+        )
+        promise = ">= 99 % answered" if kind != FLOOD else ""
+        held = seen.served >= 0.99 or not promise
+        yield Row(f"beside {HOLDING} x {kind}", figure, promise, held)
+
+
+def costs(folder: Path) -> Iterator[Row]:
     """Processor time and memory of one request of each kind, in a service of its own."""
     for kind, request in KINDS.items():
         with service(folder) as (process, port):
@@ -128,65 +117,76 @@ def costs(folder: Path) -> None:
             status, seconds = one_request(port, request())
             used = processor_seconds(process.pid) - before
             more = memory(process.pid, "VmHWM") - peak
-        print(
-            f"| one request: {kind} | {status} in {seconds:.2f} s, {used:.2f} s of processors, "
-            f"+{more:.0f} MiB |",
-            flush=True,
-        )
+        figure = f"{status} in {seconds:.2f} s, {used:.2f} s of processors, +{more:.0f} MiB"
+        promise = f"<= {MOST_SECONDS:g} s, <= {MOST_MIB:g} MiB"
+        held = used <= MOST_SECONDS and more <= MOST_MIB
+        yield Row(f"one request: {kind}", figure, promise, held)
 
 
-def connections(folder: Path) -> None:
-    """Memory that connections hold."""
-    for kind, sent in (("idle", b""), ("requests sent ahead", GET * 8000)):
+def connections(folder: Path) -> Iterator[Row]:
+    """Memory that connections and requests hold."""
+    for kind, sent in HELD.items():
         with service(folder) as (process, port):
             before = memory(process.pid)
-            held = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
-            for connection in held:
-                connection.setblocking(False)
-                try:
-                    connection.send(sent)
-                except OSError:
-                    continue
+            held = opened(port, sent, 200)
             time.sleep(1.5)
             each = 1024 * (memory(process.pid) - before) / len(held)
             for connection in held:
                 connection.close()
-        print(f"| a connection, {kind} | {each:.0f} KiB |", flush=True)
+        yield at_most(f"a connection, {kind}", each, MOST_KIB, "KiB")
+    with service(folder) as (process, port):
+        before = memory(process.pid, "VmHWM")
+        held = opened(port, KINDS["one row"](), 200)
+        for connection in held:
+            connection.setblocking(True)
+            connection.recv(65536)
+            connection.close()
+        each = 1024 * (memory(process.pid, "VmHWM") - before) / len(held)
+    yield at_most("a request that waits for the network", each, MOST_KIB, "KiB")
 
 
-def endings(folder: Path) -> None:
+def opened(port: int, sent: bytes, count: int) -> list[socket.socket]:
+    """So many connections on which as much of this was sent as is taken at once."""
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    for connection in held:
+        connection.setblocking(False)
+        with suppress(OSError):
+            connection.send(sent)
+    return held
+
+
+def endings(folder: Path) -> Iterator[Row]:
     """From a signal to the exit while forms of dots are read for clients who stay."""
-    for second in (False, True):
+    for name, longest in (("SIGTERM", LONGEST_END), ("the second signal", LONGEST_SECOND)):
         with service(folder) as (process, port):
             command = [*CLIENTS, "64 pictures of dots", str(port), "30", "14"]
-            with subprocess.Popen(command) as crowd:
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as crowd:
                 time.sleep(3)
                 process.send_signal(signal.SIGTERM)
-                if second:
+                if longest == LONGEST_SECOND:
                     time.sleep(0.5)
                     process.send_signal(signal.SIGTERM)
                 began = time.monotonic()
                 code = process.wait(60)
                 took = time.monotonic() - began
                 crowd.kill()
-        name = "the second signal" if second else "SIGTERM"
-        print(
-            f"| {name} to exit, while pictures are read | {took:.1f} s, exit {code} |", flush=True
-        )
+        what = f"{name} to exit, while pictures are read"
+        yield at_most(what, took, longest, "s", f", exit {code}")
 
 
-def main() -> None:
-    """Measures everything, or with --short for a shorter time."""
-    seconds = 3.0 if "--short" in sys.argv else 15.0
-    print("| what | figure |\n|---|---|", flush=True)
+def rows(short: bool) -> Iterator[Row]:
+    """The service beside hostile clients."""
+    seconds = 3.0 if short else 15.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with service(folder) as (_, port):
-            beside(port, seconds)
-        costs(folder)
-        connections(folder)
-        endings(folder)
+            yield from beside(port, seconds)
+        with service(folder) as (_, port):
+            yield from locked_out(port, seconds)
+        yield from costs(folder)
+        yield from connections(folder)
+        yield from endings(folder)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(rows, "hostile"))

@@ -12,6 +12,9 @@ from PIL import Image
 MIB = 2**20
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+HEAD_BEGUN = GET[:-2] + b"X-Slow: "
+BODY_BEGUN = b"POST /v1/predict HTTP/1.1\r\n" + HOST + b"Content-Length: 1048576\r\n\r\n"
+AHEAD = GET * 8000
 JSON, PNG, JPEG = b"application/json", b"image/png", b"image/jpeg"
 ROWS, FORM = b"application/octet-stream", b"multipart/form-data; boundary=cut"
 

@@ -28,6 +28,7 @@ import numpy as np
 
 from chainrule.core.errors import ModelFileError
 from chainrule.training.checkpoint import read_checkpoint
+from stress.table import Row, none_of
 
 OPTIONS = (
     "--layers", "64,24,10", "--epochs", "100", "--batch-size", "20", "--validation", "60",
@@ -151,6 +152,25 @@ def torture(kills: int, rng: np.random.Generator) -> Figures:
     return figures
 
 
+def rows(short: bool) -> Iterator[Row]:
+    """Training killed again and again, each run until its end."""
+    total = together(10 if short else 1000, jobs=2, seed=0)
+    yield none_of(
+        f"kills, {total.kills_while_training:,} of them after a new checkpoint: checkpoints "
+        "damaged or lost, runs that end otherwise", total.failures(), f"{total.kills:,}",
+    )  # fmt: skip
+
+
+def together(kills: int, *, jobs: int, seed: int) -> Figures:
+    """So many kills, in several folders at a time."""
+    generators = np.random.default_rng(seed).spawn(jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        parts = list(pool.map(torture, shares(kills, jobs), generators))
+    return Figures(
+        *(sum(getattr(part, column.name) for part in parts) for column in fields(Figures))
+    )
+
+
 def shares(kills: int, jobs: int) -> Iterator[int]:
     """The kills, shared out."""
     for job in range(jobs):
@@ -168,12 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     started = time.perf_counter()
-    generators = np.random.default_rng(asked.seed).spawn(asked.jobs)
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        parts = list(pool.map(torture, shares(asked.kills, asked.jobs), generators))
-    total = Figures(
-        *(sum(getattr(part, column.name) for part in parts) for column in fields(Figures))
-    )
+    total = together(asked.kills, jobs=asked.jobs, seed=asked.seed)
     seconds = round(time.perf_counter() - started)
     if asked.json:
         print(json.dumps(asdict(total) | {"seconds": seconds}))

@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -37,6 +37,7 @@ from chainrule.runs.request import Request, TrainedRun
 from chainrule.runs.run import MODEL, train_run
 from chainrule.training.checkpoint import FORMAT, HISTORY, Checkpoint, write_checkpoint
 from chainrule.training.state import Progress
+from stress.table import Row, none_of
 
 SETTINGS = Settings(
     layers=(36, 8, 3), epochs=4, batch_size=20, validation=20, patience=3, average=0.9,
@@ -219,6 +220,17 @@ def tamper(changes: int, seed: int) -> tuple[Figures, list[str]]:
             if wrong := resumed(request, figures, int(path.stem[-9:]) // 5):
                 findings.append(f"{number}, {path.stem}: {what}: {wrong}")
     return figures, findings
+
+
+def rows(short: bool) -> Iterator[Row]:
+    """Checkpoints with wrong values under right checksums, each resumed."""
+    figures, _ = tamper(100 if short else 10_000, 0)
+    total = figures.refused + figures.finished + figures.diverged + figures.failures()
+    yield none_of(
+        f"wrong values under right checksums, {figures.refused:,} refused, {figures.finished:,} "
+        f"trained to the end, {figures.diverged:,} to a divergence: tracebacks, refusals without a "
+        "name, results that are not finite", figures.failures(), f"{total:,}",
+    )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Planted bugs: each can still be planted, and the search for them finds some and can fail.
 
-All of them are looked for by `python stress/mutants/run.py`, which takes minutes.
+All of them are looked for by `python -m stress.mutants`, which takes minutes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stress.mutants.run import (
+from stress.mutants.__main__ import (
     ROOT,
     Answer,
     Bug,
@@ -79,8 +79,8 @@ def test_all_is_well_only_if_green_turns_red(
     words: str,
 ) -> None:
     answers = iter([before, after])
-    monkeypatch.setattr("stress.mutants.run.bugs", lambda: [harmless()])
-    monkeypatch.setattr("stress.mutants.run.ask", lambda root, tests: next(answers))
+    monkeypatch.setattr("stress.mutants.__main__.bugs", lambda: [harmless()])
+    monkeypatch.setattr("stress.mutants.__main__.ask", lambda root, tests: next(answers))
     assert main([]) == code
     assert words in capsys.readouterr().out
 

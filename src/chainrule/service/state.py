@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 if TYPE_CHECKING:
     from chainrule.service.protocol import Protocol
 
-GIVES_WAY = 1.0
+GIVES_WAY = 0.5
 """Seconds after which a connection that keeps us waiting may lose its place to a new one."""
 
 

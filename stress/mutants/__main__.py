@@ -1,7 +1,7 @@
 """Mutation testing: plants one bug after another in a copy of the library and runs the tests.
 
-    python stress/mutants/run.py                 all bugs, two at a time
-    python stress/mutants/run.py label reader    those with one of these words in name or file
+    python -m stress.mutants                 all bugs, two at a time
+    python -m stress.mutants label reader    those with one of these words in name or file
 
 The bugs are in the *.toml files beside this one: a text that occurs once in a file under
 src/chainrule, its replacement, and the tests that must then fail. Without the bug they must pass.
@@ -25,6 +25,8 @@ from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
+
+from stress.table import Row
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -177,6 +179,15 @@ def seek(repository: Path, bug: Bug) -> tuple[str, Answer | None]:
     if answer.code == FAILED and answer.first:
         return "red", answer
     return "NOT FOUND" if answer.code == PASSED else f"NOT FOUND: pytest {answer.code}", answer
+
+
+def rows(short: bool) -> Iterator[Row]:
+    """Bugs planted one after another; in short those of the optimizers."""
+    command = [sys.executable, "-m", "stress.mutants", *(["optim/"] if short else [])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    said = done.stdout.strip().splitlines()
+    figure = said[-1] if said else done.stderr.strip()[-200:]
+    yield Row("planted bugs", figure, "all red", done.returncode == 0)
 
 
 def main(words: Sequence[str]) -> int:
