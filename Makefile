@@ -11,8 +11,8 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill tamper allocations recovery sizes mutants load hostile clients torture \
-  planted lowest reproduce bench records hooks clean
+.PHONY: help train test quick check format stress long fuzz kill tamper allocations recovery sizes \
+  mutants load hostile clients torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
