@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from uvicorn.server import ServerState
 
-if TYPE_CHECKING:
-    from chainrule.service.protocol import Protocol
-
 GIVES_WAY = 0.5
 """Seconds after which a connection that keeps us waiting may lose its place to a new one."""
+
+
+class Connection(Protocol):
+    """What may have to give way."""
+
+    def waited(self, now: float) -> float:
+        """Seconds for which its client has kept us waiting."""
+        ...
+
+    def give_up(self, reason: str) -> None:
+        """Closes it."""
+        ...
 
 
 class State(ServerState):
@@ -28,7 +37,7 @@ class State(ServerState):
 
     def make_room(self, now: float) -> bool:
         """Closes the connection that has kept us waiting longest; False if none has for long."""
-        connections = cast("set[Protocol]", self.connections)
+        connections = cast("set[Connection]", self.connections)
         slowest = max(connections, key=lambda one: one.waited(now))
         if slowest.waited(now) < GIVES_WAY:
             return False
