@@ -11,8 +11,8 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill tamper allocations recovery sizes \
-  mutants load hostile clients torture planted lowest reproduce bench records hooks clean
+.PHONY: help train test quick check format stress long fuzz kill tamper \
+  mutants load hostile torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,18 +58,6 @@ mutants: $(VENV)/testable ## bugs planted one after another, each of which must 
 
 load: $(VENV)/testable ## the service under load, and what it answers to made-up requests
 	$(BIN)/python -m benchmarks.service
-
-allocations: $(VENV)/testable ## each allocation of a save and of a load made to fail
-	$(BIN)/python -m stress.allocations
-
-recovery: $(VENV)/testable ## runs killed, damaged, resumed and killed again, three hundred times
-	$(BIN)/python -m stress.recovery
-
-sizes: $(VENV)/testable ## one file of each kind at its size cap: seconds and memory
-	$(BIN)/python -m stress.sizes
-
-clients: $(VENV)/testable ## the service asked by the clients that are on this machine
-	$(BIN)/python -m stress.clients
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile

@@ -19,12 +19,8 @@ PARTS = {
     "long": "the tests of which `make test` runs a short form",
     "fuzz": "damaged files for each reader",
     "kill": "training killed again and again",
-    "recovery": "killed, damaged, resumed, killed again",
     "tamper": "checkpoints with wrong values under right checksums",
-    "allocations": "each allocation of a save and of a load made to fail",
-    "sizes": "one file of each kind at its size cap",
     "hostile": "the service beside hostile clients",
-    "clients": "the service asked by the clients that people use",
     "load": "the service under load",
     "mutants": "bugs planted one after another",
 }
