@@ -11,6 +11,7 @@ from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
+NO_MEMORY = b"error: not enough memory\n"
 LESS = "use smaller layers, smaller batches or less data"
 
 
@@ -18,11 +19,15 @@ def main() -> None:
     """Entry point: a user's mistake ends in one line on stderr and exit code 1 or 2."""
     # Before any import of NumPy, which loads OpenBLAS.
     choose_kernel(os.environ, read_cpuinfo())
-    out = install()
-    code = _run()
-    out.flush()
-    if out.lost and not code:
-        code = _unprinted(out.lost)
+    try:
+        out = install()
+        code = _run()
+        out.flush()
+        if out.lost and not code:
+            code = _unprinted(out.lost)
+    except MemoryError:  # not even enough to say which
+        os.write(2, NO_MEMORY)
+        code = 1
     sys.exit(code)
 
 

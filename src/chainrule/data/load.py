@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
+from chainrule.core.files import naming_what_is_read
 from chainrule.core.tables import remedy
 from chainrule.data.caches import accept, exists, keep, places, verified
 from chainrule.data.catalog import SOURCES, Source
@@ -53,9 +54,10 @@ def load(
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
         default = SOURCES[name].classes
-        dataset = from_path(
-            path, test_path, tuple(classes or ()), default, split=split, white=white
-        )
+        with naming_what_is_read(path):
+            dataset = from_path(
+                path, test_path, tuple(classes or ()), default, split=split, white=white
+            )
         for note in dataset.notes:
             (report or _nobody)(note)
         return dataset
@@ -68,10 +70,10 @@ def load(
         if not exists(place.path):
             tried.append(f"{place.tool}: nothing at {place.path}")
             continue
+        origin = f"{name} from {place.tool} ({place.path})"
         try:
-            found, dataset = verified(
-                name, source, place.path, origin=f"{name} from {place.tool} ({place.path})"
-            )
+            with naming_what_is_read(place.path):
+                found, dataset = verified(name, source, place.path, origin=origin)
         except DataError as error:
             say(f"{place.tool}: {error}")
             tried.append(f"{place.tool}: {error}")

@@ -16,8 +16,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import DamagedFileError, ModelFileError
-from chainrule.core.files import make_folder, remove, set_aside
-from chainrule.core.tensor_file import read_sealed, write_sealed
+from chainrule.core.files import (
+    make_folder,
+    naming_what_is_read,
+    naming_what_is_written,
+    remove,
+    set_aside,
+)
+from chainrule.core.tensor_file import Tensors, Words, read_sealed, write_sealed
 from chainrule.training.checkpoint_values import PROGRESS, check_texts, check_values
 from chainrule.training.state import Progress
 
@@ -50,6 +56,11 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 
     Raises OSError if it cannot be written; all older ones are then still there.
     """
+    with naming_what_is_written(folder):
+        return _write_checkpoint(folder, checkpoint)
+
+
+def _write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     make_folder(folder)
     progress = checkpoint.progress
     words = {
@@ -75,6 +86,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     DamagedFileError if it is not whole, NewerFormatError if a later version wrote it.
     """
     arrays, words = read_sealed(path, format=FORMAT)
+    with naming_what_is_read(path):
+        return _checkpoint(path, arrays, words)
+
+
+def _checkpoint(path: Path, arrays: Tensors, words: Words) -> Checkpoint:
+    """The checkpoint in these tensors and words; ModelFileError for the rule that they break."""
     try:
         if HISTORY in arrays:
             words["history"] = arrays.pop(HISTORY).tobytes().decode()
