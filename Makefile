@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help train test quick check format stress long fuzz kill tamper \
-  mutants load hostile torture planted lowest reproduce bench records hooks clean
+  mutants load hostile clients torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ load: $(VENV)/testable ## the service under load, and what it answers to made-up
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile
+
+clients: $(VENV)/testable ## the service asked by curl, Java, Go, Node, Python and Chromium, where these are
+	$(BIN)/python -m stress.clients
 
 torture: kill
 planted: mutants

@@ -21,6 +21,7 @@ PARTS = {
     "kill": "training killed again and again",
     "tamper": "checkpoints with wrong values under right checksums",
     "hostile": "the service beside hostile clients",
+    "clients": "the service asked by clients of other languages, and by a browser",
     "load": "the service under load",
     "mutants": "bugs planted one after another",
 }
