@@ -105,9 +105,7 @@ def test_a_missing_compiler_is_found_before_the_data(chainrule, no_work, monkeyp
     assert (done.code, done.err) == (2, f"error: compiled = true: {jit.MISSING}\n")
 
 
-def test_members_whose_names_are_taken_are_found_before_any_is_trained(
-    chainrule, no_work
-) -> None:
+def test_members_whose_names_are_taken_are_found_before_any_is_trained(chainrule, no_work) -> None:
     Path("runs/c-seed-1").mkdir()
     Path("runs/c-seed-1/notes.txt").write_text("mine")
     done = chainrule("committee", "c", "--recipe", "sprint", "--seeds", "0,1")
