@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill tamper \
+.PHONY: help train test quick check format stress long fuzz kill recovery tamper \
   mutants load hostile torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
@@ -49,6 +49,9 @@ fuzz: $(VENV)/testable ## a million damaged files for each reader: hours
 
 kill: $(VENV)/testable ## training killed a thousand times: 20 minutes
 	$(BIN)/python -m stress.kill
+
+recovery: $(VENV)/testable ## training killed 300 times, its newest checkpoints damaged each time: 5 minutes
+	$(BIN)/python -m stress.recovery
 
 tamper: $(VENV)/testable ## ten thousand checkpoints with wrong values under right checksums: 10 minutes
 	$(BIN)/python -m stress.tamper

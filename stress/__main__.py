@@ -19,6 +19,7 @@ PARTS = {
     "long": "the tests of which `make test` runs a short form",
     "fuzz": "damaged files for each reader",
     "kill": "training killed again and again",
+    "recovery": "killed, checkpoints damaged, resumed, several times over",
     "tamper": "checkpoints with wrong values under right checksums",
     "hostile": "the service beside hostile clients",
     "load": "the service under load",
