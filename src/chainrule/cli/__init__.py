@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 
+from chainrule.cli.foreign import import_elsewhere
 from chainrule.cli.signals import Ended, ended_in_order
 from chainrule.cli.streams import install
 
@@ -21,6 +22,7 @@ def main() -> None:
         from chainrule.core.blas import choose_kernel, read_cpuinfo
 
         choose_kernel(os.environ, read_cpuinfo())
+        import_elsewhere()
         out = install()
         code = _run()
         out.flush()
