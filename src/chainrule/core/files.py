@@ -17,17 +17,21 @@ from pathlib import Path
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
+NAMED = 50
+"""Characters of a file's name that are in its temporary one, so that it is never too long itself."""
 
 
 def write_atomically(path: str | Path, content: bytes) -> Path:
     """Writes a file all or nothing: at every moment `path` is the old file or the complete new one.
 
     The content goes to a temporary file in the same folder, which is flushed to the disk, read
-    back, then renamed. Raises OSError if writing fails, after removing the temporary file. Once
-    this returns, the file survives a power cut.
+    back, then renamed. Raises OSError, naming `path`, if writing fails, after removing the
+    temporary file, and without writing anything where a folder, a pipe, a device or a socket has
+    the name: none is ever replaced. Once this returns, the file survives a power cut.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    check_replaceable(path)
+    temporary = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         descriptor = _create(temporary)
     except OSError as error:
@@ -41,12 +45,36 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
         if temporary.read_bytes() != content:
             raise OSError(errno.EIO, "the disk returned other bytes than were written", str(path))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # report the first error, not this one
             remove(temporary)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     sync_folder(path.parent)
     return path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises OSError, naming the path, unless an ordinary file may be written there.
+
+    That is: nothing has the name, or a file, or a link to one or to nothing. Whatever is renamed
+    onto a pipe or a device, such as /dev/null, would take its place for everyone.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "it is a folder; give the path of a file", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(
+            errno.EINVAL,
+            "it is a pipe, a device or a socket, which are not written to; give the path of a file",
+            str(path),
+        )
 
 
 def read_ordinary(path: Path, largest: int) -> bytes:
