@@ -140,6 +140,23 @@ def check_ordinary(folder: Path) -> None:
             raise OSError(errno.ELOOP, f"it is {what}; remove it", entry.path)
 
 
+def is_file(path: Path) -> bool:
+    """True for a file, or a link to one; False where nothing has the name.
+
+    Raises OSError, naming the path, for a folder, a link to nothing, or anything else: what stands
+    where a file of ours belongs is not taken for none.
+    """
+    if path.is_file():
+        return True
+    if not os.path.lexists(path):
+        return False
+    what = (
+        "a folder" if path.is_dir() else "neither a file nor a folder" if path.exists()
+        else "a link that leads nowhere"
+    )  # fmt: skip
+    raise OSError(errno.EINVAL, f"it is {what}, where a file belongs; move it away", str(path))
+
+
 def make_folder(path: Path) -> Path:
     """Creates the folder unless it exists, so that it survives a power cut; returns it."""
     with suppress(FileExistsError):

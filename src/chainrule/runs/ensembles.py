@@ -14,7 +14,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from chainrule.core.errors import ConfigError
-from chainrule.core.files import make_folder
+from chainrule.core.files import is_file, make_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.evaluation.assessment import Assessment, assess_saved, beats_guessing
@@ -145,7 +145,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
     if not folder.exists() or (folder.is_dir() and not runs.contents(folder)):
         return
     config = folder / "config.toml"
-    there = read_tables(config).get("committee") if config.is_file() else None
+    there = read_tables(config).get("committee") if is_file(config) else None
     if there != {"members": list(members)}:
         raise ConfigError(
             f"name {name!r} is taken, {folder} is not a committee of {', '.join(members)}: "

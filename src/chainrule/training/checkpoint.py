@@ -44,6 +44,11 @@ class Checkpoint:
     path: Path | None = None
     """Its file, if it was read from one."""
 
+    @property
+    def name(self) -> str:
+        """Name of its file, with the folder's."""
+        return "/".join(self.path.parts[-2:]) if self.path else "the checkpoint"
+
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Saves the checkpoint in the folder, then removes those that are no longer kept.
