@@ -18,7 +18,7 @@ from pathlib import Path
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
 NAMED = 50
-"""Characters of a file's name that are in its temporary one, so that it is never too long itself."""
+"""Characters of a file's name in its temporary one: so many that it is never too long itself."""
 
 
 def write_atomically(path: str | Path, content: bytes) -> Path:

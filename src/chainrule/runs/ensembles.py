@@ -181,9 +181,9 @@ def _write(ensemble: Ensemble, model: Model, origin: Origin, data: Dataset) -> N
         "data": origin.as_config(),
         "checksums": data.checksums,
     }
-    details = {"ending": "finished", "confusion": found.confusion.tolist()}
+    details = {"ending": "finished"} | found.details()
     config, again = as_tables(tables), "then: the same command again"
     with only_writer(folder), saving(folder, "its network or figures", remedy=again):
         write_config(folder, config)
         save(model, folder / "model.safetensors")
-        write_report(folder, ensemble.as_json() | details | {"mistakes": found.mistakes()})
+        write_report(folder, ensemble.as_json() | details)

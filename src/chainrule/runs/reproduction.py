@@ -188,6 +188,5 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         "parameters": network.parameter_count,
         "interval": found.interval,
         "errors": found.errors,
-        "confusion": found.confusion.tolist(),
-        "mistakes": found.mistakes(),
+        **found.details(),
     }
