@@ -51,7 +51,7 @@ class Assessment:
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
 
     def details(self) -> dict[str, Any]:
-        """Confusion matrix and mistakes, for report.json; how many of these are left out, if any."""
+        """Confusion matrix and mistakes, for report.json; how many more there are, if any."""
         left = self.errors - MOST_LISTED
         listed = {"confusion": self.confusion.tolist(), "mistakes": self.mistakes()[:MOST_LISTED]}
         return listed | ({"mistakes_left_out": left} if left > 0 else {})
