@@ -68,11 +68,12 @@ def check_replaceable(path: Path) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     if stat.S_ISDIR(mode):
-        raise OSError(errno.EISDIR, "it is a folder; give the path of a file", str(path))
+        raise OSError(errno.EISDIR, "a folder has this name; give the name of a file", str(path))
     if not stat.S_ISREG(mode):
         raise OSError(
             errno.EINVAL,
-            "it is a pipe, a device or a socket, which are not written to; give the path of a file",
+            "a pipe, a device or a socket has this name, and none is written to; give the name of a "
+            "file",
             str(path),
         )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import is_file, make_folder
+from chainrule.core.places import check_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.evaluation.assessment import Assessment, assess_saved, beats_guessing
@@ -142,6 +143,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
             "a letter or digit first"
         )
     folder = runs.RUNS / name
+    check_folder(folder if folder.exists() else runs.RUNS)
     if not folder.exists() or (folder.is_dir() and not runs.contents(folder)):
         return
     config = folder / "config.toml"

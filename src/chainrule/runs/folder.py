@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import is_file, make_folder, sync_folder
+from chainrule.core.places import check_folder
 from chainrule.core.tables import nearest
 from chainrule.evaluation.learning import caveat
 from chainrule.experiments.settings import read_tables
@@ -21,15 +23,30 @@ MOST_NAMED = 8
 TRAIN_FIRST = "train one first: chainrule train"
 
 
-def claim_folder(name: str, *, otherwise: str) -> Path:
-    """Creates a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
+def check_name(name: str) -> None:
+    """Raises ConfigError unless a folder runs/NAME can be created; without a name, any folder.
 
-    Raises ConfigError for a name that is taken or invalid.
+    To be asked before the work whose result goes there; `claim_folder` then creates it.
     """
     if name and not NAME.fullmatch(name):
         raise ConfigError(
             f"run name {name!r}: use letters, digits, '.', '_' and '-', a letter or digit first"
         )
+    check_folder(RUNS)
+    if name and os.path.lexists(RUNS / name):
+        raise _taken(name)
+
+
+def _taken(name: str) -> ConfigError:
+    return ConfigError(f"run {name!r} is taken, see {RUNS / name}: give another name")
+
+
+def claim_folder(name: str, *, otherwise: str) -> Path:
+    """Creates a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
+
+    Raises ConfigError for a name that is taken or invalid, or where nothing can be written.
+    """
+    check_name(name)
     make_folder(RUNS)
     number = 1
     while True:
@@ -38,9 +55,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
             folder.mkdir()
         except FileExistsError:
             if name:
-                raise ConfigError(
-                    f"run {name!r} is taken, see {folder}: give another name"
-                ) from None
+                raise _taken(name) from None
             number += 1
         else:
             sync_folder(RUNS)

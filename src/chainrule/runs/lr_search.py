@@ -15,7 +15,7 @@ from chainrule.optim.schedules import Schedule
 from chainrule.runs.files import as_config, begin, saving, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.origin import load_data
-from chainrule.runs.request import Request
+from chainrule.runs.request import Request, check_request
 from chainrule.training.lr_finder import STEPS, RateSearch, find_rate
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
@@ -46,6 +46,7 @@ def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch
     from chainrule.plots.lr_finder import learning_rates
     from chainrule.plots.style import save
 
+    check_request(request)
     data = load_data(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )

@@ -8,6 +8,7 @@ as they pass, and `view` is the live view, if there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -34,7 +35,7 @@ from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import draw
-from chainrule.runs.request import Request, TrainedRun
+from chainrule.runs.request import Request, TrainedRun, check_request
 from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
@@ -94,17 +95,15 @@ def train_run(
     written.
     """
     began = perf_counter()
-    data = load_data(
-        request.origin, offline=request.offline, report=say, checksums=request.checksums
-    )
-    job = prepare(request.settings, data, asked_for=request.asked_for)
-    form = measure(data.train.images, data.shape, white=data.white)
-    config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
-    check_saveable(_model(job, data, form, {}), MODEL)
-    folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
-    setup = _Setup(request, data, job, form, folder, say)
-    again = f"then: chainrule train --resume {folder.name}"
-    with only_writer(folder, new=not request.resume), interruptible() as interrupt:
+    with ExitStack() as held:
+        if request.resume:
+            held.enter_context(only_writer(request.resume))
+        setup, config = _set_up(request, say)
+        folder = setup.folder
+        again = f"then: chainrule train --resume {folder.name}"
+        if not request.resume:
+            held.enter_context(only_writer(folder, new=True))
+        interrupt = held.enter_context(interruptible())
         if not request.resume:
             begin(folder, config, remedy="then train again")
         trained = _train(setup, view, follow, interrupt)
@@ -121,6 +120,20 @@ def train_run(
             text = "; ".join((headline(found), *done.remarks()))
             trained.watcher.end(done.ending, text, test_accuracy=found.accuracy)
     return done
+
+
+def _set_up(request: Request, say: Report) -> tuple[_Setup, bytes]:
+    """(setup, content of config.toml) of a run, after all checks; its folder is claimed last."""
+    check_request(request)
+    data = load_data(
+        request.origin, offline=request.offline, report=say, checksums=request.checksums
+    )
+    job = prepare(request.settings, data, asked_for=request.asked_for)
+    form = measure(data.train.images, data.shape, white=data.white)
+    config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
+    check_saveable(_model(job, data, form, {}), MODEL)
+    folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
+    return _Setup(request, data, job, form, folder, say), config
 
 
 def _since(began: float) -> float:
