@@ -72,7 +72,7 @@ def check_replaceable(path: Path) -> None:
     if not stat.S_ISREG(mode):
         raise OSError(
             errno.EINVAL,
-            "a pipe, a device or a socket has this name, and none is written to; give the name of a "
+            "a pipe, a device or a socket has this name and is not written to; give the name of a "
             "file",
             str(path),
         )
