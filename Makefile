@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help train test quick check format stress long fuzz kill recovery tamper allocations \
-  mutants load hostile torture planted lowest reproduce bench records hooks clean
+  mutants load hostile clients torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ allocations: $(VENV)/testable ## memory that runs out at every point of a save a
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile
+
+clients: $(VENV)/testable ## the service asked by curl, Java, Go, Node, Python and Chromium, where these are
+	$(BIN)/python -m stress.clients
 
 torture: kill
 planted: mutants

@@ -38,10 +38,11 @@ def png() -> bytes:
     return packed.getvalue()
 
 
+NPZ, PNG = npz(), png()
 READERS = {
-    "a zip file": (zipfile, "ZipFile", lambda: read_npz(npz(), "file")),
-    "a member": (zipfile.ZipFile, "open", lambda: read_npz(npz(), "file")),
-    "a picture": (Image, "open", lambda: decode_picture(png(), "file", side=99, pixels=999)),
+    "a zip file": (zipfile, "ZipFile", lambda: read_npz(NPZ, "file")),
+    "a member": (zipfile.ZipFile, "open", lambda: read_npz(NPZ, "file")),
+    "a picture": (Image, "open", lambda: decode_picture(PNG, "file", side=99, pixels=999)),
     "opcodes": (pickletools, "genops", lambda: read_pickle(PAIRS, "file")),
     "a pickle": (pickles, "_Unpickler", lambda: read_pickle(PAIRS, "file")),
 }

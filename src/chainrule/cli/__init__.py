@@ -6,8 +6,9 @@ import errno
 import os
 import sys
 
+from chainrule.cli.foreign import import_elsewhere
+from chainrule.cli.signals import Ended, ended_in_order
 from chainrule.cli.streams import install
-from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
@@ -17,18 +18,22 @@ LESS = "use smaller layers, smaller batches or less data"
 
 def main() -> None:
     """Entry point: a user's mistake ends in one line on stderr and exit code 1 or 2."""
-    # Before any import of NumPy, which loads OpenBLAS.
-    choose_kernel(os.environ, read_cpuinfo())
-    try:
-        out = install()
-        code = _run()
-        out.flush()
-        if out.lost and not code:
-            code = _unprinted(out.lost)
-    except MemoryError:  # not even enough to say which
-        os.write(2, NO_MEMORY)
-        code = 1
-    sys.exit(code)
+    with ended_in_order():
+        # Before any import of NumPy, which loads OpenBLAS.
+        from chainrule.core.blas import choose_kernel, read_cpuinfo
+
+        choose_kernel(os.environ, read_cpuinfo())
+        import_elsewhere()
+        try:
+            out = install()
+            code = _run()
+            out.flush()
+            if out.lost and not code:
+                code = _unprinted(out.lost)
+        except MemoryError:  # not even enough to say which
+            os.write(2, NO_MEMORY)
+            code = 1
+        sys.exit(code)
 
 
 def _unprinted(error: OSError) -> int:
@@ -65,6 +70,9 @@ def _run() -> int:
     }
     try:
         app(prog_name="chainrule")
+    except Ended as end:
+        note(f"ended by {end.name}")
+        return int(end.code or 0)
     except SystemExit as end:
         return int(end.code or 0)
     except tuple(codes) as error:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from typing import Any, TypeAlias
 
 from chainrule.data.readers.archives import MIB
-from chainrule.service.tokens import SHORTEST_TOKEN, TOKEN, has_token, visit
+from chainrule.service.tokens import check_token, has_token, visit
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -67,12 +67,7 @@ def guard(
     Every response gets SECURITY_HEADERS, and no-store unless it has a Cache-Control of its own.
     Raises ValueError for a token that is too short.
     """
-    if token is not None and not TOKEN.fullmatch(token):
-        raise ValueError(
-            f"a token of {len(token)} characters: give {SHORTEST_TOKEN} to 200 letters, digits or "
-            "symbols, without spaces, such as python -c 'import secrets; "
-            "print(secrets.token_urlsafe())' prints"
-        )
+    check_token(token)
     names = frozenset(name.lower().strip("[]") for name in hosts)
     held = 0
 
