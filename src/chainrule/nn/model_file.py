@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
+from chainrule.core.schema import Schema
 from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_sealed
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.committee import Committee
@@ -35,7 +36,12 @@ COMMITTEE_FORMAT = "chainrule-committee-1"
 WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT = "chainrule-2", "chainrule-committee-2"
 """Formats of networks with batch normalisation, dropout or noise: programs that know only the first
 two would lose these in silence."""
-FORMATS = (FORMAT, COMMITTEE_FORMAT, WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT)
+TABLE_FORMAT, TABLE_COMMITTEE_FORMAT = "chainrule-3", "chainrule-committee-3"
+"""The same for tables: programs that know only those before would take the inputs for pixels."""
+FORMATS = (
+    *(FORMAT, COMMITTEE_FORMAT, WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT),
+    *(TABLE_FORMAT, TABLE_COMMITTEE_FORMAT),
+)
 MOST_LAYERS = 1024
 """In all members together."""
 
@@ -54,6 +60,8 @@ class Model:
     """Facts recorded by the training run."""
     preprocessing: Preprocessing | None = None
     """Form of the training images, for pictures that do not have it; None: unknown."""
+    schema: Schema | None = None
+    """Of a table: its columns, their scale, its target; None: images."""
 
     @property
     def members(self) -> tuple[Network, ...]:
@@ -110,8 +118,8 @@ def check_saveable(model: Model, path: str | Path) -> None:
 
 def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
     """(tensors, words) of a model's file; ModelFileError for what `load_model` would refuse."""
-    committee = isinstance(model.network, Committee)
-    whole = any(network.has_training_mode for network in model.members)
+    committee, table = isinstance(model.network, Committee), model.schema is not None
+    whole = table or any(network.has_training_mode for network in model.members)
     tensors: Tensors = {}
     members: list[dict[str, Any]] = []
     for number, network in enumerate(model.members):
@@ -131,8 +139,10 @@ def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
     }
     if model.preprocessing:
         description["preprocessing"] = model.preprocessing.as_json()
+    if model.schema:
+        description["schema"] = model.schema.as_json()
     words = {
-        "format": FORMATS[committee + 2 * whole],
+        "format": FORMATS[committee + 2 * whole + 2 * table],
         "model": json.dumps(description, sort_keys=True),
     }
     _read(path, tensors, words)
@@ -203,10 +213,13 @@ def load_model(path: str | Path) -> Model:
 
 def _read(path: str | Path, tensors: Tensors, words: dict[str, str]) -> Model:
     """The model of these tensors and words; ModelFileError, naming the rule that they break."""
-    whole = words["format"] in (WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT)
+    kind = FORMATS.index(words["format"])
+    whole, table, committee = kind >= 2, kind >= 4, kind % 2 == 1
     try:
         description = json.loads(words["model"])
-        if words["format"] in (FORMAT, WHOLE_FORMAT):
+        if table != ("schema" in description):
+            raise ValueError("a table's schema and the format of tables go together")
+        if not committee:
             networks = _networks([description], tensors, prefixes=[""], whole=whole)
             return _model(description, networks[0])
         members = description["members"]
@@ -256,7 +269,7 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
     classes = tuple(str(name) for name in description["classes"])
     height, width = (int(side) for side in description["shape"])
     scale = float(description["pixel_scale"])
-    measured = description.get("preprocessing")
+    measured, table = description.get("preprocessing"), description.get("schema")
     model = Model(
         network,
         classes=classes,
@@ -264,7 +277,12 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
         pixel_scale=scale,
         preprocessing=None if measured is None else Preprocessing.from_json(measured),
         summary=dict(description["summary"]),
+        schema=None if table is None else Schema.from_json(table),
     )
+    if model.schema and (model.schema.inputs != model.inputs or scale != 1 or measured):
+        raise ValueError(
+            f"a table of {model.schema.inputs} inputs, scale {scale}, for {model.inputs} inputs"
+        )
     if classes and len(classes) != model.outputs:
         raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
     fits = min(height, width) > 0 and height * width == model.inputs

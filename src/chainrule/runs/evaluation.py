@@ -172,11 +172,13 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
     from chainrule.plots.reliability import reliability
     from chainrule.plots.style import save
 
-    figures = {
+    examples = {} if data.schema else {
         "mistakes": mistakes(
             data.test.images, found.labels, predicted=found.predicted, confidence=found.confidence,
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
+    }  # fmt: skip
+    figures = examples | {
         "reliability": reliability(
             calibration.bins, after=calibration.after, temperature=calibration.temperature,
             fitted_on=calibration.fitted_on,
