@@ -90,6 +90,8 @@ def is_table(path: str | Path) -> bool | None:
     Not a table is what has as many columns as a label and a square picture.
     """
     head = _head(path)
+    if not head or head.startswith((ZIP, PARQUET)) or b"\0" in head:
+        return None
     try:
         layout = layout_of(decoded(head, str(path))[0], str(path))
     except DataError:

@@ -41,13 +41,13 @@ def decoded(data: bytes, source: str) -> tuple[str, tuple[str, ...]]:
     """(text of a file, notes): UTF-8, UTF-16 with its mark, else as Windows wrote it."""
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
     try:
-        return data.decode(encoding), ()
+        return _with_unix_ends(data.decode(encoding)), ()
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise DataError(
                 f"{source}: byte {error.start:,} is not {encoding}; save it as UTF-8."
             ) from None
-    return data.decode("cp1252", "replace"), (
+    return _with_unix_ends(data.decode("cp1252", "replace")), (
         f"{source} is not UTF-8 and was read as Windows-1252; if names look wrong, save it as "
         "UTF-8",
     )
@@ -62,7 +62,10 @@ def layout_of(text: str, source: str, *, names: Collection[str] = ()) -> Layout:
     if not lines:
         raise DataError(f"{source} holds no rows; bring a line for each example.")
     separator = max(SEPARATORS, key=lambda sign: _fit(lines, sign))
-    rows = list(rows_of(lines, separator))
+    try:
+        rows = list(rows_of(lines, separator))
+    except csv.Error as error:
+        raise DataError(f"{source} is no table: {error}; give CSV or Parquet.") from None
     first = [cell.strip() for cell in rows[0]]
     if len(first) > MOST_COLUMNS:
         raise DataError(f"{source} has {len(first):,} columns, at most {MOST_COLUMNS:,} are read.")
@@ -73,6 +76,10 @@ def layout_of(text: str, source: str, *, names: Collection[str] = ()) -> Layout:
         if twice := next((name for name in called if called.count(name) > 1), None):
             raise DataError(f"{source}: two columns are named {twice!r}; rename one of them.")
     return Layout(separator, tuple(called), header)
+
+
+def _with_unix_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def lines_of(text: str) -> Iterator[str]:
