@@ -21,6 +21,7 @@ from chainrule.nn.network import Network
 SPECIES = ("ant", "bee", "cat")
 NAMES = ("mass", "weather", "length", "species")
 TRAIN = ("--layers", "5,8,3", "--epochs", 30, "--batch-size", 10, "--learning-rate", 0.02)
+SHORT = ("--epochs", 2, "--no-pictures", "-q")
 
 
 def write(path: Path, rows: list[list[object]], names: tuple[str, ...] = NAMES) -> Path:
@@ -163,7 +164,7 @@ def test_what_a_table_cannot_be_asked_is_one_sentence(chainrule, table, case: st
 
 
 def test_a_table_that_says_its_label_needs_no_option(chainrule, table: Path) -> None:
-    done = chainrule("train", "--data", table, "--run", "auto", *TRAIN, "-q")
+    done = chainrule("train", "--data", table, "--run", "auto", *TRAIN, *SHORT)
     assert done.code == 0, done.err
     told = [Path(f"runs/{run}/config.toml").read_text() for run in ("t", "auto")]
     sums = [text[text.index("[checksums]") : text.index("[environment]")] for text in told]
@@ -181,7 +182,7 @@ def test_a_stopped_run_of_a_table_goes_on(chainrule, table: Path) -> None:
 
 def test_runs_of_tables_are_compared_and_joined(chainrule, table: Path) -> None:
     more = ("--data", table, "--label", "species", "--run", "u", "--seed", 1)
-    assert chainrule("train", *more, *TRAIN, "-q").code == 0
+    assert chainrule("train", *more, *TRAIN, *SHORT).code == 0
     assert "rows" in chainrule("compare", "t", "u").out
     assert chainrule("committee", "c", "--members", "t,u").code == 0
     assert chainrule("predict", "c", table, "--output", "p.csv").code == 0
