@@ -115,7 +115,7 @@ def train(
     from chainrule.runs.folder import existing
     from chainrule.runs.lr_search import search_learning_rate
     from chainrule.runs.origin import Origin, named_in, origin_of
-    from chainrule.runs.request import Request
+    from chainrule.runs.request import Request, check_request
     from chainrule.runs.run import train_run
     from chainrule.service.live_view import opened
     from chainrule.training.checkpointer import every
@@ -167,6 +167,7 @@ def train(
         return
     watching: AbstractContextManager[View | None] = nullcontext()
     if watch:
+        check_request(request)  # before a browser is opened
         watching = opened(PORT if port is None else port, browser=not no_open, say=say)
     with watching as view:
         done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)

@@ -15,6 +15,9 @@ from chainrule.data.dataset import Dataset, noun
 from chainrule.evaluation import metrics
 from chainrule.nn.model_file import Model
 
+MOST_LISTED = 100_000
+"""Mistakes listed in report.json, so that it is never too long to be read."""
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -48,6 +51,12 @@ class Assessment:
         """(index, actual class, predicted class) of each wrong prediction, in order."""
         wrong = np.flatnonzero(self.labels != self.predicted)
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
+
+    def details(self) -> dict[str, Any]:
+        """Confusion matrix and mistakes, for report.json; how many more there are, if any."""
+        left = self.errors - MOST_LISTED
+        listed = {"confusion": self.confusion.tolist(), "mistakes": self.mistakes()[:MOST_LISTED]}
+        return listed | ({"mistakes_left_out": left} if left > 0 else {})
 
     def mistakes_in_full(self) -> list[dict[str, Any]]:
         """Wrong predictions, each with its confidence, 0..1, for JSON."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import ConfigError
+from chainrule.core.jit import MISSING, available
 from chainrule.data.augment import Distortion
 from chainrule.data.batches import count
 from chainrule.data.dataset import Dataset
@@ -56,12 +57,25 @@ class Job:
     """Sentences about the split, for people."""
 
 
+def check_settings(settings: Settings) -> None:
+    """Raises ConfigError for settings that no data can make right: ask before loading any."""
+    drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
+    if drawing and not settings.shuffle:
+        raise ConfigError(
+            "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
+            "generator of the order; leave out one or the other"
+        )
+    if settings.compiled and not available():
+        raise ConfigError(f"compiled = true: {MISSING}")
+
+
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
     """Builds the job from settings and data.
 
     A recipe's first and last layer follow the data, and it holds out at most a sixth of the
     examples; settings in `asked_for` are taken as they are. Raises ConfigError if one does not fit.
     """
+    check_settings(settings)
     settings = _fitted(settings, data, asked_for)
     table = data.schema is not None
     if table and (distortion_of(settings) or settings.pixel_divisor != 255):
@@ -72,12 +86,6 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     images, labels = data.train
     chosen = split(labels, vars(settings))
     check_memory(settings, count(chosen.train))
-    drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
-    if drawing and not settings.shuffle:
-        raise ConfigError(
-            "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
-            "generator of the order; leave out one or the other"
-        )
     # Separate streams: a different order, say, must not change the initial weights.
     initial, order = np.random.default_rng(settings.seed).spawn(2)
     row = LOSSES.get(settings.loss, LOSSES["softmax-cross-entropy"])

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
+from chainrule.core.json_text import check_json, to_json
 from chainrule.core.schema import Schema
 from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_sealed
 from chainrule.nn.activations import ACTIVATIONS
@@ -141,10 +143,11 @@ def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
         description["preprocessing"] = model.preprocessing.as_json()
     if model.schema:
         description["schema"] = model.schema.as_json()
-    words = {
-        "format": FORMATS[committee + 2 * whole + 2 * table],
-        "model": json.dumps(description, sort_keys=True),
-    }
+    try:
+        written = to_json(description, sort=True)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: not written: {error}") from None
+    words = {"format": FORMATS[committee + 2 * whole + 2 * table], "model": written}
     _read(path, tensors, words)
     return tensors, words
 
@@ -183,10 +186,12 @@ def _layer(described: Sequence[Any], *, whole: bool) -> Dense:
     fan_in, fan_out, activation, *more = described
     if len(more) != 3 * whole:
         raise ValueError(f"a layer of {len(described)} values, {6 if whole else 3} describe one")
-    batch_norm, dropout, noise = more or (False, 0, 0)
-    return Dense(
-        int(fan_in), int(fan_out), str(activation), bool(batch_norm), float(dropout), float(noise)
-    )
+    batch_norm, dropout, noise = more or (False, 0.0, 0.0)
+    kinds = (int, int, str, bool, float, float)
+    for value, kind in zip((*described[:3], batch_norm, dropout, noise), kinds, strict=True):
+        if type(value) is not kind:
+            raise ValueError(f"a layer has a {_kind(value)} where a {kind.__name__} belongs")
+    return Dense(fan_in, fan_out, activation, batch_norm, dropout, noise)
 
 
 def load_network(path: str | Path) -> Network:
@@ -266,15 +271,21 @@ def _networks(
 
 def _model(description: dict[str, Any], network: Network | Committee) -> Model:
     """The network with the rest of its description; ValueError where they do not fit."""
-    classes = tuple(str(name) for name in description["classes"])
-    height, width = (int(side) for side in description["shape"])
-    scale = float(description["pixel_scale"])
-    measured, table = description.get("preprocessing"), description.get("schema")
+    check_json(description)
+    classes, (height, width) = tuple(description["classes"]), description["shape"]
+    if odd := [name for name in classes if not isinstance(name, str)]:
+        raise ValueError(f"a class name is a {_kind(odd[0])}; class names are texts")
+    if not type(height) is type(width) is int:
+        raise ValueError("height and width of the images are not whole numbers")
+    scale, measured = description["pixel_scale"], description.get("preprocessing")
+    table = description.get("schema")
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < inf:
+        raise ValueError(f"pixel_scale is {_kind(scale)} {scale!s:.40}; it is a number above 0")
     model = Model(
         network,
         classes=classes,
         shape=(height, width),
-        pixel_scale=scale,
+        pixel_scale=float(scale),
         preprocessing=None if measured is None else Preprocessing.from_json(measured),
         summary=dict(description["summary"]),
         schema=None if table is None else Schema.from_json(table),
@@ -286,7 +297,10 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
     if classes and len(classes) != model.outputs:
         raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
     fits = min(height, width) > 0 and height * width == model.inputs
-    if not (fits or (height, width) == (0, 0)) or not np.isfinite(scale):
-        first = model.members[0].layers[0]
-        raise ValueError(f"images of {height} x {width}, scale {scale}, for {first}")
+    if not (fits or (height, width) == (0, 0)):
+        raise ValueError(f"images of {height} x {width} for {model.members[0].layers[0]}")
     return model
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

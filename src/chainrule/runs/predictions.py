@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ConfigError, DataError
+from chainrule.core.places import check_file
 from chainrule.data.dataset import DIGITS
 from chainrule.data.load import Report
 from chainrule.data.readers.images import SUFFIXES, grey
@@ -108,6 +109,8 @@ def predict_run(
     answers for itself: one that cannot be read keeps its error. Raises ConfigError,
     ModelFileError, and DataError if there is a single picture and it cannot be read.
     """
+    if show:
+        check_file(show, ".png", option="--show")
     model, config = read_run(run)
     say_caveat(run, model, say)
     classes = model.labels
