@@ -16,6 +16,7 @@ from chainrule.nn.gradient_check import TOLERANCE, GradientCheck, gradcheck
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
 from helpers.chain import memory_of
+from helpers.losses import OF_LABELS
 
 Backward = Callable[[Network, Array, Workspace], Array]
 ORIGINAL: Backward = Network.backward
@@ -46,7 +47,7 @@ def example(
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("l2", [0.0, 0.01])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_with_every_loss_has_the_right_gradient(
     activation: str, loss: str, l2: float, smoothing: float
@@ -181,7 +182,7 @@ def test_a_wrong_derivative_of_an_activation_is_caught_below_it(
     assert {(f.layer, f.parameter[0]) for f in found.failures} == {(1, "W"), (1, "b")}
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 def test_a_forgotten_division_by_the_batch_is_caught_everywhere(loss: str) -> None:
     def summed(outputs: Array, labels: Array, **settings: float) -> tuple[float, Array]:
         value, dlogits = LOSSES[loss].function(outputs, labels, **settings)

@@ -17,6 +17,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.dense import Dense
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import PREDICT_ROWS, Network, Workspace, Workspaces
+from helpers.losses import OF_LABELS
 
 HIDDEN = [name for name in ACTIVATIONS if name != "identity"]
 
@@ -57,7 +58,7 @@ def example(
     return network, X, rng.integers(0, widths[-1], rows)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 @pytest.mark.parametrize(
     ("widths", "activations"),
     [

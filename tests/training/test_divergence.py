@@ -13,8 +13,9 @@ from chainrule.core.errors import DivergenceError
 from chainrule.core.rng import fold_in
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Schedule
+from chainrule.training.checks import check_examples
 from chainrule.training.divergence import KEEP_EVERY
-from chainrule.training.evaluate import check_examples, evaluate
+from chainrule.training.evaluate import evaluate
 from chainrule.training.train import Epoch, train
 
 Settings = dict[str, Any]
@@ -185,7 +186,7 @@ def test_examples_that_do_not_fit_are_refused(
 ) -> None:
     network, (images, labels) = problem()
     with pytest.raises(ValueError, match=message):
-        check_examples(network, *change(images, labels))
+        check_examples(network, change(images, labels), loss="softmax-cross-entropy")
 
 
 @pytest.mark.parametrize("place", ["examples", "validation"])
@@ -201,7 +202,8 @@ def test_both_sets_are_checked_before_the_first_step(place: str) -> None:
 
 def test_finite_values_whose_sum_is_not_are_welcome() -> None:
     network = Network.dense([8, 3], rng=np.random.default_rng(0), dtype=np.float64)
-    check_examples(network, np.full((4, 8), 1.7e308), np.array([0, 1, 2, 0]))
+    examples = np.full((4, 8), 1.7e308), np.array([0, 1, 2, 0])
+    check_examples(network, examples, loss="softmax-cross-entropy")
 
 
 @pytest.mark.parametrize(

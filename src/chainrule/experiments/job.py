@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.core.arrays import Array
 from chainrule.core.errors import ConfigError
 from chainrule.data.augment import Distortion
-from chainrule.data.batches import count
+from chainrule.data.batches import Pair, count
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.memory import check_memory
 from chainrule.experiments.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
@@ -21,11 +21,11 @@ from chainrule.nn.losses import LOSSES, LossFunction
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
+from chainrule.training.checks import check_options
 from chainrule.training.compiled import objection
-from chainrule.training.evaluate import Pair
 from chainrule.training.options import Options
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch, check_options, never, train
+from chainrule.training.train import Epoch, never, train
 
 DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
 """Settings whose training step needs a generator."""
@@ -60,6 +60,7 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     A recipe's first and last layer follow the data, and it holds out at most a sixth of the
     examples; settings in `asked_for` are taken as they are. Raises ConfigError if one does not fit.
     """
+    check_loss(settings)
     settings = _fitted(settings, data, asked_for)
     images, labels = data.train
     chosen = split(labels, vars(settings))
@@ -123,6 +124,16 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
         shape=data.shape,
         remarks=tuple(remarks(chosen, labels, data.classes)),
     )
+
+
+def check_loss(settings: Settings) -> None:
+    """Raises ConfigError for a loss of values: a data set has labels."""
+    if settings.loss in LOSSES and not LOSSES[settings.loss].labels:
+        fitting = ", ".join(name for name, row in LOSSES.items() if row.labels)
+        raise ConfigError(
+            f"loss {settings.loss} compares with values, and a data set has labels: choose one of "
+            f"{fitting}"
+        )
 
 
 def run(

@@ -24,7 +24,7 @@ import numpy as np
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
 from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_sealed
-from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.activations import LINKS
 from chainrule.nn.committee import Committee
 from chainrule.nn.dense import Dense
 from chainrule.nn.network import Network
@@ -241,7 +241,7 @@ def _networks(
         raise ValueError("a weight is not a finite number")
     networks = []
     for one, prefix, layers in zip(described, prefixes, stacks, strict=True):
-        ACTIVATIONS[one["link"]]
+        LINKS[one["link"]]
         network = Network(layers, *dtypes, link=one["link"])
         for name, part, i in _names(layers, prefix):
             getattr(network, part)[i][...] = tensors[name].T
