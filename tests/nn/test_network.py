@@ -248,7 +248,7 @@ RNG = np.random.default_rng(0)
             lambda: Network([Dense(4, 3), Dense(5, 2)]),
             "layer 2 takes 5 inputs, but layer 1 has 3 units: the two must agree",
         ),
-        (lambda: Network([Dense(4, 3)], link="max"), "unknown activation 'max'"),
+        (lambda: Network([Dense(4, 3)], link="max"), "unknown link 'max'"),
         (lambda: Network.dense([4], rng=RNG), r"widths \[4\]: give at least the inputs and"),
         (lambda: Network.dense([], rng=RNG), r"widths \[\]: give at least"),
         (

@@ -25,7 +25,6 @@ from chainrule.nn.losses import (
     LossFunction,
     l2_penalty,
     loss_function,
-    value_and_gradient,
 )
 from chainrule.nn.network import Network, Workspace
 
@@ -96,6 +95,8 @@ def gradcheck(
     network = network.copy(np.float64)
     X = np.asarray(X, np.float64)
     function = partial(loss_function(loss), label_smoothing=label_smoothing)
+    if weights is not None:
+        function = partial(function, weights=weights)
     workspace = Workspace(network, len(y))
     penalized = slice(network.layout.weights_end)
     scratch = np.zeros(network.layout.weights_end)
@@ -106,13 +107,13 @@ def gradcheck(
 
     def value() -> float:
         outputs = forward()
-        total, _ = value_and_gradient(function, outputs, y, weights=weights)
+        total, _ = function(outputs, y)
         return total + 0.5 * l2 * float(np.square(network.parameters[penalized]).sum())
 
     sides = _sides_of_kinks(network, workspace)
     outputs = forward()
     before = sides()  # now: a faulty backward pass might overwrite A
-    _, dlogits = value_and_gradient(function, outputs, y, weights=weights)
+    _, dlogits = function(outputs, y)
     analytic = network.backward(dlogits, workspace).copy()
     l2_penalty(network.parameters[penalized], analytic[penalized], l2, scratch)
 

@@ -131,8 +131,8 @@ def value_and_gradient(
     function: LossFunction,
     logits: Float[Array, "N K"],
     target: Target,
-    buffers: Buffers | None = None,
-    weights: Weights = None,
+    buffers: Buffers,
+    weights: Weights,
 ) -> tuple[float, Float[Array, "N K"]]:
     """(loss, dlogits) by a function that is told of weights only where there are any."""
     if weights is None:

@@ -65,7 +65,7 @@ def measure(
             loss, _ = value_and_gradient(function, outputs, y, workspace.loss, weights)
             predictions = link(outputs, np.empty_like(outputs)) if row.linked else outputs
             terms = row.terms(predictions, y)
-            scored = terms.sum(axis=0) if weights is None else np.dot(weights, terms)
+            scored = terms.sum(axis=0) if weights is None else weights.astype(np.float64) @ terms
             measured.append((loss * weight, weight, scored))
         return measured
 

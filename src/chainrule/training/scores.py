@@ -21,19 +21,19 @@ from chainrule.core.tables import Table
 from chainrule.nn.losses import LOSSES, LossFunction
 
 Terms: TypeAlias = Callable[[Float[Array, "N K"], Array], Array]
-"""(predictions, target) -> what each example adds, (N,) or (N, K)"""
+"""(predictions, target) -> what each example adds, (N, 1) or (N, K)"""
 
 
 def hits(predictions: Float[Array, "N K"], labels: Array) -> Array:
     """1 where the highest output is that of the label."""
     right: Array = predictions.argmax(axis=1) == labels
-    return right
+    return right[:, None]
 
 
 def whole_hits(probabilities: Float[Array, "N K"], values: Array) -> Array:
     """1 where every output is on the right side of 1/2."""
     right: Array = ((probabilities >= 0.5) == (values >= 0.5)).all(axis=1)
-    return right
+    return right[:, None]
 
 
 def squares(predictions: Float[Array, "N K"], values: Array) -> Array:
@@ -70,7 +70,7 @@ class Score:
 
     terms: Terms
     finish: Callable[[Array, Array, Array | None], float]
-    """(mean terms (K,) or (), target, weights) -> score"""
+    """(mean terms (1,) or (K,), target, weights) -> score"""
     labels: bool = False
     """Compares with labels; else with values."""
     linked: bool = True
