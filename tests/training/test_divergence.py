@@ -172,7 +172,7 @@ def holes(images: Array, *values: float) -> Array:
         (lambda X, y: (X, y + 1), r"label 3 of example \d+ is outside 0\.\.2: .* 3 outputs"),
         (lambda X, y: (X, y - 1), r"label -1 of example \d+ is outside 0\.\.2"),
         (lambda X, y: (X, y.astype(float)), "labels have .* float64: give one integer an example"),
-        (lambda X, y: (X, np.eye(3)[y]), r"labels have shape \(200, 3\) .* give one integer"),
+        (lambda X, y: (X, np.eye(3)[y]), r"takes labels, .* shape \(200, 3\) .* give one integer"),
         (lambda X, y: (X.astype(np.float64), y), r"float64, the network is float32: .*astype"),
         (lambda X, y: (np.uint8(255 * X), y), r"images are uint8, the network is float32"),
         (lambda X, y: (X[:, :7], y), r"images have shape \(200, 7\): layer 1 takes 8 .* \(N, 8\)"),

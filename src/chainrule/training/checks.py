@@ -49,14 +49,16 @@ def check_training(
         )
 
 
-def check_examples(network: Network, examples: ExampleArrays, *, loss: str | LossFunction) -> None:
+def check_examples(
+    network: Network, examples: tuple[Array, ...], *, loss: str | LossFunction
+) -> None:
     """Raises ValueError, naming value, rule and remedy, unless the examples fit the network."""
     if len(examples) not in (2, 3):
         raise ValueError(
             f"the examples are {len(examples)} arrays: give (inputs, target), or "
             "(inputs, target, weights)"
         )
-    images, target = examples[:2]
+    images, target = examples[0], examples[1]
     noun = "labels" if target_is_labels(target) else "values"
     for what, array in zip(("images", noun, "weights"), examples, strict=False):
         if not isinstance(array, np.ndarray):
