@@ -11,8 +11,8 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill tamper \
-  mutants load hostile torture planted lowest reproduce bench records hooks clean
+.PHONY: help train test quick check format stress long fuzz kill recovery tamper \
+  mutants load hostile clients torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ fuzz: $(VENV)/testable ## a million damaged files for each reader: hours
 kill: $(VENV)/testable ## training killed a thousand times: 20 minutes
 	$(BIN)/python -m stress.kill
 
+recovery: $(VENV)/testable ## training killed 300 times, its newest checkpoints damaged each time: 5 minutes
+	$(BIN)/python -m stress.recovery
+
 tamper: $(VENV)/testable ## ten thousand checkpoints with wrong values under right checksums: 10 minutes
 	$(BIN)/python -m stress.tamper
 
@@ -61,6 +64,9 @@ load: $(VENV)/testable ## the service under load, and what it answers to made-up
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile
+
+clients: $(VENV)/testable ## the service asked by curl, Java, Go, Node, Python and Chromium, where these are
+	$(BIN)/python -m stress.clients
 
 torture: kill
 planted: mutants

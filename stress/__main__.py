@@ -19,8 +19,10 @@ PARTS = {
     "long": "the tests of which `make test` runs a short form",
     "fuzz": "damaged files for each reader",
     "kill": "training killed again and again",
+    "recovery": "killed, checkpoints damaged, resumed, several times over",
     "tamper": "checkpoints with wrong values under right checksums",
     "hostile": "the service beside hostile clients",
+    "clients": "the service asked by clients of other languages, and by a browser",
     "load": "the service under load",
     "mutants": "bugs planted one after another",
 }

@@ -147,7 +147,7 @@ def test_same_arguments_give_the_same_bytes(chainrule, few) -> None:
     ("arguments", "code", "words"),
     [
         (["--output", "samples.jpg"], 2, ["--output samples.jpg", "ending in .png"]),
-        (["--output", "gone/samples.png"], 2, ["gone/samples.png", "create the folder gone"]),
+        (["--output", "gone/samples.png"], 2, ["gone/samples.png", "no folder gone"]),
         (["--recipe", "acurate"], 2, ["unknown recipe 'acurate'"]),
         (["--recipe", "fast"], 2, ["recipe 'fast'", "does not distort", "--rotation 12"]),
         (["--rotation", "181"], 2, ["rotation = 181.0", "0 to 180"]),

@@ -213,8 +213,8 @@ def test_a_configuration_that_cannot_be_right_is_one_sentence(
     ("folder", "words"),
     [
         ("taken", "--pictures taken: a file has this name; give a folder"),
-        ("taken/below", "--pictures taken/below: Not a directory"),
-        ("gone/below", "--pictures gone/below: No such file or directory"),
+        ("taken/below", "--pictures taken/below: there is no folder taken; make it first"),
+        ("gone/below", "--pictures gone/below: there is no folder gone; make it first"),
         ("n" * 300, "File name too long"),
         ("a\0b", "null"),
     ],

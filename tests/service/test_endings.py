@@ -184,7 +184,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_between_the_address_and_the_running_loses_nothing_either(
     tmp_path: Path, number: int
 ) -> None:
@@ -203,7 +203,7 @@ def test_a_signal_between_the_address_and_the_running_loses_nothing_either(
         assert process.wait(10) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_under_load_loses_no_request_and_ends_with_zero(
     child: tuple[subprocess.Popen[str], int], number: int
 ) -> None:

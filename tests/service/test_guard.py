@@ -354,3 +354,10 @@ def test_what_is_no_request_of_http_is_left_alone() -> None:
     for kind in ("lifespan", "websocket"):
         asyncio.run(guard(app, hosts=LOOPBACK)({"type": kind}, None, None))
     assert seen == ["lifespan"]
+
+
+def test_head_reaches_an_application_as_get_and_its_body_is_dropped() -> None:
+    app = guard(echo, hosts=LOOPBACK)
+    status, headers, body = told(app, "HEAD")
+    assert (status, headers["content-length"], body) == (200, "5", b"")
+    assert told(app, "GET")[2] == b"hello"

@@ -106,8 +106,23 @@ def test_the_page_and_its_files_come_with_their_kind_and_a_strict_policy(
     assert inside in content
     assert response.headers["content-security-policy"].startswith("default-src 'none'")
     assert response.headers["x-content-type-options"] == "nosniff"
-    status, _, content = live.ask("HEAD", path)
-    assert (status, content) == (200, b"")
+    size = response.headers["content-length"]
+    status, response, content = live.ask("HEAD", path)
+    assert (status, content, response.headers["content-length"]) == (200, b"", size)
+
+
+def test_the_headers_alone_of_the_stream_are_no_stream(live: Live) -> None:
+    live.event_log.add("begin", run="mine")
+    connection = HTTPConnection("127.0.0.1", live.port, timeout=10)
+    connection.request("HEAD", "/events", headers=KEY)
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, b"")
+    assert response.headers["content-type"].startswith("text/event-stream")
+    connection.request("GET", "/style.css", headers=KEY)  # answered once the stream has ended
+    assert connection.getresponse().status == 200
+    connection.close()
+    status, response, _ = live.ask("POST", "/events", b"")
+    assert (status, response.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_who_comes_late_gets_what_happened_and_then_what_happens(live: Live) -> None:

@@ -100,9 +100,33 @@ def test_the_page_and_its_files_are_served(ask: Asker) -> None:
     assert ask("GET", "/index.html").body == page.body
     script = ask("GET", "/draw_page.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
-    head = ask("HEAD", "/draw_page.js")
-    assert (head.status, head.body) == (200, b"")
-    assert head.headers["content-length"] == str(len(script.body))
+
+
+VARYING = ("date",)
+
+
+def test_head_is_answered_wherever_get_is_with_its_headers_and_no_body(ask: Asker) -> None:
+    documented = ask("GET", "/openapi.json").json["paths"]
+    for path in [*documented, "/openapi.json", "/", "/index.html", "/draw_page.js", "/nothing"]:
+        get, head = ask("GET", path), ask("HEAD", path)
+        assert (head.status, head.body) == (get.status, b""), path
+        named = [{k: v for k, v in one.headers.items() if k not in VARYING} for one in (get, head)]
+        # The metrics count this very request.
+        lengths = [one.pop("content-length") for one in named]
+        assert named[0] == named[1], path
+        assert lengths[0] == lengths[1] or path == "/metrics", path
+    packed = ask("HEAD", "/v1/weights", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    tag = packed.headers["etag"]
+    assert ask("HEAD", "/v1/weights", headers={"If-None-Match": tag}).status == 304
+
+
+def test_a_connection_goes_on_after_head(ask: Asker) -> None:
+    head = b"HEAD /v1/weights HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answered = ask.raw(head + head + last)
+    assert answered.count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert answered.endswith(b'\r\n\r\n{"status":"ok"}')
 
 
 def test_the_model_is_described(ask: Asker) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import Dataset, Examples
-from chainrule.experiments.job import pixels, prepare
+from chainrule.experiments.job import inputs, prepare
 from chainrule.experiments.settings import Settings
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
@@ -117,8 +117,8 @@ def test_a_job_is_refused_before_anything_is_claimed(settings: dict[str, Any], w
 def test_fractions_are_not_rounded_to_bytes_and_bytes_are_exact(dtype: str, divisor: int) -> None:
     settings = Settings(dtype=dtype, pixel_divisor=divisor)
     fractions = RNG.random((50, 4)).astype(np.float32)
-    inputs = pixels(fractions, settings)
-    np.testing.assert_allclose(inputs, fractions.astype(np.float64) * (255 / divisor), rtol=1e-6)
+    seen = inputs(fractions, settings)
+    np.testing.assert_allclose(seen, fractions.astype(np.float64) * (255 / divisor), rtol=1e-6)
     whole = np.arange(256).reshape(64, 4)
     exact = (whole / divisor).astype(dtype)
-    np.testing.assert_array_equal(pixels((whole / 255).astype(np.float32), settings), exact)
+    np.testing.assert_array_equal(inputs((whole / 255).astype(np.float32), settings), exact)

@@ -6,8 +6,9 @@ import errno
 import os
 import sys
 
+from chainrule.cli.foreign import import_elsewhere
+from chainrule.cli.signals import Ended, ended_in_order
 from chainrule.cli.streams import install
-from chainrule.core.blas import choose_kernel, read_cpuinfo
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
@@ -16,14 +17,18 @@ LESS = "use smaller layers, smaller batches or less data"
 
 def main() -> None:
     """Entry point: a user's mistake ends in one line on stderr and exit code 1 or 2."""
-    # Before any import of NumPy, which loads OpenBLAS.
-    choose_kernel(os.environ, read_cpuinfo())
-    out = install()
-    code = _run()
-    out.flush()
-    if out.lost and not code:
-        code = _unprinted(out.lost)
-    sys.exit(code)
+    with ended_in_order():
+        # Before any import of NumPy, which loads OpenBLAS.
+        from chainrule.core.blas import choose_kernel, read_cpuinfo
+
+        choose_kernel(os.environ, read_cpuinfo())
+        import_elsewhere()
+        out = install()
+        code = _run()
+        out.flush()
+        if out.lost and not code:
+            code = _unprinted(out.lost)
+        sys.exit(code)
 
 
 def _unprinted(error: OSError) -> int:
@@ -60,6 +65,9 @@ def _run() -> int:
     }
     try:
         app(prog_name="chainrule")
+    except Ended as end:
+        note(f"ended by {end.name}")
+        return int(end.code or 0)
     except SystemExit as end:
         return int(end.code or 0)
     except tuple(codes) as error:

@@ -68,8 +68,9 @@ def distort(
     import numpy as np
 
     from chainrule.core.errors import ConfigError
+    from chainrule.core.places import check_file
     from chainrule.experiments.job import distortion_of
-    from chainrule.plots.distortions import check_output, draw_corruptions, draw_distorted
+    from chainrule.plots.distortions import draw_corruptions, draw_distorted
     from chainrule.runs.origin import Origin, load_data
 
     asked_for = given(settings)
@@ -80,7 +81,7 @@ def distort(
         )
     chosen = None if corruptions else _settings(recipe or USUAL, asked_for)
     path = output or Path("samples.png" if chosen else "corruptions.png")
-    check_output(path)
+    check_file(path, ".png", option="--output")
     origin = Origin(data, classes=names(classes))
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
     if chosen:

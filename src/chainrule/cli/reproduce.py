@@ -67,6 +67,7 @@ def reproduce(
     from chainrule.articles.claims import verdicts
     from chainrule.articles.running import Effort
     from chainrule.core.errors import ConfigError
+    from chainrule.runs.folder import check_name
     from chainrule.runs.interrupt import interruptible
     from chainrule.runs.origin import Origin, load_data
     from chainrule.runs.reproduction import reproduce
@@ -76,6 +77,7 @@ def reproduce(
         raise ConfigError(f"--fix {fix}: name the article that makes this mistake, not all")
     if fix:
         ablation_of(articles[0], fix)
+    check_name("")
     origin = Origin(data)
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
     effort = Effort(seeds=seeds, quick=quick)

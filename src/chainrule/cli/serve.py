@@ -53,8 +53,9 @@ def serve(
     """
     from chainrule.nn.model_file import load_model
     from chainrule.runs.folder import find, latest, model_name, say_caveat
-    from chainrule.service.local import browse, has_display, local_server
+    from chainrule.service.local import browse, check_access, has_display, local_server
 
+    check_access(host, token=token, no_auth=no_auth)
     if not run:
         run = latest()
         if not quiet:

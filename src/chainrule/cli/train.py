@@ -14,6 +14,8 @@ from chainrule.cli.completion import completer, recipes, runs
 from chainrule.cli.console import (
     Classes,
     Json,
+    Label,
+    Missing,
     Offline,
     Quiet,
     Source,
@@ -58,6 +60,8 @@ def train(
     data: Source = "mnist",
     test_data: TestSource = "",
     classes: Classes = "",
+    label: Label = "",
+    missing: Missing = "",
     run: Annotated[str, _run_option(metavar="NAME", help="Name of the folder under runs/.")] = "",
     checkpoint_every: Annotated[
         str,
@@ -111,14 +115,14 @@ def train(
     from chainrule.runs.folder import existing
     from chainrule.runs.lr_search import search_learning_rate
     from chainrule.runs.origin import Origin, named_in, origin_of
-    from chainrule.runs.request import Request
+    from chainrule.runs.request import Request, check_request
     from chainrule.runs.run import train_run
     from chainrule.service.live_view import opened
     from chainrule.training.checkpointer import every
 
     say = silence if quiet else note
     flags = given(settings)
-    origin = Origin(data, test_data, names(classes))
+    origin = Origin(data, test_data, names(classes), label, missing)
     checksums: dict[str, str] = {}
     if not watch and (port is not None or no_open):
         raise ConfigError("--port and --no-open are for --watch: add it, or leave them out")
@@ -163,6 +167,7 @@ def train(
         return
     watching: AbstractContextManager[View | None] = nullcontext()
     if watch:
+        check_request(request)  # before a browser is opened
         watching = opened(PORT if port is None else port, browser=not no_open, say=say)
     with watching as view:
         done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)

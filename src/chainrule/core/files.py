@@ -17,17 +17,21 @@ from pathlib import Path
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
+NAMED = 50
+"""Characters of a file's name in its temporary one: so many that it is never too long itself."""
 
 
 def write_atomically(path: str | Path, content: bytes) -> Path:
     """Writes a file all or nothing: at every moment `path` is the old file or the complete new one.
 
     The content goes to a temporary file in the same folder, which is flushed to the disk, read
-    back, then renamed. Raises OSError if writing fails, after removing the temporary file. Once
-    this returns, the file survives a power cut.
+    back, then renamed. Raises OSError, naming `path`, if writing fails, after removing the
+    temporary file, and without writing anything where a folder, a pipe, a device or a socket has
+    the name: none is ever replaced. Once this returns, the file survives a power cut.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    check_replaceable(path)
+    temporary = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         descriptor = _create(temporary)
     except OSError as error:
@@ -41,12 +45,37 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
         if temporary.read_bytes() != content:
             raise OSError(errno.EIO, "the disk returned other bytes than were written", str(path))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # report the first error, not this one
             remove(temporary)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     sync_folder(path.parent)
     return path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises OSError, naming the path, unless an ordinary file may be written there.
+
+    That is: nothing has the name, or a file, or a link to one or to nothing. Whatever is renamed
+    onto a pipe or a device, such as /dev/null, would take its place for everyone.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "a folder has this name; give the name of a file", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(
+            errno.EINVAL,
+            "a pipe, a device or a socket has this name and is not written to; give the name of a "
+            "file",
+            str(path),
+        )
 
 
 def read_ordinary(path: Path, largest: int) -> bytes:
@@ -110,6 +139,23 @@ def check_ordinary(folder: Path) -> None:
         if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
             what = "a link" if entry.is_symlink() else "neither a file nor a folder"
             raise OSError(errno.ELOOP, f"it is {what}; remove it", entry.path)
+
+
+def is_file(path: Path) -> bool:
+    """True for a file, or a link to one; False where nothing has the name.
+
+    Raises OSError, naming the path, for a folder, a link to nothing, or anything else: what stands
+    where a file of ours belongs is not taken for none.
+    """
+    if path.is_file():
+        return True
+    if not os.path.lexists(path):
+        return False
+    what = (
+        "a folder" if path.is_dir() else "neither a file nor a folder" if path.exists()
+        else "a link that leads nowhere"
+    )  # fmt: skip
+    raise OSError(errno.EINVAL, f"it is {what}, where a file belongs; move it away", str(path))
 
 
 def make_folder(path: Path) -> Path:

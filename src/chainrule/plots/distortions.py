@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.errors import ConfigError
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import spread
 from chainrule.data.corruptions import CORRUPTIONS, SEVERITIES
@@ -37,14 +36,6 @@ class DrawnCopies:
             "images": self.images,
             "distortion": asdict(self.distortion) if self.distortion else None,
         }
-
-
-def check_output(path: Path) -> None:
-    """Raises ConfigError for a file name that `save` would refuse, before any work is done."""
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--output {path}: give it a name ending in .png")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--output {path}: create the folder {path.parent} first")
 
 
 def draw_distorted(

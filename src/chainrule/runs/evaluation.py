@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chainrule.core.arrays import Array, Int
-from chainrule.core.errors import ConfigError, DataError
+from chainrule.core.errors import DataError
 from chainrule.core.files import make_folder
+from chainrule.core.places import check_file, check_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.label_errors import disputed
 from chainrule.data.load import Report
@@ -21,6 +23,7 @@ from chainrule.evaluation.views import looks
 from chainrule.runs.folder import read_run, say_caveat
 from chainrule.runs.origin import data_of, held_out, silent
 
+PICTURES = ("mistakes", "reliability", "confusion")
 DRAWN = 250
 """Most mistakes drawn: 25 rows of ten."""
 
@@ -97,10 +100,11 @@ def evaluate_run(
     `data` names data other than the run was trained with; pictures are drawn into the folder
     `pictures`, if given. Raises ConfigError, DataError, ModelFileError.
     """
+    if pictures is not None:
+        _check_folder(pictures)
     model, config = read_run(run)
     say_caveat(run, model, say)
     dataset = data_of(model, config, data, offline=offline, report=say)
-    folder = None if pictures is None else _folder(pictures)
     validation, reason = held_out(config, dataset)
     found = assess_saved(run, model, dataset)
     calibration = calibrate(model, found, validation, reason)
@@ -111,10 +115,10 @@ def evaluate_run(
         disputed=doubtful,
         undisputed=without(found, doubtful) if doubtful.size else None,
         calibration=calibration,
-        pictures=[] if folder is None else _draw(folder, dataset, found, calibration),
         robustness=corrupted(model, dataset) if corrupted_copies else None,
         photos=read_photos(model.predict_proba, dataset, form=model.form) if photos else None,
         looks=looks(model, dataset) if data else "",
+        pictures=[] if pictures is None else _draw(pictures, dataset, found, calibration),
     )
 
 
@@ -152,17 +156,12 @@ def _check_same_test(run_a: str, run_b: str, config: dict[str, Any], data: Datas
         )
 
 
-def _folder(path: Path) -> Path:
-    """The folder, created if missing; ConfigError where that fails."""
-    try:
-        make_folder(path)
-    except (OSError, ValueError) as error:
-        # ValueError: a path with a null byte.
-        why = getattr(error, "strerror", None) or error
-        raise ConfigError(f"--pictures {path}: {why}; give a folder in one that is there") from None
-    if not path.is_dir():
-        raise ConfigError(f"--pictures {path}: a file has this name; give a folder")
-    return path
+def _check_folder(folder: Path) -> None:
+    """Raises ConfigError unless the pictures can be written into the folder."""
+    check_folder(folder, option="--pictures")
+    if folder.is_dir():
+        for name in PICTURES:
+            check_file(folder / f"{name}.png", option="--pictures")
 
 
 def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> list[str]:
@@ -172,18 +171,21 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
     from chainrule.plots.reliability import reliability
     from chainrule.plots.style import save
 
-    figures = {
-        "mistakes": mistakes(
+    make_folder(folder)
+    figures: dict[str, Callable[[], Any]] = {
+        "mistakes": lambda: mistakes(
             data.test.images, found.labels, predicted=found.predicted, confidence=found.confidence,
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
-        "reliability": reliability(
+        "reliability": lambda: reliability(
             calibration.bins, after=calibration.after, temperature=calibration.temperature,
             fitted_on=calibration.fitted_on,
         ),
-        "confusion": confusion(found.confusion, data.classes),
+        "confusion": lambda: confusion(found.confusion, data.classes),
     }  # fmt: skip
+    if data.schema:
+        del figures["mistakes"]
     paths = [folder / f"{name}.png" for name in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
-        save(figure, path)
+        save(figure(), path)
     return [str(path) for path in paths]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError
-from chainrule.core.files import make_folder, sync_folder
+from chainrule.core.files import is_file, make_folder, sync_folder
+from chainrule.core.places import check_folder
 from chainrule.core.tables import nearest
 from chainrule.evaluation.learning import caveat
 from chainrule.experiments.settings import read_tables
@@ -21,15 +23,30 @@ MOST_NAMED = 8
 TRAIN_FIRST = "train one first: chainrule train"
 
 
-def claim_folder(name: str, *, otherwise: str) -> Path:
-    """Creates a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
+def check_name(name: str) -> None:
+    """Raises ConfigError unless a folder runs/NAME can be created; without a name, any folder.
 
-    Raises ConfigError for a name that is taken or invalid.
+    To be asked before the work whose result goes there; `claim_folder` then creates it.
     """
     if name and not NAME.fullmatch(name):
         raise ConfigError(
             f"run name {name!r}: use letters, digits, '.', '_' and '-', a letter or digit first"
         )
+    check_folder(RUNS)
+    if name and os.path.lexists(RUNS / name):
+        raise _taken(name)
+
+
+def _taken(name: str) -> ConfigError:
+    return ConfigError(f"run {name!r} is taken, see {RUNS / name}: give another name")
+
+
+def claim_folder(name: str, *, otherwise: str) -> Path:
+    """Creates a new folder runs/NAME, or runs/OTHERWISE-1, -2, ... without a name.
+
+    Raises ConfigError for a name that is taken or invalid, or where nothing can be written.
+    """
+    check_name(name)
     make_folder(RUNS)
     number = 1
     while True:
@@ -38,9 +55,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
             folder.mkdir()
         except FileExistsError:
             if name:
-                raise ConfigError(
-                    f"run {name!r} is taken, see {folder}: give another name"
-                ) from None
+                raise _taken(name) from None
             number += 1
         else:
             sync_folder(RUNS)
@@ -50,7 +65,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
 def run_folder(run: str, *, missing: str = "no run {!r}", none: str = TRAIN_FIRST) -> Path:
     """Folder of a run, from its name under runs/ or the folder itself. Raises ConfigError."""
     for folder in (RUNS / run, Path(run)):
-        if (folder / "config.toml").is_file():
+        if is_file(folder / "config.toml"):
             return folder
     raise ConfigError(f"{missing.format(run)}: {runs_with('config.toml', like=run) or none}")
 
@@ -91,7 +106,7 @@ def find(run: str) -> Path:
     Raises ConfigError if there is none.
     """
     for path in (Path(run), RUNS / run):
-        if path.is_dir() and (path / "model.safetensors").is_file():
+        if is_file(path / "model.safetensors"):
             return path / "model.safetensors"
         if path.is_file():
             return path
@@ -108,9 +123,7 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     """(model, config.toml as a dict) of a run; the dict is empty for a bare model file."""
     path = find(run)
     config = path.parent / "config.toml"
-    if not config.is_file():
-        return load_model(path), {}
-    return load_model(path), read_tables(config)
+    return load_model(path), read_tables(config) if is_file(config) else {}
 
 
 def say_caveat(run: str, model: Model, say: Callable[[str], None]) -> None:
@@ -121,7 +134,7 @@ def say_caveat(run: str, model: Model, say: Callable[[str], None]) -> None:
 
 def latest() -> str:
     """Default run: the one with the most recently written model. Raises ConfigError without one."""
-    models = RUNS.glob("*/model.safetensors")
+    models = [path for path in RUNS.glob("*/model.safetensors") if path.is_file()]
     # Ties are broken by name, so that the answer is unique.
     newest = max(models, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), default=None)
     if newest is None:

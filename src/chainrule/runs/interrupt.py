@@ -50,7 +50,7 @@ def interruptible() -> Iterator[Interrupt]:
 def _handlers_of_a_second() -> dict[int, Any]:
     """Signal to be held -> its handler once one has come."""
     handlers: dict[int, Any] = {
-        signal.SIGINT: signal.default_int_handler,
+        signal.SIGINT: signal.getsignal(signal.SIGINT),
         signal.SIGTERM: signal.SIG_DFL,
     }
     hang_up = getattr(signal, "SIGHUP", None)  # Windows has none

@@ -8,10 +8,13 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.core.files import write_atomically
+from chainrule.core.places import check_file
 from chainrule.data.load import Report
 from chainrule.runs.folder import find, model_name, read_run, run_folder, say_caveat
 from chainrule.runs.replay import replay_of
 from chainrule.web.bundle import model_as_dict, self_contained
+
+ENDINGS = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class WrittenPage:
 
 def export_network(run: str, page: Path, *, say: Report) -> WrittenPage:
     """Writes a network as a page to draw on and look inside. Raises ConfigError."""
-    _check_name(page)
+    check_file(page, *ENDINGS)
     model, _ = read_run(run)
     say_caveat(run, model, say)
     if not model.form:
@@ -51,15 +54,10 @@ def export_replay(run: str, page: Path | None = None) -> WrittenPage:
     """
     folder = run_folder(run)
     page = page or folder / "report.html"
-    _check_name(page)
+    check_file(page, *ENDINGS)
     content = replay_of(folder)
     size = _written(page, self_contained("live.html", content))
     return WrittenPage(page, size, events=len(content["events"]))
-
-
-def _check_name(page: Path) -> None:
-    if page.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{page}: a page is HTML; give it a name ending in .html")
 
 
 def _written(page: Path, text: str) -> int:

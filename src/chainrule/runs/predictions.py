@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ConfigError, DataError
+from chainrule.core.places import check_file
 from chainrule.data.dataset import DIGITS
 from chainrule.data.load import Report
 from chainrule.data.readers.images import SUFFIXES, grey
+from chainrule.data.remarks import MOST_NAMED
+from chainrule.data.table.files import names_a_table
 from chainrule.digits.preprocess import Digit, read_photo, seen_by
 from chainrule.nn.model_file import Model
 from chainrule.runs.folder import RUNS, latest, read_run, say_caveat
@@ -106,9 +109,16 @@ def predict_run(
     answers for itself: one that cannot be read keeps its error. Raises ConfigError,
     ModelFileError, and DataError if there is a single picture and it cannot be read.
     """
+    if show:
+        check_file(show, ".png", option="--show")
     model, config = read_run(run)
     say_caveat(run, model, say)
     classes = model.labels
+    if images and model.schema:
+        raise ConfigError(
+            f"{run} reads rows of a table, not pictures: give a file with the columns "
+            f"{', '.join(model.schema.names[:MOST_NAMED])}"
+        )
     pictures = [_picture(model, classes, path) for path in images]
     if index:
         pictures += [
@@ -126,12 +136,33 @@ def run_and_pictures(
     run: str, images: Sequence[Path], *, say: Report
 ) -> tuple[str, Sequence[Path]]:
     """(run, pictures): the latest run if the first argument is a picture, or missing."""
-    is_picture = Path(run).suffix.lower() in SUFFIXES and not (RUNS / run).is_dir()
-    if run and not is_picture:
+    given = Path(run).suffix.lower() in SUFFIXES or names_a_table(run)
+    if run and not (given and not (RUNS / run).is_dir()):
         return run, images
     newest = latest()
     say(f"read by the newest run, {newest}")
     return newest, [Path(run), *images] if run else images
+
+
+def in_folders(paths: Sequence[Path], *, say: Report) -> list[Path]:
+    """The paths, with the pictures in a folder, by name, for the folder itself.
+
+    Raises DataError for a folder without any.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(path.iterdir())
+        pictures = [entry for entry in inside if entry.suffix.lower() in SUFFIXES]
+        if not pictures:
+            raise DataError(f"{path} holds no PNG or JPEG pictures; give a folder that does.")
+        if others := [entry.name for entry in inside if entry not in pictures]:
+            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            say(f"{path}: left out: {', '.join(others[:MOST_NAMED])}{more}")
+        found += pictures
+    return found
 
 
 def _picture(model: Model, classes: tuple[str, ...], path: Path) -> Picture:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from threading import Thread
+
+from chainrule.core.parent import start
 
 LOOK = 0.05
 """Seconds between two polls of the processes."""
@@ -42,13 +43,10 @@ class Child:
         self.task = task
         self.complaint = ""
         self._out = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        # -P: a file in the user's folder must not shadow a module. A session of its own: Ctrl-C
-        # reaches it through us, once; a second signal would kill it.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "chainrule", *task.arguments],
-            stdin=subprocess.DEVNULL, stdout=self._out, stderr=subprocess.PIPE,
-            encoding="utf-8", errors="replace", start_new_session=True,
-        )  # fmt: skip
+        # A session of its own: Ctrl-C reaches it through us, once; a second signal would kill it.
+        self.process = start(
+            "chainrule", *task.arguments, stdout=self._out, stderr=subprocess.PIPE, session=True
+        )
         self._ear = Thread(target=self._listen, args=(say,), daemon=True)
         self._ear.start()
 
@@ -65,8 +63,9 @@ class Child:
         """Waits for its end."""
         code = self.process.wait()
         self._ear.join()
-        if self.process.stderr:
-            self.process.stderr.close()
+        for pipe in (self.process.stdin, self.process.stderr):
+            if pipe:
+                pipe.close()
         with self._out:
             self._out.seek(0)
             return Ending(code, self._out.read(), self.complaint)

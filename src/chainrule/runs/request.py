@@ -9,7 +9,9 @@ from typing import Any
 
 from chainrule.core.errors import DivergenceError
 from chainrule.evaluation.assessment import Assessment
+from chainrule.experiments.job import check_settings
 from chainrule.experiments.settings import Settings
+from chainrule.runs.folder import check_name
 from chainrule.runs.origin import MNIST, Origin
 from chainrule.training.checkpointer import Every
 from chainrule.training.state import Progress
@@ -36,6 +38,13 @@ class Request:
     offline: bool = False
     pictures: bool = True
     verbose: bool = False
+
+
+def check_request(request: Request) -> None:
+    """Raises ConfigError for a request that no data can make right: ask before loading any."""
+    if not request.resume:
+        check_name(request.run)
+    check_settings(request.settings)
 
 
 @dataclass(frozen=True)
@@ -110,8 +119,7 @@ class TrainedRun:
             "ending": self.ending,
             "interval": found.interval,
             "errors": found.errors,
-            "confusion": found.confusion.tolist(),
-            "mistakes": found.mistakes(),
+            **found.details(),
         }
         by_hand = {"by_hand": self.by_hand} if self.by_hand else {}
         return self.as_json() | details | by_hand

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from chainrule.core.blas import cores
 from chainrule.data.load import Report
-from chainrule.experiments.job import prepare
+from chainrule.experiments.job import check_settings, prepare
 from chainrule.experiments.recipes import combine
-from chainrule.runs.folder import RUNS, contents
+from chainrule.runs.folder import RUNS, check_name, contents
 from chainrule.runs.interrupt import interruptible
 from chainrule.runs.members import check_begun, is_begun, is_finished
 from chainrule.runs.origin import Origin, load_data
@@ -72,8 +73,14 @@ def train_missing(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> Non
 def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]:
     """Commands that train the unfinished runs."""
     origin, threads = wanted.origin, wanted.threads
+    settings = combine(wanted.recipe)[0]
+    check_settings(settings)
+    for run in wanted.seeds:
+        if not is_begun(RUNS / run):
+            _clear(RUNS / run)
+            check_name(run)
     dataset = load_data(origin, offline=wanted.offline, report=say)
-    settings = prepare(combine(wanted.recipe)[0], dataset).settings
+    settings = prepare(settings, dataset).settings
     if threads is None:
         threads = max(1, cores() // jobs) if jobs > 1 else 0
     both = ["--json", *["--offline"] * wanted.offline, *["--quiet"] * quiet]
@@ -89,7 +96,11 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
             if not is_finished(folder):
                 tasks.append(Task(run, ("train", "--resume", run, *both)))
             continue
-        if folder.is_dir() and not contents(folder):
-            shutil.rmtree(folder)  # its process was killed at the start
         tasks.append(Task(run, ("train", *new, "--seed", str(seed), "--run", run, *both)))
     return tasks
+
+
+def _clear(folder: Path) -> None:
+    """Removes an empty run folder: its process was killed at the start."""
+    if folder.is_dir() and not contents(folder):
+        shutil.rmtree(folder)

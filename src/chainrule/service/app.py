@@ -218,7 +218,7 @@ def _weights(app: FastAPI, weights: Callable[[], dict[str, Any]]) -> None:
 def _page(app: FastAPI, path: str, content: bytes) -> None:
     kind = content_type(path)
 
-    @app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get(path, include_in_schema=False)
     async def page() -> Response:
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
@@ -233,8 +233,9 @@ def tell_errors(app: FastAPI) -> None:
         if error.status_code == 404:
             return failure(404, "there is nothing at this address: see /openapi.json")
         if error.status_code == 405:
-            allowed = (headers or {}).get("allow", "others")
-            return failure(405, f"{request.method} is not allowed here; use {allowed}", headers)
+            allowed = dict(headers or {}).get("allow", "").replace("GET", "GET, HEAD")
+            told = f"{request.method} is not allowed here; use {allowed or 'others'}"
+            return failure(405, told, {"allow": allowed})
         return failure(error.status_code, f"{error.detail}", headers)
 
     async def invalid(request: Request, error: Exception) -> Response:

@@ -18,7 +18,6 @@ from chainrule.monitor.events import EventLog
 from chainrule.service.security import (
     LOOPBACK,
     RETRY,
-    SAFE_METHODS,
     Application,
     Receive,
     Scope,
@@ -68,11 +67,11 @@ def live_view(
                 await _control(receive, send, give)
         elif path != "/events" and path not in pages:
             await refuse(send, 404, f"there is nothing at {path[:80]!r}: the live view is at /")
-        elif method not in SAFE_METHODS:
-            await _wrong_method(send, path, "GET")
+        elif method != "GET":
+            await _wrong_method(send, path, "GET, HEAD")
         elif path in pages:
-            body = pages[path] if method == "GET" else b""
-            await answer(send, 200, body, [(b"content-type", content_type(path).encode())])
+            kind = content_type(path).encode()
+            await answer(send, 200, pages[path], [(b"content-type", kind)])
         elif audience.now >= MOST_PAGES:
             await refuse(send, 503, f"{MOST_PAGES} pages are connected already: close one")
         else:

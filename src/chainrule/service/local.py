@@ -59,6 +59,22 @@ def local_server(
     An address that others can reach needs a token, or `no_auth` to let everyone in; port 0 takes
     any free one. Raises ConfigError where these do not fit, or where packages are missing.
     """
+    check_access(host, token=token, no_auth=no_auth)
+    from chainrule.service.app import Readiness, application
+    from chainrule.service.security import LOOPBACK
+    from chainrule.service.server import Server, listen
+
+    readiness = Readiness()
+    hosts = LOOPBACK | set(allow_hosts) | set(names_of(host))
+    app = application(
+        model, name, files=files(), weights=lambda: model_as_dict(model, name),
+        readiness=readiness, hosts=hosts, token=token or None,
+    )  # fmt: skip
+    return Server(app, listen(host, port), on_drain=readiness.drain)
+
+
+def check_access(host: str, *, token: str, no_auth: bool) -> None:
+    """Raises ConfigError where address and token do not fit, or packages are missing."""
     if not is_loopback(host) and not token and not no_auth:
         raise ConfigError(
             f"--host {host}: others can reach it, so give --token, or --no-auth to let everyone in"
@@ -66,20 +82,12 @@ def local_server(
     if token and no_auth:
         raise ConfigError("--token and --no-auth: give one of them")
     with service_packages("the service is optional"):
-        from chainrule.service.app import Readiness, application
-        from chainrule.service.security import LOOPBACK
-        from chainrule.service.server import Server, listen
-
-    readiness = Readiness()
-    hosts = LOOPBACK | set(allow_hosts) | set(names_of(host))
+        from chainrule.service import app, server  # noqa: F401
+        from chainrule.service.tokens import check_token
     try:
-        app = application(
-            model, name, files=files(), weights=lambda: model_as_dict(model, name),
-            readiness=readiness, hosts=hosts, token=token or None,
-        )  # fmt: skip
+        check_token(token or None)
     except ValueError as error:
         raise ConfigError(f"--token: {error}") from None
-    return Server(app, listen(host, port), on_drain=readiness.drain)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from typing import Any, TypeAlias
 
 from chainrule.data.readers.archives import MIB
-from chainrule.service.tokens import SHORTEST_TOKEN, TOKEN, has_token, visit
+from chainrule.service.tokens import check_token, has_token, visit
 
 Message: TypeAlias = MutableMapping[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -63,15 +63,11 @@ def guard(
     `hosts` are the allowed names of the server, without ports. With a token, a request needs
     `Authorization: Bearer TOKEN`, or the cookie set by a visit to /?token=TOKEN. A request with a
     body (any method but GET and HEAD) reaches `app` with its body in one message, at most
-    `body_limit` bytes. Every response gets SECURITY_HEADERS, and no-store unless it has a
-    Cache-Control of its own. Raises ValueError for a token that is too short.
+    `body_limit` bytes. HEAD reaches it as GET, and only the headers of its response are sent.
+    Every response gets SECURITY_HEADERS, and no-store unless it has a Cache-Control of its own.
+    Raises ValueError for a token that is too short.
     """
-    if token is not None and not TOKEN.fullmatch(token):
-        raise ValueError(
-            f"a token of {len(token)} characters: give {SHORTEST_TOKEN} to 200 letters, digits or "
-            "symbols, without spaces, such as python -c 'import secrets; "
-            "print(secrets.token_urlsafe())' prints"
-        )
+    check_token(token)
     names = frozenset(name.lower().strip("[]") for name in hosts)
     held = 0
 
@@ -99,7 +95,7 @@ def guard(
             await refuse(send, 401, *NO_TOKEN, unread(headers, (b"www-authenticate", b"Bearer")))
             return
         if method in SAFE_METHODS:
-            await app(scope, receive, send)
+            await app(*(as_get(scope, send) if method == "HEAD" else (scope, receive, send)))
             return
         length = declared(headers)
         if length > body_limit:
@@ -228,6 +224,23 @@ def given(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return received
+
+
+def as_get(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
+    """The arguments with which an application takes HEAD for GET; its body is dropped.
+
+    A body without end, such as a stream of events, ends at once: its client seems gone.
+    """
+
+    async def received() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return {**scope, "method": "GET"}, received, sent
 
 
 def with_headers(send: Send) -> Send:

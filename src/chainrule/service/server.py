@@ -86,9 +86,9 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Serves one application on one socket: in the main thread by `run`, or beside it by `start`.
 
-    SIGINT and SIGTERM drain, and `run` returns; a second one ends at once. Work that goes on for
-    too long ends with the process. `on_drain` is called when draining begins: endless responses
-    should end then.
+    SIGINT, SIGTERM and a hang-up drain, and `run` returns; a second one ends at once. Work that
+    goes on for too long ends with the process. `on_drain` is called when draining begins: endless
+    responses should end then.
     """
 
     def __init__(
@@ -141,11 +141,16 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM drain; uvicorn would raise them again at the end."""
+        """SIGINT, SIGTERM and a hang-up drain; uvicorn would raise them again at the end.
+
+        A hang-up that is ignored, as under nohup, stays so.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
         if signal.getsignal(signal.SIGTERM) == self.handle_exit:
             yield  # captured already, by the caller
             return

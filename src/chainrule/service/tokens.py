@@ -13,6 +13,16 @@ SHORTEST_TOKEN = 16
 TOKEN = re.compile(r"[!-~]{16,200}")
 
 
+def check_token(token: str | None) -> None:
+    """Raises ValueError for a token that is too short, too long, or cannot stand in a header."""
+    if token is not None and not TOKEN.fullmatch(token):
+        raise ValueError(
+            f"a token of {len(token)} characters: give {SHORTEST_TOKEN} to 200 letters, digits or "
+            "symbols, without spaces, such as python -c 'import secrets; "
+            "print(secrets.token_urlsafe())' prints"
+        )
+
+
 def has_token(authorizations: Sequence[str], cookies: Sequence[str], token: str) -> bool:
     """True if a request with these headers has the token, or the cookie set for it."""
     if authorizations:

@@ -1,0 +1,1 @@
+"""Recovery test: killed, its newest checkpoints damaged, resumed, several times over."""
