@@ -22,7 +22,7 @@ FLOORS = (
     {"nn", "optim", "data"},
     {"training", "web"},
     {"digits", "experiments"},
-    {"evaluation", "monitor", "articles"},
+    {"evaluation", "monitor", "articles", "estimators"},
     {"service", "plots"},
     {"runs"},
     {"cli"},
@@ -49,6 +49,8 @@ HOMES = {
     "prometheus_client": {"service"},
     "python_multipart": {"service"},
     "pyarrow": {"data.table.parquet"},
+    "sklearn": {"estimators"},
+    "scipy": {"estimators"},
     "numpy": None,
     "jaxtyping": {"core.arrays"},
 }
@@ -58,10 +60,16 @@ HOMES = {
 LINES = (
     (
         {"np.exp", "np.log", "np.log1p", "np.expm1"},
-        {"nn.activations", "nn.losses", "nn.losses_of_values", "experiments.quirks"},
+        {
+            "nn.activations",
+            "nn.losses",
+            "nn.losses_of_values",
+            "experiments.quirks",
+            "estimators.classifier",
+        },
     ),
-    ({"np.random.default_rng"}, {"cli", "experiments", "evaluation", "data.dataset"}),
-    ({"print"}, {"cli.console"}),
+    ({"np.random.default_rng"}, {"cli", "experiments", "estimators", "evaluation", "data.dataset"}),
+    ({"print"}, {"cli.console", "estimators.verbose"}),
     (
         {"open", "Path.open", "socket.socket"},
         {"core.files", "data", "experiments.settings", "service", "runs"},
