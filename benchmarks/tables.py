@@ -1,6 +1,6 @@
 """Choice of the recipe for tables: candidates on the validation parts of several data sets.
 
-    python -m benchmarks.tables [--splits 5]
+    python -m benchmarks.tables [--splits 5] [--only dropout]
 
 Each set is split by class again and again; a candidate trains on five sixths and is measured on the
 rest. Nothing here is measured on a test part. The data sets are scikit-learn's small ones and made
@@ -32,22 +32,29 @@ BASE = Settings(
     layers=(1, 64, 64, 2), optimizer="adamw", batch_size=32, learning_rate=3e-3, epochs=100,
     schedule="one-cycle", weight_decay=0.01, threads=1,
 )  # fmt: skip
+WIDE = replace(BASE, layers=(1, 128, 128, 2))
 CANDIDATES: dict[str, Settings] = {
     "base: 64,64, AdamW 3e-3, one-cycle, 100 epochs": BASE,
     "rate 1e-3": replace(BASE, learning_rate=1e-3),
     "rate 1e-2": replace(BASE, learning_rate=1e-2),
     "32": replace(BASE, layers=(1, 32, 2)),
-    "128,128": replace(BASE, layers=(1, 128, 128, 2)),
+    "128,128": WIDE,
     "decay 0.1": replace(BASE, weight_decay=0.1),
     "dropout 0.2": replace(BASE, dropout=0.2),
     "dropout 0.4": replace(BASE, dropout=0.4),
     "smoothing 0.05": replace(BASE, label_smoothing=0.05),
     "gelu": replace(BASE, activation=("gelu",)),
     "30 epochs": replace(BASE, epochs=30),
-    "200 epochs": replace(BASE, epochs=200),
-    "30 epochs, dropout 0.2": replace(BASE, epochs=30, dropout=0.2),
-    "30 epochs, gelu, dropout 0.2": replace(BASE, epochs=30, dropout=0.2, activation=("gelu",)),
-    "average 0.99": replace(BASE, average=0.99),
+    "200 epochs, dropout 0.4": replace(BASE, epochs=200, dropout=0.4),
+    "dropout 0.4, rate 1e-2": replace(BASE, dropout=0.4, learning_rate=1e-2),
+    "128,128, dropout 0.4": replace(WIDE, dropout=0.4),
+    "128,128, dropout 0.5": replace(WIDE, dropout=0.5),
+    "128,128, dropout 0.4, rate 1e-2": replace(WIDE, dropout=0.4, learning_rate=1e-2),
+    "128,128, dropout 0.4, rate 1e-2, decay 0.1": replace(
+        WIDE, dropout=0.4, learning_rate=1e-2, weight_decay=0.1
+    ),
+    "128,128, gelu, dropout 0.4": replace(WIDE, dropout=0.4, activation=("gelu",)),
+    "256,256, dropout 0.5": replace(BASE, layers=(1, 256, 256, 2), dropout=0.5),
 }
 
 
@@ -110,12 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints a line for each candidate: validation accuracy of each set, the means, the seconds."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--only", default="", help="candidates with this in their name")
     asked = parser.parse_args(arguments)
     sets = list(data_sets())
     head = [name for name, _, _ in sets]
     print(f"| candidate | {' | '.join(head)} | mean | loss | s |")
     print("|---" * (len(head) + 4) + "|", flush=True)
     for name, settings in CANDIDATES.items():
+        if asked.only not in name:
+            continue
         rows = [measured(X, y, settings, asked.splits) for _, X, y in sets]
         cells = [f"{100 * row.accuracy:.2f}" for row in rows]
         mean, loss = (float(np.mean([row[k] for row in rows])) for k in (0, 1))
