@@ -17,7 +17,7 @@ from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
 from chainrule.data.remarks import MOST_NAMED
-from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables
+from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables, text
 from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
 
@@ -36,6 +36,11 @@ class Origin:
         paths = {} if self.source in SOURCES else {"source": self.source, "test": self.test}
         absolute = {key: str(Path(path).absolute()) for key, path in paths.items() if path}
         return {"source": self.source} | absolute | {"classes": self.classes}
+
+    def check(self) -> None:
+        """Raises ConfigError for a name that config.toml could not hold, as it is no text."""
+        for value in self.as_config().values():
+            text(value)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Origin:
