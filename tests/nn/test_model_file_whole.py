@@ -166,7 +166,7 @@ def forge(path: Path, change: Any) -> None:
         (lambda d, t: d[0].__setitem__(3, False), "names and shapes"),
         (lambda d, t: d[0].__setitem__(4, 1.0), "dropout 1.0 is a share from 0 to below 1"),
         (lambda d, t: d[0].__setitem__(4, float("nan")), "dropout nan is a share"),
-        (lambda d, t: d[0].__setitem__(5, -1), "noise -1.0 a standard deviation"),
+        (lambda d, t: d[0].__setitem__(5, -1.0), "noise -1.0 a standard deviation"),
         (lambda d, t: d[0].__setitem__(5, "much"), "does not hold"),
         (lambda d, t: d[0].pop(), "a layer of 5 values, 6 describe one"),
         (lambda d, t: d.__setitem__(0, d[0][:3]), "a layer of 3 values, 6 describe one"),
@@ -191,7 +191,7 @@ def test_what_would_not_be_read_is_not_written(
     for model, message in (
         (network, "a variance is below 0"), (half, "float16"), (deep, "1025 layers"),
         (Model(example(), classes=("a",)), "1 class names"),
-        (Model(example(), pixel_scale=np.inf), "scale inf"),
+        (Model(example(), pixel_scale=np.inf), "pixel_scale is inf"),
     ):  # fmt: skip
         with pytest.raises(ModelFileError, match=message):
             save(model, tmp_path / "m")

@@ -236,6 +236,42 @@ def test_a_body_without_end_that_was_refused_is_not_read_for_ever(
             raise AssertionError("it was read for ever")
 
 
+def eventually(condition: Any) -> bool:
+    end = time.monotonic() + 5
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return bool(condition())
+
+
+@pytest.mark.parametrize(
+    "header", [b"Connection: close\r\n", b"Expect: 100-continue\r\n", b""], ids=str
+)
+def test_who_sends_everything_first_reads_its_refusal(ask: Asker, header: bytes) -> None:
+    size, kept = 3 * 2**20, header == b""
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
+        connection.sendall(POST + header + b"Content-Length: %d\r\n\r\n" % size)
+        assert connection.recv(1, socket.MSG_PEEK)  # it is refused before its body comes
+        for _ in range(size // 2**16):
+            connection.sendall(bytes(2**16))
+        connection.sendall(LAST if kept else b"")
+        received = b""
+        while more := connection.recv(65536):
+            received += more
+        assert eventually(lambda: not ask.server.connections)
+    assert statuses(received) == ([413, 200] if kept else [413])
+
+
+def test_a_refused_body_that_is_malformed_is_not_answered_again(ask: Asker) -> None:
+    head = POST.replace(b"localhost", b"evil.test")
+    with socket.create_connection(("127.0.0.1", ask.port), timeout=5) as connection:
+        connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        received = connection.recv(65536)
+        connection.sendall(b"no length\r\n")
+        while more := connection.recv(65536):
+            received += more
+    assert statuses(received) == [421]
+
+
 def test_of_requests_sent_ahead_one_starts_in_a_turn_of_the_loop() -> None:
     async def count() -> list[int]:
         state, started, seen = State(), list[int](), list[int]()

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 
+from chainrule.cli.foreign import import_elsewhere
 from chainrule.cli.signals import Ended, ended_in_order
 from chainrule.cli.streams import install
 
@@ -13,6 +14,7 @@ UNSAVED = 74
 """Exit code: what was made could not be written."""
 NO_THREAD = "can't start new thread"
 """Python's words, in a RuntimeError."""
+NO_MEMORY = b"error: not enough memory\n"
 LESS = "use smaller layers, smaller batches or less data"
 
 
@@ -24,11 +26,16 @@ def main() -> None:
 
         choose_kernel(os.environ, read_cpuinfo())
         limit_threads(os.environ)
-        out = install()
-        code = _run()
-        out.flush()
-        if out.lost and not code:
-            code = _unprinted(out.lost)
+        import_elsewhere()
+        try:
+            out = install()
+            code = _run()
+            out.flush()
+            if out.lost and not code:
+                code = _unprinted(out.lost)
+        except MemoryError:  # not even enough to say which
+            os.write(2, NO_MEMORY)
+            code = 1
         sys.exit(code)
 
 

@@ -12,22 +12,65 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
+BLOCK = 1 << 20
+
+Content: TypeAlias = bytes | memoryview
+"""Bytes to write."""
+NAMED = 50
+"""Characters of a file's name in its temporary one: so many that it is never too long itself."""
 
 
-def write_atomically(path: str | Path, content: bytes) -> Path:
+@contextmanager
+def naming_what_is_written(path: str | Path) -> Iterator[None]:
+    """Context manager: memory that runs out is an OSError (ENOMEM) that names the file.
+
+    So what saves a file has to expect one kind of failure, and tries again or says it.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        more = f": {error}" if str(error) else ""
+        raise OSError(
+            errno.ENOMEM, f"there is not enough memory to write it{more}", str(path)
+        ) from None
+
+
+@contextmanager
+def naming_what_is_read(path: str | Path) -> Iterator[None]:
+    """Context manager: a MemoryError names the file that was being read.
+
+    It is no OSError: a file that cannot be read now is neither missing nor damaged.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        more = f": {error}" if str(error) else ""
+        raise MemoryError(f"{path} cannot be read{more}") from None
+
+
+def write_atomically(path: str | Path, *content: Content) -> Path:
     """Writes a file all or nothing: at every moment `path` is the old file or the complete new one.
 
-    The content goes to a temporary file in the same folder, which is flushed to the disk, read
-    back, then renamed. Raises OSError if writing fails, after removing the temporary file. Once
-    this returns, the file survives a power cut.
+    The content, in one piece or several, goes to a temporary file in the same folder, which is
+    flushed to the disk, read back, then renamed. Raises OSError, naming `path`, if writing fails,
+    for want of memory too, after removing the temporary file, and without writing anything where a
+    folder, a pipe, a device or a socket has the name: none is ever replaced. Once this returns, the
+    file survives a power cut.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    with naming_what_is_written(path):
+        return _write_atomically(Path(path), content)
+
+
+def _write_atomically(path: Path, content: Sequence[Content]) -> Path:
+    check_replaceable(path)
+    temporary = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         descriptor = _create(temporary)
     except OSError as error:
@@ -38,15 +81,40 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
         raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         _write(descriptor, content, path)
-        if temporary.read_bytes() != content:
+        if not _holds(temporary, content):
             raise OSError(errno.EIO, "the disk returned other bytes than were written", str(path))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # report the first error, not this one
             remove(temporary)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     sync_folder(path.parent)
     return path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises OSError, naming the path, unless an ordinary file may be written there.
+
+    That is: nothing has the name, or a file, or a link to one or to nothing. Whatever is renamed
+    onto a pipe or a device, such as /dev/null, would take its place for everyone.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "a folder has this name; give the name of a file", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(
+            errno.EINVAL,
+            "a pipe, a device or a socket has this name and is not written to; give the name of a "
+            "file",
+            str(path),
+        )
 
 
 def read_ordinary(path: Path, largest: int) -> bytes:
@@ -112,6 +180,23 @@ def check_ordinary(folder: Path) -> None:
             raise OSError(errno.ELOOP, f"it is {what}; remove it", entry.path)
 
 
+def is_file(path: Path) -> bool:
+    """True for a file, or a link to one; False where nothing has the name.
+
+    Raises OSError, naming the path, for a folder, a link to nothing, or anything else: what stands
+    where a file of ours belongs is not taken for none.
+    """
+    if path.is_file():
+        return True
+    if not os.path.lexists(path):
+        return False
+    what = (
+        "a folder" if path.is_dir() else "neither a file nor a folder" if path.exists()
+        else "a link that leads nowhere"
+    )  # fmt: skip
+    raise OSError(errno.EINVAL, f"it is {what}, where a file belongs; move it away", str(path))
+
+
 def make_folder(path: Path) -> Path:
     """Creates the folder unless it exists, so that it survives a power cut; returns it."""
     with suppress(FileExistsError):
@@ -143,18 +228,30 @@ def _create(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
 
 
-def _write(descriptor: int, content: bytes, path: Path) -> None:
+def _write(descriptor: int, content: Sequence[Content], path: Path) -> None:
     """Writes the content, flushes it to the disk, and closes the file."""
     try:
-        rest = memoryview(content)
-        while rest:
-            written = os.write(descriptor, rest)
-            if not written:
-                raise OSError(errno.EIO, "the disk takes no more bytes", str(path))
-            rest = rest[written:]
+        for piece in content:
+            rest = memoryview(piece)
+            while rest:
+                written = os.write(descriptor, rest)
+                if not written:
+                    raise OSError(errno.EIO, "the disk takes no more bytes", str(path))
+                rest = rest[written:]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _holds(path: Path, content: Sequence[Content]) -> bool:
+    """Whether a file holds this content, compared block by block: a copy may not fit."""
+    with open(path, "rb") as file:
+        for piece in content:
+            for start in range(0, len(piece), BLOCK):
+                block = piece[start : start + BLOCK]
+                if file.read(len(block)) != block:
+                    return False
+        return not file.read(1)
 
 
 def sync_folder(folder: Path) -> None:

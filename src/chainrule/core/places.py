@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from chainrule.core.errors import ConfigError
+from chainrule.core.files import check_replaceable
 
 
 def check_file(path: Path, *endings: str, option: str = "") -> None:
@@ -17,8 +18,7 @@ def check_file(path: Path, *endings: str, option: str = "") -> None:
     try:
         if endings and path.suffix.lower() not in endings:
             raise ValueError(f"give it a name ending in {endings[0]}")
-        if path.is_dir():
-            raise OSError(errno.EISDIR, "a folder has this name; give the name of a file")
+        check_replaceable(path)
         _try(path.parent)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{option} {path}: {_reason(error)}".lstrip()) from None

@@ -11,9 +11,12 @@ import numpy as np
 from chainrule.core.arrays import Array, Float, Int
 from chainrule.core.errors import ModelFileError
 from chainrule.core.statistics import wilson_interval
-from chainrule.data.dataset import Dataset
+from chainrule.data.dataset import Dataset, noun
 from chainrule.evaluation import metrics
 from chainrule.nn.model_file import Model
+
+MOST_LISTED = 100_000
+"""Mistakes listed in report.json, so that it is never too long to be read."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Assessment:
     errors: int
     confusion: Int[Array, "K K"]
     scores: metrics.ClassScores
+    noun: str = "images"
+    """What the examples are called."""
 
     @property
     def beats_guessing(self) -> bool:
@@ -46,6 +51,12 @@ class Assessment:
         """(index, actual class, predicted class) of each wrong prediction, in order."""
         wrong = np.flatnonzero(self.labels != self.predicted)
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
+
+    def details(self) -> dict[str, Any]:
+        """Confusion matrix and mistakes, for report.json; how many more there are, if any."""
+        left = self.errors - MOST_LISTED
+        listed = {"confusion": self.confusion.tolist(), "mistakes": self.mistakes()[:MOST_LISTED]}
+        return listed | ({"mistakes_left_out": left} if left > 0 else {})
 
     def mistakes_in_full(self) -> list[dict[str, Any]]:
         """Wrong predictions, each with its confidence, 0..1, for JSON."""
@@ -73,7 +84,7 @@ class Assessment:
 
 def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> Assessment:
     """Predicts all images, pixels in 0..1, and measures the result."""
-    return measure(model.predict_proba(images), labels)
+    return measure(model.predict_proba(images), labels, noun=noun(model.schema))
 
 
 def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
@@ -86,13 +97,15 @@ def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
     broken = int(np.count_nonzero(~np.isfinite(found.probabilities).all(axis=1)))
     if broken:
         raise ModelFileError(
-            f"{run}: its answers to {broken:,} of {len(data.test.labels):,} images are not finite "
-            "numbers; its weights are too large, train it again with a lower learning rate"
+            f"{run}: its answers to {broken:,} of {len(data.test.labels):,} {data.noun} are not "
+            "finite numbers; its weights are too large, train it again with a lower learning rate"
         )
     return found
 
 
-def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Assessment:
+def measure(
+    probabilities: Float[Array, "N K"], labels: Int[Array, " N"], *, noun: str = "images"
+) -> Assessment:
     """Metrics of these predictions."""
     predicted = probabilities.argmax(axis=1)
     classes = probabilities.shape[1]
@@ -108,6 +121,7 @@ def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Ass
         errors=len(labels) - right,
         confusion=confusion,
         scores=metrics.per_class(confusion),
+        noun=noun,
     )
 
 
@@ -115,7 +129,7 @@ def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
     """The same predictions, measured without these examples."""
     kept = np.ones(len(found.labels), bool)
     kept[indices] = False
-    return measure(found.probabilities[kept], found.labels[kept])
+    return measure(found.probabilities[kept], found.labels[kept], noun=found.noun)
 
 
 def headline(found: Assessment) -> str:
@@ -128,7 +142,7 @@ def headline(found: Assessment) -> str:
         f"({100 * commonest(found.labels):.2f} %)"
     )
     return (
-        f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "
+        f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test {found.noun} right "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong{guess}"
     )
 

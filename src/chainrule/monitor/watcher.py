@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from chainrule.core.errors import ConfigError
+from chainrule.core.files import is_file
 from chainrule.experiments.job import Job
 from chainrule.monitor.control import Command, View, change_rate
 from chainrule.monitor.events import BY_HAND, FILE, read_events, until, write_lines
@@ -232,7 +233,7 @@ def still_by_hand(folder: Path, step: int) -> list[dict[str, Any]]:
     Raises ConfigError for a damaged file.
     """
     path = folder / BY_HAND
-    if not path.is_file():
+    if not is_file(path):
         return []
     try:
         events = read_events(path)

@@ -45,7 +45,11 @@ class Preprocessing:
     def as_json(self) -> dict[str, Any]:
         """Its fields, for the model file and the page."""
         named = {each.name: getattr(self, each.name) for each in fields(self)}
-        return named | {"box": list(self.box), "centre": list(self.centre)}
+        return named | {
+            "box": list(self.box),
+            "centre": list(self.centre),
+            "white": self.white or 255,
+        }
 
     @classmethod
     def from_json(cls, found: Any) -> Preprocessing:
@@ -60,8 +64,8 @@ class Preprocessing:
         return cls(
             background=background,
             ink=_unit(found["ink"]),
-            one_polarity=bool(found["one_polarity"]),
-            blank=bool(found["blank"]),
+            one_polarity=_yes_or_no(found["one_polarity"]),
+            blank=_yes_or_no(found["blank"]),
             box=(low, usual, high),
             centring=str(found["centring"]),
             centre=(row, column),
@@ -96,13 +100,18 @@ MNIST = Preprocessing(
 
 
 def _unit(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number <= 1:
-        raise ValueError(f"brightness {number}; it is in 0..1")
-    return number
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"brightness {value!s:.40}; it is a number in 0..1")
+    return float(value)
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!s:.40} where true or false belongs")
+    return value
 
 
 def _length(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= 2**20:
-        raise ValueError(f"length {value!r}; it is a whole number of pixels")
+        raise ValueError(f"length {value!s:.40}; it is a whole number of pixels")
     return value

@@ -14,7 +14,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from chainrule.core.errors import ConfigError
-from chainrule.core.files import make_folder
+from chainrule.core.files import is_file, make_folder
 from chainrule.core.places import check_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
@@ -148,7 +148,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
     if not folder.exists() or (folder.is_dir() and not runs.contents(folder)):
         return
     config = folder / "config.toml"
-    there = read_tables(config).get("committee") if config.is_file() else None
+    there = read_tables(config).get("committee") if is_file(config) else None
     if there != {"members": list(members)}:
         raise ConfigError(
             f"name {name!r} is taken, {folder} is not a committee of {', '.join(members)}: "
@@ -184,9 +184,9 @@ def _write(ensemble: Ensemble, model: Model, origin: Origin, data: Dataset) -> N
         "data": origin.as_config(),
         "checksums": data.checksums,
     }
-    details = {"ending": "finished", "confusion": found.confusion.tolist()}
+    details = {"ending": "finished"} | found.details()
     config, again = as_tables(tables), "then: the same command again"
     with only_writer(folder), saving(folder, "its network or figures", remedy=again):
         write_config(folder, config)
         save(model, folder / "model.safetensors")
-        write_report(folder, ensemble.as_json() | details | {"mistakes": found.mistakes()})
+        write_report(folder, ensemble.as_json() | details)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,16 @@ def as_tables(tables: dict[str, dict[str, Any]], *, before: str = "") -> bytes:
 def write_config(folder: Path, content: bytes) -> None:
     """Writes config.toml."""
     write_atomically(folder / "config.toml", content)
+
+
+def begin(folder: Path, config: bytes, *, remedy: str) -> None:
+    """Writes the config.toml of a new run; where that fails (SaveError), its name is free again."""
+    try:
+        with saving(folder, "its settings", remedy=remedy):
+            write_config(folder, config)
+    except SaveError:
+        rmtree(folder, ignore_errors=True)
+        raise
 
 
 def write_history(folder: Path, history: list[Epoch]) -> None:

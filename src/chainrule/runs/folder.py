@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError
-from chainrule.core.files import make_folder, sync_folder
+from chainrule.core.files import is_file, make_folder, sync_folder
 from chainrule.core.places import check_folder
 from chainrule.core.tables import nearest
 from chainrule.evaluation.learning import caveat
@@ -65,7 +65,7 @@ def claim_folder(name: str, *, otherwise: str) -> Path:
 def run_folder(run: str, *, missing: str = "no run {!r}", none: str = TRAIN_FIRST) -> Path:
     """Folder of a run, from its name under runs/ or the folder itself. Raises ConfigError."""
     for folder in (RUNS / run, Path(run)):
-        if (folder / "config.toml").is_file():
+        if is_file(folder / "config.toml"):
             return folder
     raise ConfigError(f"{missing.format(run)}: {runs_with('config.toml', like=run) or none}")
 
@@ -106,7 +106,7 @@ def find(run: str) -> Path:
     Raises ConfigError if there is none.
     """
     for path in (Path(run), RUNS / run):
-        if path.is_dir() and (path / "model.safetensors").is_file():
+        if is_file(path / "model.safetensors"):
             return path / "model.safetensors"
         if path.is_file():
             return path
@@ -127,9 +127,7 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     """(model, config.toml as a dict) of a run; the dict is empty for a bare model file."""
     path = find(run)
     config = path.parent / "config.toml"
-    if not config.is_file():
-        return load_model(path), {}
-    return load_model(path), read_tables(config)
+    return load_model(path), read_tables(config) if is_file(config) else {}
 
 
 def say_caveat(run: str, model: Model, say: Callable[[str], None]) -> None:
@@ -140,7 +138,7 @@ def say_caveat(run: str, model: Model, say: Callable[[str], None]) -> None:
 
 def latest() -> str:
     """Default run: the one with the most recently written model. Raises ConfigError without one."""
-    models = RUNS.glob("*/model.safetensors")
+    models = [path for path in RUNS.glob("*/model.safetensors") if path.is_file()]
     # Ties are broken by name, so that the answer is unique.
     newest = max(models, key=lambda path: (path.stat().st_mtime_ns, path.parent.name), default=None)
     if newest is None:

@@ -12,7 +12,7 @@ from chainrule.core.errors import ConfigError
 from chainrule.data.load import Report
 from chainrule.experiments.job import Job, prepare, run
 from chainrule.optim.schedules import Schedule
-from chainrule.runs.files import as_config, saving, write_config, write_report
+from chainrule.runs.files import as_config, begin, saving, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.origin import load_data
 from chainrule.runs.request import Request, check_request
@@ -54,14 +54,14 @@ def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch
     for remark in job.remarks:
         say(remark)
     search = _search(job)
-    folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")
     config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
+    folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")
     found = LearningRateSearch(folder, search)
     figure = learning_rates(
         search.rates, search.losses, smoothed=search.smoothed, suggestion=search.suggestion
     )
+    begin(folder, config, remedy="then search again")
     with saving(folder, "the search", remedy="then search again"):
-        write_config(folder, config)
         write_report(folder, found.as_json())
         save(figure, folder / "rates.png")
     return found

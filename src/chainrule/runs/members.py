@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError, DataError, ModelFileError, NewerFormatError
+from chainrule.core.files import is_file
 from chainrule.experiments.settings import Settings, read_tables, read_toml
 from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model, load_model
@@ -39,12 +40,12 @@ class Member:
 
 def is_finished(folder: Path) -> bool:
     """True if the run is finished: its report, written last, says so."""
-    return (folder / "model.safetensors").is_file() and _report(folder)["ending"] == "finished"
+    return is_file(folder / "model.safetensors") and _report(folder)["ending"] == "finished"
 
 
 def is_begun(folder: Path) -> bool:
     """True if there is a run to resume: a folder with a configuration."""
-    return (folder / "config.toml").is_file()
+    return is_file(folder / "config.toml")
 
 
 def differing(found: Mapping[str, Any], wanted: Settings) -> list[str]:
@@ -113,7 +114,7 @@ def together(members: Sequence[Member]) -> Model:
                 f"{member.run} was trained with other data than {first.run}, the checksums differ; "
                 "a committee's members learned from the same images"
             )
-        for name in ("classes", "shape", "pixel_scale"):
+        for name in ("classes", "shape", "pixel_scale", "schema"):
             one, other = getattr(first.model, name), getattr(member.model, name)
             if one != other:
                 raise ModelFileError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError, NewerFormatError
-from chainrule.core.files import read_plain
+from chainrule.core.files import is_file, read_plain
 from chainrule.experiments.settings import read_tables
 from chainrule.monitor.events import FILE, read_events
 from chainrule.runs.files import LARGEST, read_history, read_report
@@ -35,7 +35,7 @@ def replay_of(folder: Path) -> dict[str, Any]:
 
 
 def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
-    if (folder / FILE).is_file():
+    if is_file(folder / FILE):
         try:
             events = read_events(folder / FILE)
         except ValueError as error:
@@ -43,7 +43,7 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
         if events:
             return events
     history = folder / "history.jsonl"
-    if not history.is_file():
+    if not is_file(history):
         raise ConfigError(f"{folder} has no history.jsonl: train it to the end first")
     try:
         told = [{"kind": "epoch"} | epoch for epoch in read_history(folder)]

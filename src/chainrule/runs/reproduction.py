@@ -26,7 +26,14 @@ from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import Model, save
 from chainrule.plots.curves import curves
 from chainrule.plots.style import save as save_figure
-from chainrule.runs.files import as_config, saving, write_config, write_history, write_report
+from chainrule.runs.files import (
+    as_config,
+    begin,
+    saving,
+    write_config,
+    write_history,
+    write_report,
+)
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import Origin
@@ -90,13 +97,13 @@ def reproduce(
     if fix:
         ablation_of(article, fix)
     recorder = Recorder(hear, stop=stop)
+    config = as_config(RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
     folder = claim_folder("", otherwise=f"{article.recipe}-reproduced")
     result = Reproduction(article, folder)
     saved = partial(saving, folder, remedy="then reproduce it again")
-    with only_writer(folder):
-        config = as_config(RECIPES[article.recipe], data, recipe=article.recipe, origin=origin)
-        with saved("its settings"):
-            write_config(folder, config)
+    with only_writer(folder, new=True):
+        begin(folder, config, remedy="then reproduce it again")
+        with saved("its claims"):
             write_report(folder, result.as_json())
         try:
             for claim in article.claims(data, effort, recorder):
@@ -181,6 +188,5 @@ def _figures(training: Training, recipe: str, data: Dataset, folder: Path) -> di
         "parameters": network.parameter_count,
         "interval": found.interval,
         "errors": found.errors,
-        "confusion": found.confusion.tolist(),
-        "mistakes": found.mistakes(),
+        **found.details(),
     }

@@ -120,8 +120,7 @@ class TrainedRun:
             "ending": self.ending,
             "interval": found.interval,
             "errors": found.errors,
-            "confusion": found.confusion.tolist(),
-            "mistakes": found.mistakes(),
+            **found.details(),
         }
         by_hand = {"by_hand": self.by_hand} if self.by_hand else {}
         return self.as_json() | details | by_hand

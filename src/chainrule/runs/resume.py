@@ -19,6 +19,8 @@ from chainrule.runs.position import check_position
 from chainrule.training.checkpoint import Checkpoint, latest
 from chainrule.training.state import Progress
 
+OWN = "put the run's own checkpoints back if this one is of another"
+
 
 def saved_run(
     folder: Path,
@@ -75,12 +77,13 @@ def _check_same(
             f"{name} {_short(here.get(name))} now, {_short(then.get(name))} then" for name in odd
         )
         raise ConfigError(
-            f"{folder} was begun with other settings: {differing}; start a new run for these"
+            f"{folder} was begun with other settings, says {checkpoint.name}: {differing}; start a "
+            f"new run for these, or {OWN}"
         )
     if checkpoint.checksums != checksums:
         raise DataError(
-            f"{folder} was begun with other data, the checksums differ; put them back, or start "
-            "a new run"
+            f"{folder} was begun with other data, the checksums differ from those in "
+            f"{checkpoint.name}; put the data back, or start a new run, or {OWN}"
         )
 
 

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from shutil import rmtree
 from time import perf_counter
 from typing import Any
 
 from chainrule.core.blas import cores, describe_blas
-from chainrule.core.errors import DivergenceError, SaveError
+from chainrule.core.errors import DivergenceError
 from chainrule.core.fingerprint import fingerprint
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
@@ -30,7 +29,7 @@ from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, check_saveable, save
 from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
-from chainrule.runs.files import as_config, saving, write_config, write_history, write_report
+from chainrule.runs.files import as_config, begin, saving, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
@@ -103,10 +102,10 @@ def train_run(
         folder = setup.folder
         again = f"then: chainrule train --resume {folder.name}"
         if not request.resume:
-            held.enter_context(only_writer(folder))
+            held.enter_context(only_writer(folder, new=True))
         interrupt = held.enter_context(interruptible())
         if not request.resume:
-            _begin(folder, config)
+            begin(folder, config, remedy="then train again")
         trained = _train(setup, view, follow, interrupt)
         with saving(folder, "its end", remedy=again):
             done, model = _measured(setup, trained, began)
@@ -135,16 +134,6 @@ def _set_up(request: Request, say: Report) -> tuple[_Setup, bytes]:
     check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     return _Setup(request, data, job, form, folder, say), config
-
-
-def _begin(folder: Path, config: bytes) -> None:
-    """Writes the run's config.toml; where that fails, the name is free again."""
-    try:
-        with saving(folder, "its settings", remedy="then train again"):
-            write_config(folder, config)
-    except SaveError:
-        rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _since(began: float) -> float:
@@ -216,7 +205,7 @@ def _announce(setup: _Setup) -> None:
     there = len(setup.data.train.labels)
     count = len(job.train[1]) + (len(job.validation[1]) if job.validation else 0)
     left = f", {there - count:,} left out (--examples)" if count < there else ""
-    say(f"{len(job.train[1]):,} images to train on{held}{left}: {setup.data.source}")
+    say(f"{len(job.train[1]):,} {setup.data.noun} to train on{held}{left}: {setup.data.source}")
     for remark in job.remarks:
         say(remark)
     if setup.form:
@@ -274,7 +263,7 @@ def _draw(setup: _Setup, done: TrainedRun, model: Model, interrupt: Interrupt) -
     if not setup.request.pictures or done.ending not in ("finished", "stopped"):
         return
     held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
-    of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+    of = f"Training on {len(job.train[1]):,} {setup.data.noun}{held}, seed {job.settings.seed}."
     draw(setup.folder, model, setup.data, done.assessment, done.history, of=of, stop=interrupt)
 
 
@@ -287,6 +276,7 @@ def _model(job: Job, data: Dataset, form: Preprocessing | None, summary: dict[st
         pixel_scale=255 / job.settings.pixel_divisor,
         summary=summary,
         preprocessing=form,
+        schema=data.schema,
     )
 
 

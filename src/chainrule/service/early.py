@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from chainrule.service.security import (
@@ -18,19 +18,40 @@ from chainrule.service.security import (
     Send,
     refuse,
     sentence,
+    values,
     with_headers,
 )
 
 REASONS = {400: "Bad Request", 408: "Request Timeout"}
+LONGEST_HEAD = 16 * 1024
+"""Bytes of a request's line and headers."""
+MOST_HEADERS = 64
+
+
+def objection(
+    method: bytes, url: bytes, version: str, headers: Sequence[Header]
+) -> tuple[int, str] | None:
+    """(status, sentence) for a request that the connection itself refuses; None: a right one."""
+    size = len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+    if size > LONGEST_HEAD or len(headers) > MOST_HEADERS:
+        return 431, (
+            f"{len(headers)} headers of {size:,} bytes: at most {MOST_HEADERS} of "
+            f"{LONGEST_HEAD:,} bytes are read"
+        )
+    if not url.startswith(b"/") or method == b"CONNECT":
+        return 400, "the request's target must be a path, such as /v1/model"
+    if version not in ("1.0", "1.1"):
+        return 400, "the request must be of HTTP 1.1"
+    encodings = values(headers, b"transfer-encoding")
+    if encodings and (encodings != ["chunked"] or values(headers, b"content-length")):
+        return 400, "the body's length must be given, or its encoding be chunked, not both"
+    return None
 
 
 def refusal(status: int, text: str, *headers: Header) -> Application:
     """Application that refuses every request and closes the connection."""
 
     async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
-        # Closing with unread data would discard our response before the client reads it.
-        while (await receive()).get("more_body"):
-            pass
         await refuse(with_headers(send), status, text, [*headers, CLOSE])
 
     return refusing

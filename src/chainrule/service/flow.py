@@ -27,6 +27,35 @@ class Flow(FlowControl):
             super().resume_reading()
 
 
+class Parting:
+    """Transport of a response: closed behind it only once the request has come whole.
+
+    Closing with unread data would discard the response before the client reads it; some clients
+    read nothing before they have sent everything. Until then only our side is closed.
+    """
+
+    def __init__(self, transport: Any, coming: Callable[[], bool]) -> None:
+        self._transport, self._coming = transport, coming
+        self.due = False
+        """True if the connection is to be closed at the request's end."""
+
+    def write(self, data: bytes) -> None:
+        """Sends data."""
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Closes the connection, now or at the request's end."""
+        self.due = self._coming()
+        if not self.due:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def is_closing(self) -> bool:
+        """True once it is closed for both sides."""
+        return bool(self._transport.is_closing())
+
+
 class Unread:
     """Responses that wait for the client, and its progress in reading them."""
 

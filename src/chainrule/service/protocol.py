@@ -9,15 +9,15 @@ to another protocol is answered as if it did not ask.
 from __future__ import annotations
 
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from chainrule.data.readers.archives import MIB
-from chainrule.service.early import heard, raw_answer, refusal, slow
-from chainrule.service.flow import Flow, Unread
-from chainrule.service.security import RETRY, declared, values
+from chainrule.service.early import LONGEST_HEAD, heard, objection, raw_answer, refusal, slow
+from chainrule.service.flow import Flow, Parting, Unread
+from chainrule.service.security import RETRY, declared
 from chainrule.service.state import State
 
 HEAD, BODY, ANSWER, IDLE = "head", "body", "answer", "idle"
@@ -36,8 +36,6 @@ PAUSE = 1.0
 MOST_UNWANTED = 16 * MIB
 """Bytes of a body that are read after its response, so that the client can read that."""
 OTHER_PROTOCOL = (b"upgrade", b"http2-settings")
-LONGEST_HEAD = 16 * 1024
-MOST_HEADERS = 64
 MOST_CONNECTIONS = 256
 """Most connections; each one above takes the place of one that keeps us waiting. Where there is no
 such one, it gets one response, 429, and those above twice as many none."""
@@ -59,6 +57,7 @@ class Protocol(HttpToolsProtocol):
         self.body_left = self.body_seen = self.unwanted = 0
         """Bytes of the body: to come, as declared; since the phase began; after the response."""
         self.upgrading = self.paused = self.next_waited = False
+        self.parting: Parting | None = None
         self.running: RequestResponseCycle | None = None
         """The request being answered; `cycle` is the newest one, which may wait for its turn."""
 
@@ -182,36 +181,24 @@ class Protocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self.upgrading = True
             return
-        if wrong := self._objection():
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if wrong := objection(method, self.url, version, self.headers):
             self.app = refusal(*wrong)
         before = self.cycle
-        self.enter(BODY)
         self.head_bytes = self.body_seen = self.unwanted = 0
         self.body_left = max(0, declared(self.headers))
         super().on_headers_complete()
+        self.enter(BODY)
+        cycle = self.cycle
+        self.parting = Parting(self.transport, lambda: cycle is self.cycle and self.phase == BODY)
+        cycle.transport = cast(Any, self.parting)
         if not self.pipeline:
-            self.running = self.cycle
+            self.running = cycle
         if self.server_state.draining:
             # The newest response closes the connection; one before it, still to come, does not.
             self.cycle.keep_alive = False
             if before and not before.response_started:
                 before.keep_alive = True
-
-    def _objection(self) -> tuple[int, str] | None:
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > LONGEST_HEAD or len(self.headers) > MOST_HEADERS:
-            return 431, (
-                f"{len(self.headers)} headers of {size:,} bytes: at most {MOST_HEADERS} of "
-                f"{LONGEST_HEAD:,} bytes are read"
-            )
-        if not self.url.startswith(b"/") or self.parser.get_method() == b"CONNECT":
-            return 400, "the request's target must be a path, such as /v1/model"
-        if self.parser.get_http_version() not in ("1.0", "1.1"):
-            return 400, "the request must be of HTTP 1.1"
-        encodings = values(self.headers, b"transfer-encoding")
-        if encodings and (encodings != ["chunked"] or values(self.headers, b"content-length")):
-            return 400, "the body's length must be given, or its encoding be chunked, not both"
-        return None
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; enough of it prolongs its time."""
@@ -233,6 +220,8 @@ class Protocol(HttpToolsProtocol):
         self.body_left = 0
         super().on_message_complete()
         self.enter(ANSWER if self.busy() else IDLE)
+        if self.parting and self.parting.due:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """The response is complete; an early one leaves a body still to come."""
@@ -263,9 +252,10 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what is not a request in one sentence, and closes the connection."""
-        # Not in place of the response to an earlier request.
+        # Not in place of the response to an earlier request, nor behind that to this one.
         alone = not self.pipeline and (self.phase == BODY or not self.busy())
-        if alone and not (self.busy() and self.cycle.response_started):
+        asked = self.cycle and (self.phase == BODY or self.busy())
+        if alone and not (asked and self.cycle.response_started):
             self.transport.write(raw_answer(400, f"not a request as we read them: {msg}"))
         self.transport.close()
 

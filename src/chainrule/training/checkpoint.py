@@ -16,8 +16,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import DamagedFileError, ModelFileError
-from chainrule.core.files import make_folder, remove, set_aside
-from chainrule.core.tensor_file import read_sealed, write_sealed
+from chainrule.core.files import (
+    make_folder,
+    naming_what_is_read,
+    naming_what_is_written,
+    remove,
+    set_aside,
+)
+from chainrule.core.json_text import to_json
+from chainrule.core.tensor_file import Tensors, Words, read_sealed, write_sealed
 from chainrule.training.checkpoint_values import PROGRESS, check_texts, check_values
 from chainrule.training.state import Progress
 
@@ -44,24 +51,39 @@ class Checkpoint:
     path: Path | None = None
     """Its file, if it was read from one."""
 
+    @property
+    def name(self) -> str:
+        """Name of its file, with the folder's."""
+        return "/".join(self.path.parts[-2:]) if self.path else "the checkpoint"
+
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Saves the checkpoint in the folder, then removes those that are no longer kept.
 
-    Raises OSError if it cannot be written; all older ones are then still there.
+    Raises OSError if it cannot be written, ModelFileError for what `read_checkpoint` would refuse;
+    all older ones are then still there.
     """
-    make_folder(folder)
+    with naming_what_is_written(folder):
+        return _write_checkpoint(folder, checkpoint)
+
+
+def _write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     progress = checkpoint.progress
-    words = {
-        "format": FORMAT,
-        "progress": json.dumps(progress.numbers()),
-        "settings": json.dumps(checkpoint.settings),
-        "checksums": json.dumps(checkpoint.checksums),
-        "numerics": json.dumps(checkpoint.numerics),
-    }
-    path = folder / f"step-{progress.step:09d}.safetensors"
-    history = np.frombuffer(json.dumps(checkpoint.history).encode(), np.uint8)
-    write_sealed(path, progress.arrays | {HISTORY: history}, words)
+    path = folder / f"step-{progress.step!s:0>9}.safetensors"
+    try:
+        words = {
+            "progress": to_json(progress.numbers(), finite=False),
+            "settings": to_json(checkpoint.settings, finite=False),
+            "checksums": to_json(checkpoint.checksums),
+            "numerics": to_json(checkpoint.numerics),
+        }
+        written = json.dumps(checkpoint.history)  # its values are checked below
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: not written: {error}") from None
+    _read(path, dict(progress.arrays), words | {HISTORY: written})
+    history = np.frombuffer(written.encode(), np.uint8)
+    make_folder(folder)
+    write_sealed(path, progress.arrays | {HISTORY: history}, {"format": FORMAT} | words)
     best = folder / f"step-{progress.best_step:09d}.safetensors"
     for old in _newest_first(folder)[KEPT:]:
         if old != best:
@@ -75,6 +97,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     DamagedFileError if it is not whole, NewerFormatError if a later version wrote it.
     """
     arrays, words = read_sealed(path, format=FORMAT)
+    with naming_what_is_read(path):
+        return _read(path, arrays, words)
+
+
+def _read(path: Path, arrays: Tensors, words: Words) -> Checkpoint:
+    """The checkpoint of these arrays and words; ModelFileError, naming the rule they break."""
     try:
         if HISTORY in arrays:
             words["history"] = arrays.pop(HISTORY).tobytes().decode()

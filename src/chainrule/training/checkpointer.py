@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from chainrule.core.errors import ConfigError, SaveError
+from chainrule.core.errors import ConfigError, ModelFileError, SaveError
 from chainrule.training.checkpoint import Checkpoint, write_checkpoint
 from chainrule.training.checkpoint_values import is_finite
 from chainrule.training.state import Progress
@@ -104,7 +104,7 @@ class Checkpointer:
         began = monotonic()
         try:
             write_checkpoint(self.folder, checkpoint)
-        except OSError as error:
+        except (OSError, ModelFileError) as error:
             self.failures += 1
             kept = f"the checkpoint of step {self.saved_step} is as it was"
             if self.failures == FAILURES:
