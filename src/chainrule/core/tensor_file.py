@@ -19,8 +19,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from chainrule.core.arrays import Array
-from chainrule.core.errors import DamagedFileError, ModelFileError
-from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.errors import DamagedFileError, ModelFileError, OddFileError
+from chainrule.core.files import read_own, write_atomically
 from chainrule.core.formats import is_newer, newer
 
 LARGEST_FILE = 2 << 30
@@ -71,9 +71,9 @@ def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Ten
     """
     path = Path(path)
     try:
-        content = read_ordinary(path, LARGEST_FILE)
-    except ValueError as error:
-        raise ModelFileError(str(error)) from None
+        content = read_own(path, LARGEST_FILE, follow_links=True)
+    except OddFileError as error:
+        raise ModelFileError(f"{path}: {error.strerror}") from None
     words = _words(path, content)
     known = (format,) if isinstance(format, str) else format
     said, seal = words.get("format", ""), words.pop("sha256", None)
