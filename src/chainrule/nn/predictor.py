@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chainrule.core.arrays import Array, Float
-from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
+from chainrule.nn.activations import ACTIVATIONS, LINKS, ActivationFunction
 from chainrule.nn.network import Network
 
 ROWS = 1024
@@ -34,7 +34,7 @@ class Predictor:
         self.classes = network.widths[-1]
         self.dtype = network.dtype
         self._layers = halved(network.folded())
-        self._link = ACTIVATIONS[network.link]
+        self._link = LINKS[network.link]
 
     def __call__(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
         """Class probabilities of each row of X, (N, K).
