@@ -114,8 +114,9 @@ def train(
     """Trains `network` in place; yields an Epoch after each pass over the examples.
 
     examples        (inputs (N, n) of the network's dtype, target), or (inputs, target, weights):
-                    inputs may be sparse by rows, SciPy's csr_array; the target is labels (N,), integers, or values (N, K), floats, as the loss takes
-                    them; a batch divides by the sum of its weights, and takes no step where it is 0
+                    inputs may be sparse by rows, SciPy's csr_array; the target is labels (N,),
+                    integers, or values (N, K), floats, as the loss takes them; a batch divides by
+                    the sum of its weights, and takes no step where that is 0
     rng             draws the order of each epoch, derived from the generator's seed and the
                     epoch's number alone; None: the order of the file
     validation      measured after each epoch, never trained on
