@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from chainrule.data.augment import Distortion
 from chainrule.nn.gradient_check import gradcheck
 from chainrule.nn.network import Network, Workspace
 from chainrule.nn.predictor import Predictor
+from chainrule.training.checks import check_examples, check_inputs
 from chainrule.training.evaluate import evaluate
 from chainrule.training.train import train
 from helpers.processes import answer
@@ -42,7 +42,7 @@ Y = np.arange(ROWS) % 3
 
 
 @pytest.fixture
-def _never_filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _never_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever makes a sparse matrix dense is told."""
 
     def refuse(*_: object, **__: object) -> None:
@@ -51,7 +51,6 @@ def _never_filled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for kind in (*KINDS.values(), sp.csc_array, sp.csc_matrix):
         for name in ("toarray", "todense", "__array__"):
             monkeypatch.setattr(kind, name, refuse, raising=False)
-    yield
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -142,9 +141,6 @@ def spoiled(value: float) -> sp.csr_array:
     ],
 )
 def test_sparse_inputs_that_do_not_fit_are_refused(inputs: Any, words: str) -> None:
-    # In a process of its own for kinds that the shapes' checks would refuse first.
-    from chainrule.training.checks import check_examples
-
     with pytest.raises(ValueError, match=words):
         check_examples(network(), (inputs(), Y), loss="softmax-cross-entropy")
 
@@ -153,10 +149,7 @@ def test_the_place_of_a_bad_value_is_its_own() -> None:
     X = dense()
     X[7, 11] = 1
     sparse = sp.csr_array(X)
-    sparse.data[sparse.indptr[7] + int(np.searchsorted(sparse.indices[sparse.indptr[7] :], 11))] = 1
     sparse[7, 11] = np.inf
-    from chainrule.training.checks import check_inputs
-
     with pytest.raises(ValueError, match="image 7 has the value inf at input 11"):
         check_inputs(network(), sparse)
 
@@ -170,16 +163,16 @@ def test_what_would_fill_them_is_refused() -> None:
     bent = Distortion(rotation=10.0)
     with pytest.raises(ConfigError, match="sparse images cannot be distorted"):
         train(network(), (sparse, Y), rng=rng, distortion=bent, shape=(5, 6))
+    pytest.importorskip("numba")
     with pytest.raises(ValueError, match="weights, sparse inputs"):
-        pytest.importorskip("numba")
         train(network(), (sparse, Y), rng=rng, optimizer="sgd", compiled=True)
 
 
 def test_a_divergence_says_how_large_they_are() -> None:
     sparse = sp.csr_array(dense() * 1e3)
-    own = network()
+    own = Network.dense([INPUTS, 8, 3], rng=np.random.default_rng(4), dtype=np.float64)
     with pytest.raises(DivergenceError, match="or scale the inputs: they reach"):
-        list(train(own, (sparse, Y), rng=None, optimizer="sgd", learning_rate=1e300))
+        list(train(own, (sparse, Y), rng=None, optimizer="sgd", learning_rate=1e12))
     assert np.isfinite(own.parameters).all()
 
 

@@ -85,6 +85,11 @@ def is_sparse(X: object) -> TypeGuard[CSR]:
     return not isinstance(X, np.ndarray) and getattr(X, "format", None) == "csr"
 
 
+def values_of(X: Inputs) -> Array:
+    """All values of a matrix; of a sparse one those that it holds."""
+    return X if isinstance(X, np.ndarray) else X.data
+
+
 def as_inputs(X: Any, dtype: Any) -> Any:
     """Inputs in this precision: a sparse matrix by rows as one, all else as an array."""
     return X.astype(dtype) if is_sparse(X) else np.asarray(X, dtype)
@@ -115,4 +120,4 @@ def aligned_size(size: int, dtype: Any) -> int:
 
 
 __all__ = ["ALIGNMENT", "CSR", "Array", "Float", "Inputs", "Int", "Target", "UInt8", "Views"]
-__all__ += ["aligned_size", "aligned_zeros", "as_inputs", "is_sparse"]
+__all__ += ["aligned_size", "aligned_zeros", "as_inputs", "is_sparse", "values_of"]

@@ -58,7 +58,8 @@ def count(rows: Rows) -> int:
 class Batch(NamedTuple):
     """Batch, or a part of one: inputs (N, n), their target, and their weights (N,), if any."""
 
-    X: Inputs
+    X: Any
+    """Inputs: dense, or sparse by rows."""
     y: Target
     weights: Float[Array, " N"] | None = None
 

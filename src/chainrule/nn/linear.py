@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Inputs
+from chainrule.core.arrays import CSR, Array, Float, Inputs
 from chainrule.core.copies import Bound
 from chainrule.nn.layer import SharedMemory
 from chainrule.nn.matmul import matmul
@@ -23,7 +23,7 @@ from chainrule.nn.matmul import matmul
 class LinearMemory:
     """Inputs of the last forward pass, outputs, and gradients."""
 
-    A: Inputs
+    A: Float[Array, "_ fan_in"] | CSR
     """In the first layer perhaps sparse: dW = A' dZ is then a sparse product, too."""
     Z: Float[Array, "N fan_out"]
     ones: Float[Array, " N"]

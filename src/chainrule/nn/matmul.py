@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Inputs
+from chainrule.core.arrays import Array, Float
 
 SMALL = 1_000_000
 """Multiply-adds up to which OpenBLAS has kernels that skip its packing (its PR 3335)."""

@@ -186,7 +186,8 @@ class Network(Rebuilt):
         A: Any = X
         for layer, memory in workspace.chain:
             A = layer.forward(A, memory, rng)
-        return A
+        outputs: Array = A
+        return outputs
 
     def backward(self, dlogits: Float[Array, "N K"], workspace: Workspace) -> Float[Array, " P"]:
         """The gradient of the loss w.r.t. all parameters, one flat vector in the workspace.

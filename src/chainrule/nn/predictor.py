@@ -42,7 +42,7 @@ class Predictor:
         Raises ValueError if X has other than `inputs` columns.
         """
         X = as_inputs(X, self.dtype)
-        if X.ndim != 2 or X.shape[1] != self.inputs:
+        if len(X.shape) != 2 or X.shape[1] != self.inputs:
             raise ValueError(
                 f"X has shape {X.shape}: the network takes {self.inputs} inputs, "
                 f"so give (N, {self.inputs}), one example a row"

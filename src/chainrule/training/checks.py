@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.arrays import Array, is_sparse
+from chainrule.core.arrays import Array, is_sparse, values_of
 from chainrule.core.errors import ConfigError
 from chainrule.core.rng import check_generator
 from chainrule.data.augment import Distortion
@@ -90,7 +90,7 @@ def check_inputs(network: Network, images: Any) -> None:
             "sparse images: dropout or noise on the inputs would fill them; give images.toarray(), "
             "or leave input_dropout and input_noise out"
         )
-    if images.ndim != 2 or images.shape[1] != inputs:
+    if len(images.shape) != 2 or images.shape[1] != inputs:
         raise ValueError(
             f"images have shape {images.shape}: layer 1 takes {inputs} inputs, "
             f"so give (N, {inputs}), one example a row"
@@ -100,7 +100,7 @@ def check_inputs(network: Network, images: Any) -> None:
             f"images are {images.dtype}, the network is {network.dtype}: "
             f"convert them, images.astype('{network.dtype}')"
         )
-    values = images.data if is_sparse(images) else images
+    values = values_of(images)
     with np.errstate(over="ignore", invalid="ignore"):
         total = float(values.sum(dtype=np.float64))
     if not isfinite(total) and len(bad := np.argwhere(~np.isfinite(values))):
