@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float
+from chainrule.core.arrays import CSR, Array, Float
 
 SMALL = 1_000_000
 """Multiply-adds up to which OpenBLAS has kernels that skip its packing (its PR 3335)."""
 
 
-def matmul(A: Inputs, B: Float[Array, "k n"], out: Float[Array, "m n"]) -> Float[Array, "m n"]:
+def matmul(
+    A: Float[Array, "m k"] | CSR, B: Float[Array, "k n"], out: Float[Array, "m n"]
+) -> Float[Array, "m n"]:
     """Matrix product A @ B, written into `out`.
 
     A product somewhat above SMALL is computed as two halves below it: 10 x 784 @ 784 x 128, the
