@@ -12,6 +12,7 @@ from chainrule.cli.streams import install
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
+NO_MEMORY = b"error: not enough memory\n"
 LESS = "use smaller layers, smaller batches or less data"
 
 
@@ -23,11 +24,15 @@ def main() -> None:
 
         choose_kernel(os.environ, read_cpuinfo())
         import_elsewhere()
-        out = install()
-        code = _run()
-        out.flush()
-        if out.lost and not code:
-            code = _unprinted(out.lost)
+        try:
+            out = install()
+            code = _run()
+            out.flush()
+            if out.lost and not code:
+                code = _unprinted(out.lost)
+        except MemoryError:  # not even enough to say which
+            os.write(2, NO_MEMORY)
+            code = 1
         sys.exit(code)
 
 
