@@ -67,7 +67,7 @@ TABLES = ("settings", "run", "data", "checksums", "environment")
 
 def origin_of(path: Path) -> tuple[str, Origin]:
     """(recipe, data origin) of a run, from its config.toml."""
-    config = read_tables(path)
+    config = read_tables(path, follow_links=True)
     run = config.get("run", {})
     if not isinstance(run, dict):
         raise ConfigError(f"{path}: [run] is a table; mend it")
@@ -79,7 +79,7 @@ def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
 
     Raises ConfigError for a table that a run does not write.
     """
-    config = read_tables(path)
+    config = read_tables(path, follow_links=True)
     if "settings" not in config:
         return "", MNIST, {}
     for name in config:
