@@ -58,7 +58,7 @@ HOMES = {
 LINES = (
     (
         {"np.exp", "np.log", "np.log1p", "np.expm1"},
-        {"nn.activations", "nn.losses", "experiments.quirks"},
+        {"nn.activations", "nn.losses", "nn.losses_of_values", "experiments.quirks"},
     ),
     ({"np.random.default_rng"}, {"cli", "experiments", "evaluation", "data.dataset"}),
     ({"print"}, {"cli.console"}),

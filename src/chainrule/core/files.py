@@ -12,24 +12,65 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
+
+from chainrule.core.errors import OddFileError
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
+BLOCK = 1 << 20
+
+Content: TypeAlias = bytes | memoryview
+"""Bytes to write."""
 NAMED = 50
 """Characters of a file's name in its temporary one: so many that it is never too long itself."""
 
 
-def write_atomically(path: str | Path, content: bytes) -> Path:
+@contextmanager
+def naming_what_is_written(path: str | Path) -> Iterator[None]:
+    """Context manager: memory that runs out is an OSError (ENOMEM) that names the file.
+
+    So what saves a file has to expect one kind of failure, and tries again or says it.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        more = f": {error}" if str(error) else ""
+        raise OSError(
+            errno.ENOMEM, f"there is not enough memory to write it{more}", str(path)
+        ) from None
+
+
+@contextmanager
+def naming_what_is_read(path: str | Path) -> Iterator[None]:
+    """Context manager: a MemoryError names the file that was being read.
+
+    It is no OSError: a file that cannot be read now is neither missing nor damaged.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        more = f": {error}" if str(error) else ""
+        raise MemoryError(f"{path} cannot be read{more}") from None
+
+
+def write_atomically(path: str | Path, *content: Content) -> Path:
     """Writes a file all or nothing: at every moment `path` is the old file or the complete new one.
 
-    The content goes to a temporary file in the same folder, which is flushed to the disk, read
-    back, then renamed. Raises OSError, naming `path`, if writing fails, after removing the
-    temporary file, and without writing anything where a folder, a pipe, a device or a socket has
-    the name: none is ever replaced. Once this returns, the file survives a power cut.
+    The content, in one piece or several, goes to a temporary file in the same folder, which is
+    flushed to the disk, read back, then renamed. Raises OSError, naming `path`, if writing fails,
+    for want of memory too, after removing the temporary file, and without writing anything where a
+    folder, a pipe, a device or a socket has the name: none is ever replaced. Once this returns, the
+    file survives a power cut.
     """
-    path = Path(path)
+    with naming_what_is_written(path):
+        return _write_atomically(Path(path), content)
+
+
+def _write_atomically(path: Path, content: Sequence[Content]) -> Path:
     check_replaceable(path)
     temporary = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
@@ -42,7 +83,7 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
         raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         _write(descriptor, content, path)
-        if temporary.read_bytes() != content:
+        if not _holds(temporary, content):
             raise OSError(errno.EIO, "the disk returned other bytes than were written", str(path))
         os.replace(temporary, path)
     except BaseException as error:
@@ -78,17 +119,31 @@ def check_replaceable(path: Path) -> None:
         )
 
 
-def read_ordinary(path: Path, largest: int) -> bytes:
-    """The content of an ordinary file of at most `largest` bytes, or of the one a link leads to.
+def read_own(path: Path, largest: int, *, follow_links: bool) -> bytes:
+    """Content of a file of ours: an ordinary one of at most `largest` bytes.
 
-    Raises ValueError, naming the rule, for a pipe, a device, a folder (reading some of these never
-    ends) or a longer file; OSError where it cannot be read.
+    Links are followed where the user gave the name, and not where someone else may have, as in a
+    run folder. Raises OddFileError for a link that is not followed, a longer file, and a pipe, a
+    device or a folder (reading some of these never ends); OSError where it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: not a file; give the path of one")
-    if path.exists() and path.stat().st_size > largest:
-        raise ValueError(f"{path}: larger than {largest:,} bytes; no file of ours is")
-    return path.read_bytes()
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    if not follow_links:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+        if path.is_symlink():
+            raise _odd(path, errno.ELOOP, "it is a link, which is not followed; remove it")
+    if path.is_dir():
+        raise _odd(path, errno.EISDIR, "not a file but a folder; give the path of a file")
+    with open(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _odd(path, errno.EINVAL, "not an ordinary file; give the path of one")
+        if status.st_size > largest:
+            raise _odd(path, errno.EFBIG, f"larger than {largest:,} bytes; no file of ours is")
+        return file.read(status.st_size)
+
+
+def _odd(path: Path, number: int, what: str) -> OddFileError:
+    return OddFileError(number, what, str(path))
 
 
 def expanded(path: str | Path) -> Path:
@@ -107,27 +162,6 @@ def home() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
-
-
-def read_plain(path: Path, largest: int) -> bytes:
-    """Content of an ordinary file of at most `largest` bytes; OSError for anything else.
-
-    For files whose name someone else may have given to a link, which could lead anywhere, or to a
-    pipe or a device, which may never end.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a link, which is not followed; remove it", str(path))
-    with open(os.open(path, flags), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not an ordinary file; remove it", str(path))
-        if status.st_size > largest:
-            raise OSError(
-                errno.EFBIG, f"longer than {largest:,} bytes, which are read; remove it", str(path)
-            )
-        return file.read(largest)
 
 
 def check_ordinary(folder: Path) -> None:
@@ -189,18 +223,30 @@ def _create(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
 
 
-def _write(descriptor: int, content: bytes, path: Path) -> None:
+def _write(descriptor: int, content: Sequence[Content], path: Path) -> None:
     """Writes the content, flushes it to the disk, and closes the file."""
     try:
-        rest = memoryview(content)
-        while rest:
-            written = os.write(descriptor, rest)
-            if not written:
-                raise OSError(errno.EIO, "the disk takes no more bytes", str(path))
-            rest = rest[written:]
+        for piece in content:
+            rest = memoryview(piece)
+            while rest:
+                written = os.write(descriptor, rest)
+                if not written:
+                    raise OSError(errno.EIO, "the disk takes no more bytes", str(path))
+                rest = rest[written:]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _holds(path: Path, content: Sequence[Content]) -> bool:
+    """Whether a file holds this content, compared block by block: a copy may not fit."""
+    with open(path, "rb") as file:
+        for piece in content:
+            for start in range(0, len(piece), BLOCK):
+                block = piece[start : start + BLOCK]
+                if file.read(len(block)) != block:
+                    return False
+        return not file.read(1)
 
 
 def sync_folder(folder: Path) -> None:

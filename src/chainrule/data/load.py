@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
+from chainrule.core.files import naming_what_is_read
 from chainrule.core.schema import Schema
 from chainrule.core.tables import remedy
 from chainrule.data.caches import accept, exists, keep, places, verified
@@ -65,7 +66,9 @@ def load(
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
         kind = TableOptions(label, missing, schema)
-        dataset = _own(name, path, test_path, tuple(classes or ()), kind, split=split, white=white)
+        names = tuple(classes or ())
+        with naming_what_is_read(path):
+            dataset = _own(name, path, test_path, names, kind, split=split, white=white)
         for note in dataset.notes:
             (report or _nobody)(note)
         return dataset
@@ -83,10 +86,10 @@ def load(
         if not exists(place.path):
             tried.append(f"{place.tool}: nothing at {place.path}")
             continue
+        origin = f"{name} from {place.tool} ({place.path})"
         try:
-            found, dataset = verified(
-                name, source, place.path, origin=f"{name} from {place.tool} ({place.path})"
-            )
+            with naming_what_is_read(place.path):
+                found, dataset = verified(name, source, place.path, origin=origin)
         except DataError as error:
             say(f"{place.tool}: {error}")
             tried.append(f"{place.tool}: {error}")

@@ -22,8 +22,10 @@ from chainrule.core.arrays import Array, Float, Int
 from chainrule.data.dataset import Examples
 from chainrule.evaluation.assessment import Assessment
 from chainrule.nn.activations import softmax
-from chainrule.nn.losses import Buffers, check_labels, softmax_cross_entropy
+from chainrule.nn.loss_buffers import Buffers
+from chainrule.nn.losses import softmax_cross_entropy
 from chainrule.nn.model_file import Model
+from chainrule.nn.targets import check_labels
 
 BINS = 15
 """Number of bins, as in Guo et al."""

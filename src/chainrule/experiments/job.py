@@ -12,7 +12,7 @@ from chainrule.core.arrays import Array
 from chainrule.core.errors import ConfigError
 from chainrule.core.jit import MISSING, available
 from chainrule.data.augment import Distortion
-from chainrule.data.batches import count
+from chainrule.data.batches import Pair, count
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.memory import check_memory
 from chainrule.experiments.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
@@ -22,11 +22,11 @@ from chainrule.nn.losses import LOSSES, LossFunction
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
+from chainrule.training.checks import check_options
 from chainrule.training.compiled import objection
-from chainrule.training.evaluate import Pair
 from chainrule.training.options import Options
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch, check_options, never, train
+from chainrule.training.train import Epoch, never, train
 
 DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
 """Settings whose training step needs a generator."""
@@ -67,6 +67,12 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.compiled and not available():
         raise ConfigError(f"compiled = true: {MISSING}")
+    if settings.loss in LOSSES and not LOSSES[settings.loss].labels:
+        fitting = ", ".join(name for name, row in LOSSES.items() if row.labels)
+        raise ConfigError(
+            f"loss {settings.loss} compares with values, and a data set has labels: choose one of "
+            f"{fitting}"
+        )
 
 
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:

@@ -23,6 +23,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
+from chainrule.core.files import naming_what_is_read, naming_what_is_written
 from chainrule.core.json_text import check_json, to_json
 from chainrule.core.schema import Schema
 from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_sealed
@@ -105,8 +106,9 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
     Raises ModelFileError for what `load_model` would refuse, such as a weight that is not finite,
     OSError if the file cannot be written.
     """
-    tensors, words = _content(model if isinstance(model, Model) else Model(model), path)
-    return write_sealed(path, tensors, words)
+    with naming_what_is_written(path):
+        tensors, words = _content(model if isinstance(model, Model) else Model(model), path)
+        return write_sealed(path, tensors, words)
 
 
 def check_saveable(model: Model, path: str | Path) -> None:
@@ -167,7 +169,9 @@ def load_model(path: str | Path) -> Model:
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
-    return _read(path, *read_sealed(path, format=FORMATS))
+    tensors, words = read_sealed(path, format=FORMATS)
+    with naming_what_is_read(path):
+        return _read(path, tensors, words)
 
 
 def _read(path: str | Path, tensors: Tensors, words: dict[str, str]) -> Model:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.tensor_file import Tensors
-from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.activations import LINKS
 from chainrule.nn.dense import Dense
 from chainrule.nn.network import Network
 
@@ -40,7 +40,7 @@ def networks_of(
         raise ValueError("a weight is not a finite number")
     networks = []
     for one, prefix, layers in zip(members, prefixes, stacks, strict=True):
-        ACTIVATIONS[one["link"]]
+        LINKS[one["link"]]
         network = Network(layers, *dtypes, link=one["link"])
         for name, part, i in _names(layers, prefix):
             getattr(network, part)[i][...] = tensors[name].T
