@@ -18,7 +18,8 @@ from chainrule.data.dataset import Dataset, Examples, noun
 from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
 from chainrule.data.remarks import MOST_NAMED
-from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables
+from chainrule.data.table.files import is_parquet, is_table
+from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables, text
 from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
 
@@ -43,6 +44,11 @@ class Origin:
         table = {key: getattr(self, key) for key in ("label", "missing") if getattr(self, key)}
         return {"source": self.source} | absolute | {"classes": self.classes} | table
 
+    def check(self) -> None:
+        """Raises ConfigError for a name that config.toml could not hold, as it is no text."""
+        for value in self.as_config().values():
+            text(value)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Origin:
         """Origin from a configuration that `as_config` wrote."""
@@ -60,9 +66,17 @@ TABLES = ("settings", "run", "data", "checksums", "environment")
 """Tables of a run's config.toml."""
 
 
+def usual_recipe(origin: Origin, images: str = "fast") -> str:
+    """The recipe for data of this origin, where none is named: `table`, or `images` for images."""
+    if origin.source in SOURCES:
+        return images
+    told = origin.label or origin.missing or is_parquet(origin.source)
+    return "table" if told or is_table(origin.source) else images
+
+
 def origin_of(path: Path) -> tuple[str, Origin]:
     """(recipe, data origin) of a run, from its config.toml."""
-    config = read_tables(path)
+    config = read_tables(path, follow_links=True)
     run = config.get("run", {})
     if not isinstance(run, dict):
         raise ConfigError(f"{path}: [run] is a table; mend it")
@@ -74,7 +88,7 @@ def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
 
     Raises ConfigError for a table that a run does not write.
     """
-    config = read_tables(path)
+    config = read_tables(path, follow_links=True)
     if "settings" not in config:
         return "", MNIST, {}
     for name in config:
