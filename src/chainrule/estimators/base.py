@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from chainrule.core.arrays import Float, Target
+from chainrule.core.arrays import Float, Target, is_sparse
 from chainrule.data.batches import ExampleArrays
 from chainrule.estimators.fitting import begin, check_finite, fit_epochs
 from chainrule.estimators.lbfgs import fit_lbfgs
@@ -98,7 +98,7 @@ class NetworkEstimator(Parameters):
         elif self.early_stopping and self.stochastic:
             train_rows, rows = self._split(target, random)
             training = examples(X[train_rows], target[train_rows], _of(learned_with, train_rows))
-            validation = examples(X[rows], target[rows], _of(weights, rows))
+            validation = examples(X[rows], target[rows], _of(learned_with, rows))
         if self.stochastic:
             fit_epochs(self, training, validation, incremental=incremental)
         else:
@@ -112,7 +112,7 @@ class NetworkEstimator(Parameters):
             self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=dtype, reset=reset,
             y_numeric=hasattr(self, "loss"),
         )  # fmt: skip
-        return dense(X), y
+        return X, y
 
     def _begin(
         self,
@@ -135,7 +135,9 @@ class NetworkEstimator(Parameters):
         seed = int(twin.randint(SEEDS))
         self._learned = Learned(network, answer.loss, seed)
         if self.standardize:
-            self._learned.scaler = StandardScaler().fit(X, sample_weight=weights)
+            self._learned.scaler = StandardScaler(with_mean=not is_sparse(X)).fit(
+                X, sample_weight=weights
+            )
 
     def _check_combinations(self, validation_data: Any, *, incremental: bool) -> None:
         """Raises ValueError for parameters that exclude each other."""
@@ -189,7 +191,7 @@ class NetworkEstimator(Parameters):
         check_is_fitted(self)
         dtype = self._learned.network.dtype
         X = validate_data(self, X, accept_sparse=SPARSE, dtype=dtype, reset=False)
-        return self._scaled(dense(X))
+        return self._scaled(X)
 
     def _outputs(self, X: Any) -> Float[np.ndarray, "N K"]:
         """The network's predictions, one column an output."""
@@ -217,11 +219,6 @@ class NetworkEstimator(Parameters):
 def examples(X: Any, target: Target, weights: Weights) -> ExampleArrays:
     """Examples as `train` takes them."""
     return (X, target) if weights is None else (X, target, weights)
-
-
-def dense(X: Any) -> Any:
-    """Sparse inputs as an array."""
-    return X.toarray() if hasattr(X, "toarray") else X
 
 
 def _of(weights: Weights, rows: Any) -> Weights:
