@@ -30,6 +30,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.committee import Committee
 from chainrule.nn.dense import Dense
 from chainrule.nn.network import Network
+from chainrule.nn.predictor import check_answers
 from chainrule.nn.preprocessing import MNIST, Preprocessing
 
 FORMAT = "chainrule-1"
@@ -92,6 +93,16 @@ class Model:
         if self.pixel_scale == 1:
             return self.network.predict_proba(images)
         return self.network.predict_proba(images * self.pixel_scale)
+
+    def answers(self, images: Float[Array, "N n"]) -> Float[Array, "N K"]:
+        """`predict_proba`, for a file that need not be trusted.
+
+        Raises ModelFileError where a probability is not a finite number.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            probabilities = self.predict_proba(images)
+        check_answers(probabilities)
+        return probabilities
 
 
 def save(model: Network | Committee | Model, path: str | Path) -> Path:
