@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help train test quick check format stress long fuzz kill recovery tamper \
+.PHONY: help train test quick check format stress long fuzz kill recovery tamper allocations \
   mutants load hostile clients torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
@@ -61,6 +61,9 @@ mutants: $(VENV)/testable ## bugs planted one after another, each of which must 
 
 load: $(VENV)/testable ## the service under load, and what it answers to made-up requests
 	$(BIN)/python -m benchmarks.service
+
+allocations: $(VENV)/testable ## memory that runs out at every point of a save and of a load: 10 minutes
+	$(BIN)/python -m stress.allocations
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile

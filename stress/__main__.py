@@ -21,6 +21,7 @@ PARTS = {
     "kill": "training killed again and again",
     "recovery": "killed, checkpoints damaged, resumed, several times over",
     "tamper": "checkpoints with wrong values under right checksums",
+    "allocations": "memory that runs out while files are saved and loaded",
     "hostile": "the service beside hostile clients",
     "clients": "the service asked by clients of other languages, and by a browser",
     "load": "the service under load",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chainrule.data.dataset import Examples as Examples
     from chainrule.data.load import load as load
     from chainrule.nn.activations import ACTIVATIONS as ACTIVATIONS
+    from chainrule.nn.activations import LINKS as LINKS
     from chainrule.nn.dense import Dense as Dense
     from chainrule.nn.gradient_check import gradcheck as gradcheck
     from chainrule.nn.initializers import INITIALIZERS as INITIALIZERS
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
     from chainrule.nn.network import Network as Network
     from chainrule.nn.network import Workspace as Workspace
     from chainrule.nn.predictor import Predictor as Predictor
+    from chainrule.nn.targets import class_weights as class_weights
     from chainrule.optim.optimizers import OPTIMIZERS as OPTIMIZERS
     from chainrule.optim.schedules import SCHEDULES as SCHEDULES
     from chainrule.training.evaluate import evaluate as evaluate
+    from chainrule.training.objective import loss_and_gradient as loss_and_gradient
     from chainrule.training.state import Progress as Progress
     from chainrule.training.train import Epoch as Epoch
     from chainrule.training.train import train as train
@@ -51,6 +54,7 @@ HOMES = {
     "Epoch": "training.train",
     "Examples": "data.dataset",
     "INITIALIZERS": "nn.initializers",
+    "LINKS": "nn.activations",
     "LOSSES": "nn.losses",
     "ModelFileError": "core.errors",
     "Network": "nn.network",
@@ -59,19 +63,21 @@ HOMES = {
     "Progress": "training.state",
     "SCHEDULES": "optim.schedules",
     "Workspace": "nn.network",
+    "class_weights": "nn.targets",
     "evaluate": "training.evaluate",
     "gradcheck": "nn.gradient_check",
     "load": "data.load",
     "load_network": "nn.model_file",
+    "loss_and_gradient": "training.objective",
     "save": "nn.model_file",
     "train": "training.train",
 }
 """Public name -> the module it lives in."""
 
-__all__ = ["ACTIVATIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
+__all__ = ["ACTIVATIONS", "INITIALIZERS", "LINKS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
-__all__ += ["ModelFileError", "Network", "Predictor", "Progress", "Workspace", "evaluate"]
-__all__ += ["gradcheck", "load", "load_network", "save", "train"]
+__all__ += ["ModelFileError", "Network", "Predictor", "Progress", "Workspace", "class_weights"]
+__all__ += ["evaluate", "gradcheck", "load", "load_network", "loss_and_gradient", "save", "train"]
 
 
 def __getattr__(name: str) -> object:

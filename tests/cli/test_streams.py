@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +165,89 @@ def test_what_the_encoding_lacks_is_escaped() -> None:
     stream.write("café")
     stream.flush()
     assert below.buffer.getvalue() == b"caf\\xe9"  # type: ignore[attr-defined]
+
+
+class Pipe:
+    """A pipe that is full, and its reader."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.writer, False)
+        self.filled = 0
+        with suppress(BlockingIOError):
+            while True:
+                self.filled += os.write(self.writer, bytes(1024))
+        os.set_blocking(self.writer, True)
+        os.set_blocking(self.reader, False)
+
+    def read(self) -> str:
+        """Everything that is there."""
+        parts = []
+        with suppress(BlockingIOError):
+            while part := os.read(self.reader, 65536):
+                parts.append(part)
+        return b"".join(parts).replace(b"\0", b"").decode()
+
+
+@pytest.fixture
+def full() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    os.close(pipe.reader)
+    os.close(pipe.writer)
+
+
+needs_poll = pytest.mark.skipif(not hasattr(select, "poll"), reason="needs poll, not on Windows")
+
+
+@needs_poll
+def test_lines_that_nobody_reads_are_left_out_and_counted(full: Pipe) -> None:
+    with open(full.writer, "w", closefd=False) as below:
+        stream = Lasting(below, patience=0.01)
+        print("one", file=stream, flush=True)
+        print("two", "three", sep="\n", file=stream)
+        assert stream.left_out == 3
+        assert full.read() == ""
+        stream.write("fo")
+        stream.write("ur\n")
+        assert full.read() == "... 3 lines left out\nfour\n"
+        print("five", end="", file=stream, flush=True)
+        assert full.read() == "five"
+        assert stream.lost is None
+
+
+@needs_poll
+def test_what_was_left_out_last_is_said_at_the_end(full: Pipe) -> None:
+    with open(full.writer, "w", closefd=False) as below:
+        stream = Escaping(below, patience=0.01)
+        print("one", file=stream)
+        full.read()
+        stream.flush()
+        assert full.read() == "... 1 line left out\n"
+
+
+@needs_poll
+def test_long_texts_are_written_as_far_as_there_is_room(full: Pipe) -> None:
+    full.read()
+    with open(full.writer, "w", encoding="ascii", closefd=False) as below:
+        stream = Lasting(below, patience=0.01)
+        lines = "".join(f"{number} \U0001f600\n" for number in range(20_000))
+        stream.write(lines)
+        seen = full.read()
+        assert lines.encode("ascii", "backslashreplace").decode().startswith(seen)
+        assert seen.count("\n") + stream.left_out in (20_000, 20_001)
+
+
+@needs_poll
+def test_training_waits_for_no_reader_of_its_log(few: Path, tmp_path: Path, full: Pipe) -> None:
+    """A program that starts another and reads its log only at the end, if at all."""
+    command = [sys.executable, "-m", "chainrule", "train", "--data", str(few), *TRAIN]
+    done = subprocess.run(
+        command, cwd=tmp_path, stderr=full.writer, stdout=subprocess.PIPE, timeout=60, check=True
+    )
+    assert b"test images right" in done.stdout
+    assert (tmp_path / "runs/r/history.jsonl").read_text().count("\n") == 4
+    assert full.read() == ""
 
 
 TRAIN = ("--layers", "784,8,10", "--epochs", "4", "--no-pictures", "--run", "r")

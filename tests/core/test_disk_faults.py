@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import resource
 import subprocess
@@ -76,8 +77,11 @@ def test_bytes_that_come_back_changed_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_checkpoint(tmp_path, checkpoint(1))
-    real = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: real(path)[:-1] + b"?")
+
+    def changed(path: Path, mode: str) -> io.BytesIO:
+        return io.BytesIO(Path(path).read_bytes()[:-1] + b"?")
+
+    monkeypatch.setattr(files, "open", changed, raising=False)
     with pytest.raises(OSError, match="returned other bytes"):
         write_checkpoint(tmp_path, checkpoint(2))
     monkeypatch.undo()

@@ -23,7 +23,7 @@ def seen(
     """Copies of what one epoch gives."""
     gather = Gather(*examples)
     batches = map(gather, batch_rows(len(examples[1]), batch_size, rng))
-    return [(X.copy(), y.copy()) for X, y in batches]
+    return [(X.copy(), y.copy()) for X, y, _ in batches]
 
 
 @given(examples=st.integers(1, 50), batch_size=st.integers(1, 60), shuffled=st.booleans())
@@ -59,7 +59,7 @@ def test_without_a_generator_the_order_is_that_of_the_file_without_copies() -> N
     images, labels = numbered(10)
     gather = Gather(images, labels)
     for start, rows in zip((0, 4, 8), batch_rows(10, 4), strict=True):
-        X, y = gather(rows)
+        X, y, _ = gather(rows)
         assert np.shares_memory(X, images)
         assert np.shares_memory(y, labels)
         assert y[0] == start

@@ -140,7 +140,7 @@ def test_the_order_does_not_touch_the_first_weights(tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("divisor", [1, 255, 256])
 def test_pixels_are_the_bytes_over_the_divisor(divisor: int, tiny: Dataset) -> None:
-    inputs = jobs.pixels(tiny.train.images, Settings(pixel_divisor=divisor, dtype="float64"))
+    inputs = jobs.inputs(tiny.train.images, Settings(pixel_divisor=divisor, dtype="float64"))
     whole = inputs * divisor
     np.testing.assert_allclose(whole, np.rint(whole), atol=1e-10)
     np.testing.assert_allclose(inputs * divisor / 255, tiny.train.images, atol=1e-7)

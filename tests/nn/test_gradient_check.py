@@ -16,6 +16,7 @@ from chainrule.nn.gradient_check import TOLERANCE, GradientCheck, gradcheck
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
 from helpers.chain import memory_of
+from helpers.losses import OF_LABELS, OF_VALUES
 
 Backward = Callable[[Network, Array, Workspace], Array]
 ORIGINAL: Backward = Network.backward
@@ -46,7 +47,7 @@ def example(
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("l2", [0.0, 0.01])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_with_every_loss_has_the_right_gradient(
     activation: str, loss: str, l2: float, smoothing: float
@@ -181,7 +182,7 @@ def test_a_wrong_derivative_of_an_activation_is_caught_below_it(
     assert {(f.layer, f.parameter[0]) for f in found.failures} == {(1, "W"), (1, "b")}
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 def test_a_forgotten_division_by_the_batch_is_caught_everywhere(loss: str) -> None:
     def summed(outputs: Array, labels: Array, **settings: float) -> tuple[float, Array]:
         value, dlogits = LOSSES[loss].function(outputs, labels, **settings)
@@ -239,25 +240,37 @@ def test_parameters_at_a_kink_are_skipped_and_counted(activation: str) -> None:
 def test_the_walk_passes_every_activation_with_every_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, drawn = [], []
 
-    def note(network: Network, X: Array, y: Array, loss: str, **settings: float) -> GradientCheck:
-        asked.append((*(layer.activation for layer in network.layers), loss, *settings.values()))
+    def note(
+        network: Network, X: Array, y: Array, loss: str, *, weights: Array | None, **more: float
+    ) -> GradientCheck:
+        of_values = y.ndim == 2
+        asked.append(
+            (*(layer.activation for layer in network.layers), loss, of_values, *more.values())
+        )
         drawn.append(all(layer.stochastic for layer in network.layers))
         assert drawn[-1] == network.layers[0].batch_norm
+        assert (weights is not None) == (more["l2"] > 0)
         return GradientCheck(checked=1, skipped=0, worst=0.0)
 
     # The checks themselves are the first test here, and the command's.
     monkeypatch.setattr(gradient_check, "gradcheck", note)
     walked = list(gradient_check.walk(np.random.default_rng(0)))
-    pairs = {(activation, loss) for activation in ACTIVATIONS for loss in LOSSES}
-    assert {(activation, loss) for activation, loss, _ in walked} == pairs
-    assert {(first, loss) for first, _, _, loss, _, _ in asked} == pairs
-    assert drawn == [False, False, False, False, True] * len(pairs)
-    for activation, loss in pairs:
-        mine = [rest for first, *rest in asked if first == activation and rest[2] == loss]
+    kinds = [(loss, False) for loss in OF_LABELS] + [(loss, True) for loss in OF_VALUES]
+    triples = {(activation, *kind) for activation in ACTIVATIONS for kind in kinds}
+    assert {(activation, loss) for activation, loss, _ in walked} == {
+        (activation, loss) for activation in ACTIVATIONS for loss in LOSSES
+    }
+    assert {(first, loss, of_values) for first, _, _, loss, of_values, _, _ in asked} == triples
+    assert drawn == [False, False, False, False, True] * len(triples)
+    for activation, *kind in triples:
+        mine = [rest for first, *rest in asked if first == activation and rest[2:4] == kind]
         assert len(mine) == 5
         assert {rest[0] for rest in mine} == {activation}
-        assert {rest[1] for rest in mine} == {activation, LOSSES[loss].output}
-        assert {rest[3] > 0 for rest in mine} == {rest[4] > 0 for rest in mine} == {True, False}
+        assert {rest[1] for rest in mine} == {activation, LOSSES[kind[0]].output}
+        assert {rest[4] > 0 for rest in mine} == {True, False}
+        smoothed = {(rest[4] > 0) == (rest[5] > 0) for rest in mine if not kind[1]}
+        assert smoothed == ({True} if not kind[1] else set())
+        assert kind[1] <= all(rest[5] == 0 for rest in mine)
 
 
 def test_one_step_of_the_walk_is_right() -> None:

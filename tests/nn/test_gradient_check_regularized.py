@@ -20,6 +20,7 @@ from chainrule.nn.linear import Linear
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network, Workspace
 from helpers.chain import memory_of
+from helpers.losses import OF_LABELS
 from nn.test_gradient_check import ORIGINAL, assert_right
 
 Settings = dict[str, Any]
@@ -72,7 +73,7 @@ def test_every_activation_has_the_right_gradient_in_a_deeper_network(activation:
     assert_right(gradcheck(network, X, y, **BOTH), network)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 def test_every_loss_has_the_right_gradient(loss: str) -> None:
     network, X, y = example("silu", loss=loss)
     assert_right(gradcheck(network, X, y, loss, **BOTH), network)

@@ -14,16 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.core.arrays import Array
-from chainrule.nn.losses import (
-    LOSSES,
-    Buffers,
-    _checked_buffers,
-    check_labels,
-    l2_penalty,
-    one_hot,
-)
+from chainrule.nn.loss_buffers import Buffers, checked
+from chainrule.nn.losses import LOSSES, l2_penalty
+from chainrule.nn.targets import check_labels, one_hot
+from helpers.losses import OF_LABELS
 
-NAMES = list(LOSSES)
+NAMES = OF_LABELS
 PRECISIONS = [(np.float64, 1e-12), (np.float32, 1e-6)]
 
 
@@ -178,7 +174,7 @@ def test_logits_that_are_a_view_with_gaps_are_read_rightly(name: str) -> None:
 def test_a_logit_that_is_not_a_number_makes_the_loss_not_a_number() -> None:
     logits = np.array([[1.0, np.nan], [0.0, 0.0]])
     with np.errstate(invalid="ignore"):
-        losses = [loss.function(logits, np.array([0, 1]))[0] for loss in LOSSES.values()]
+        losses = [LOSSES[name].function(logits, np.array([0, 1]))[0] for name in NAMES]
     assert np.isnan(losses).all()
 
 
@@ -228,4 +224,4 @@ def test_a_loss_without_buffers_checks_its_labels(name: str) -> None:
 def test_one_label_a_row_is_asked_for() -> None:
     # By way of the helper: in tests the shapes of the losses themselves are checked before.
     with pytest.raises(ValueError, match=r"^2 labels for 3 rows of logits: give one a row"):
-        _checked_buffers(np.zeros((3, 4)), np.array([0, 1]))
+        checked(np.zeros((3, 4)), np.array([0, 1]), None)

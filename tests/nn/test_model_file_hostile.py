@@ -162,7 +162,7 @@ def test_a_right_description_with_an_old_checksum_is_refused(tmp_path: Path) -> 
         (lambda d, t: d.update(layers=7), "does not hold"),
         (lambda d, t: d.update(layers=[[4, 3]]), "does not hold"),
         (lambda d, t: d.pop("layers"), "'layers'"),
-        (lambda d, t: d.update(link="os.system"), "unknown activation 'os.system'"),
+        (lambda d, t: d.update(link="os.system"), "unknown link 'os.system'"),
         (lambda d, t: d.update(link=["softmax"]), "does not hold"),
         (lambda d, t: d.update(classes=["a"]), "1 class names for 2 outputs"),
         (lambda d, t: d.update(classes=None), "does not hold"),

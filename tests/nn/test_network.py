@@ -17,6 +17,7 @@ from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.dense import Dense
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import PREDICT_ROWS, Network, Workspace, Workspaces
+from helpers.losses import OF_LABELS
 
 HIDDEN = [name for name in ACTIVATIONS if name != "identity"]
 
@@ -57,7 +58,7 @@ def example(
     return network, X, rng.integers(0, widths[-1], rows)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 @pytest.mark.parametrize(
     ("widths", "activations"),
     [
@@ -247,7 +248,7 @@ RNG = np.random.default_rng(0)
             lambda: Network([Dense(4, 3), Dense(5, 2)]),
             "layer 2 takes 5 inputs, but layer 1 has 3 units: the two must agree",
         ),
-        (lambda: Network([Dense(4, 3)], link="max"), "unknown activation 'max'"),
+        (lambda: Network([Dense(4, 3)], link="max"), "unknown link 'max'"),
         (lambda: Network.dense([4], rng=RNG), r"widths \[4\]: give at least the inputs and"),
         (lambda: Network.dense([], rng=RNG), r"widths \[\]: give at least"),
         (

@@ -48,6 +48,7 @@ HOMES = {
     "orjson": {"service"},
     "prometheus_client": {"service"},
     "python_multipart": {"service"},
+    "pyarrow": {"data.table.parquet"},
     "numpy": None,
     "jaxtyping": {"core.arrays"},
 }
@@ -57,7 +58,7 @@ HOMES = {
 LINES = (
     (
         {"np.exp", "np.log", "np.log1p", "np.expm1"},
-        {"nn.activations", "nn.losses", "experiments.quirks"},
+        {"nn.activations", "nn.losses", "nn.losses_of_values", "experiments.quirks"},
     ),
     ({"np.random.default_rng"}, {"cli", "experiments", "evaluation", "data.dataset"}),
     ({"print"}, {"cli.console"}),

@@ -105,13 +105,13 @@ def test_a_committee_of_a_later_format_is_not_written_over(
 def test_each_sealed_format_knows_its_successors(tmp_path: Path, format: str) -> None:
     path = tmp_path / "step-000000001.safetensors"
     name = format.rpartition("-")[0]
-    for later in (f"{name}-3", f"{name}-10", f"{name}-999999999"):
+    for later in (f"{name}-4", f"{name}-10", f"{name}-999999999"):
         write_sealed(path, {}, {"format": later})
         read = read_checkpoint if format == FORMAT else load_model
         with pytest.raises(NewerFormatError, match=f"'{later}', of a later version"):
             read(path)
     assert not is_newer(format, SEALED)
-    assert not is_newer("chainrule-other-3", SEALED)
+    assert not is_newer("chainrule-other-4", SEALED)
 
 
 def test_a_later_checkpoint_among_older_ones_is_not_skipped(chainrule, mine: Path) -> None:

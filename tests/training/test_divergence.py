@@ -13,8 +13,9 @@ from chainrule.core.errors import DivergenceError
 from chainrule.core.rng import fold_in
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Schedule
+from chainrule.training.checks import check_examples
 from chainrule.training.divergence import KEEP_EVERY
-from chainrule.training.evaluate import check_examples, evaluate
+from chainrule.training.evaluate import evaluate
 from chainrule.training.train import Epoch, train
 
 Settings = dict[str, Any]
@@ -171,7 +172,7 @@ def holes(images: Array, *values: float) -> Array:
         (lambda X, y: (X, y + 1), r"label 3 of example \d+ is outside 0\.\.2: .* 3 outputs"),
         (lambda X, y: (X, y - 1), r"label -1 of example \d+ is outside 0\.\.2"),
         (lambda X, y: (X, y.astype(float)), "labels have .* float64: give one integer an example"),
-        (lambda X, y: (X, np.eye(3)[y]), r"labels have shape \(200, 3\) .* give one integer"),
+        (lambda X, y: (X, np.eye(3)[y]), r"takes labels, .* shape \(200, 3\) .* give one integer"),
         (lambda X, y: (X.astype(np.float64), y), r"float64, the network is float32: .*astype"),
         (lambda X, y: (np.uint8(255 * X), y), r"images are uint8, the network is float32"),
         (lambda X, y: (X[:, :7], y), r"images have shape \(200, 7\): layer 1 takes 8 .* \(N, 8\)"),
@@ -185,7 +186,7 @@ def test_examples_that_do_not_fit_are_refused(
 ) -> None:
     network, (images, labels) = problem()
     with pytest.raises(ValueError, match=message):
-        check_examples(network, *change(images, labels))
+        check_examples(network, change(images, labels), loss="softmax-cross-entropy")
 
 
 @pytest.mark.parametrize("place", ["examples", "validation"])
@@ -201,7 +202,8 @@ def test_both_sets_are_checked_before_the_first_step(place: str) -> None:
 
 def test_finite_values_whose_sum_is_not_are_welcome() -> None:
     network = Network.dense([8, 3], rng=np.random.default_rng(0), dtype=np.float64)
-    check_examples(network, np.full((4, 8), 1.7e308), np.array([0, 1, 2, 0]))
+    examples = np.full((4, 8), 1.7e308), np.array([0, 1, 2, 0])
+    check_examples(network, examples, loss="softmax-cross-entropy")
 
 
 @pytest.mark.parametrize(

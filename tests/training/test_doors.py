@@ -10,7 +10,7 @@ import pytest
 
 from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import Dataset, Examples
-from chainrule.experiments.job import pixels, prepare
+from chainrule.experiments.job import inputs, prepare
 from chainrule.experiments.settings import Settings
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
@@ -67,6 +67,9 @@ tries = {
     "a seed for the weights": lambda: cr.Network.dense([5, 4, 3], rng=0),
     "a list of images": lambda: list(cr.train(network(), (X.tolist(), y), rng=rng)),
     "a list of labels": lambda: list(cr.train(network(), (X, y.tolist()), rng=rng)),
+    "a list of weights": lambda: list(cr.train(network(), (X, y, [1.0] * 60), rng=rng)),
+    "no labels": lambda: cr.train(network(), (X,), rng=rng),
+    "a seed, at once": lambda: cr.train(network(), (X, y), rng=0),
     "a list to evaluate on": lambda: cr.evaluate(network(), (X.tolist(), y)),
 }
 found = {}
@@ -83,11 +86,13 @@ def test_usual_inputs_of_other_libraries_are_refused_with_the_remedy() -> None:
     # In a process of its own: here the checks of shapes would refuse them first.
     found = answer(USUAL)
     generator = "give a generator, such as numpy.random.default_rng(0)"
-    for name in ("a seed", "a RandomState", "a seed for the weights"):
+    for name in ("a seed", "a seed, at once", "a RandomState", "a seed for the weights"):
         assert generator in found[name]
     for name in ("a list of images", "a list to evaluate on"):
         assert found[name] == "images are of type list: give a NumPy array, np.asarray(images)"
     assert found["a list of labels"].startswith("labels are of type list")
+    assert found["a list of weights"].startswith("weights are of type list")
+    assert found["no labels"].startswith("the examples are 1 arrays: give (inputs, target), or")
 
 
 def data(images: np.ndarray) -> Dataset:
@@ -112,8 +117,8 @@ def test_a_job_is_refused_before_anything_is_claimed(settings: dict[str, Any], w
 def test_fractions_are_not_rounded_to_bytes_and_bytes_are_exact(dtype: str, divisor: int) -> None:
     settings = Settings(dtype=dtype, pixel_divisor=divisor)
     fractions = RNG.random((50, 4)).astype(np.float32)
-    inputs = pixels(fractions, settings)
-    np.testing.assert_allclose(inputs, fractions.astype(np.float64) * (255 / divisor), rtol=1e-6)
+    seen = inputs(fractions, settings)
+    np.testing.assert_allclose(seen, fractions.astype(np.float64) * (255 / divisor), rtol=1e-6)
     whole = np.arange(256).reshape(64, 4)
     exact = (whole / divisor).astype(dtype)
-    np.testing.assert_array_equal(pixels((whole / 255).astype(np.float32), settings), exact)
+    np.testing.assert_array_equal(inputs((whole / 255).astype(np.float32), settings), exact)

@@ -16,6 +16,7 @@ from chainrule.training.checkpoint import Checkpoint, read_checkpoint, write_che
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, as_epoch, train
 from conftest import oracle
+from helpers.losses import OF_LABELS
 
 REGULARIZED = [{"label_smoothing": 0.1}, {"l2": 0.1}, {"label_smoothing": 0.1, "l2": 0.1}]
 
@@ -39,7 +40,7 @@ def still(loss: str, **settings: Any) -> Epoch:
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("settings", REGULARIZED)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 def test_training_loss_and_validation_loss_are_one_quantity(
     loss: str, settings: dict[str, float], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +71,7 @@ def test_the_objective_is_torchs_loss_with_smoothing_and_penalty(torch: Any) -> 
     assert epoch.loss == pytest.approx(float(function(logits, labels)), rel=1e-9)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 def test_without_smoothing_and_penalties_there_is_one_loss(loss: str) -> None:
     epoch = still(loss)
     assert epoch.objective == epoch.loss

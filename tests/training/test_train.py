@@ -13,13 +13,15 @@ import pytest
 from chainrule.core.arrays import Array
 from chainrule.core.rng import fold_in
 from chainrule.data.dataset import Dataset
-from chainrule.nn.losses import LOSSES, Buffers
+from chainrule.nn.loss_buffers import Buffers
+from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS
 from chainrule.optim.schedules import OneCycle, Plateau, Schedule
 from chainrule.training.evaluate import evaluate
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
+from helpers.losses import OF_LABELS
 
 Settings = dict[str, Any]
 """Arguments of `train` that a test varies."""
@@ -186,7 +188,7 @@ def test_validation_is_measured_and_not_trained_on() -> None:
     assert (epochs[-1].validation_loss, epochs[-1].validation_accuracy) == expected
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 def test_evaluating_in_portions_is_evaluating_at_once(loss: str) -> None:
     network, (images, labels) = problem(rows=2500)
     mean, accuracy = evaluate(network, (images, labels), loss=loss)

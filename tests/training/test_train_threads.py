@@ -14,12 +14,14 @@ from chainrule.core.arrays import Array
 from chainrule.core.blas import cores
 from chainrule.core.errors import DivergenceError
 from chainrule.data.batches import Rows
-from chainrule.nn.losses import LOSSES, Buffers
+from chainrule.nn.loss_buffers import Buffers
+from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
 from chainrule.optim.schedules import Schedule
 from chainrule.training.microbatches import WORK_PER_CORE, split, team_size
 from chainrule.training.options import ALL_CORES
 from chainrule.training.train import Epoch, train
+from helpers.losses import OF_LABELS
 
 Settings = dict[str, Any]
 
@@ -109,7 +111,7 @@ def test_two_and_three_threads_train_the_network_of_one_within_rounding(
             assert mine.validation_accuracy == other.validation_accuracy
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", OF_LABELS)
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_so_it_is_for_every_loss_and_in_every_order(
     loss: str, shuffled: bool, monkeypatch: pytest.MonkeyPatch

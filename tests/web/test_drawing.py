@@ -11,6 +11,9 @@ import pytest
 from PIL import Image
 
 from chainrule.data.dataset import Dataset
+from chainrule.nn.model_file import load_model
+from chainrule.service.pictures import look_at
+from chainrule.service.requests import Form
 from helpers.strokes import Strokes, drawn
 from web.conftest import ADDRESS, PHONE, OpenPage
 
@@ -239,6 +242,33 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(sheet: Any, tmp_path
     sheet.locator("#photo").set_input_files(path)
     sheet.wait_for_selector("#failure:not([hidden])")
     assert "cannot be read as a picture" in sheet.locator("#failure").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("inverted", "inverted, compared"), ("lined", "left out: 1 stroke"), ("as it is", "")],
+)
+def test_what_the_service_says_of_a_picture_stands_on_the_page(
+    sheet: Any, reader: Path, mnist: Dataset, tmp_path: Path, kind: str, said: str
+) -> None:
+    image = np.rint(255 * mnist.test.images[0].reshape(28, 28)).astype(np.uint8)
+    if kind == "inverted":
+        image = 255 - image
+    elif kind == "lined":
+        image = np.pad(255 - np.kron(image, np.ones((4, 4), np.uint8)), 20, constant_values=255)
+        image[-4:-2, 10:-10] = 0
+    path = tmp_path / "one.png"
+    Image.fromarray(image).save(path)
+    model = load_model(reader)
+    (place,) = look_at(path.read_bytes(), Form.of(model), images=9, pixels=10**6).places
+    told = "; ".join(place.get("notes", ()))
+    assert said in told
+    assert bool(said) == bool(told)
+    sheet.locator("#photo").set_input_files(path)
+    sheet.wait_for_selector("#found:not([hidden])")
+    assert sheet.locator("#notes").inner_text() == told
+    draw(sheet, centred(3))
+    assert sheet.locator("#notes").inner_text() == ""
 
 
 PHONES = ((320, 568), (360, 640), (375, 667), (390, 844), (412, 915))

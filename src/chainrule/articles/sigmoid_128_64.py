@@ -19,8 +19,8 @@ from chainrule.data.dataset import Dataset
 from chainrule.experiments.job import Job, prepare
 from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.dense import Dense
-from chainrule.nn.losses import one_hot
 from chainrule.nn.network import Network
+from chainrule.nn.targets import one_hot
 from chainrule.training.train import train
 
 TOY_X = """

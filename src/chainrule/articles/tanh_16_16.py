@@ -17,7 +17,7 @@ from chainrule.core.arrays import Array
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.job import Job, prepare
 from chainrule.experiments.recipes import RECIPES
-from chainrule.nn.losses import Buffers
+from chainrule.nn.loss_buffers import Buffers
 
 TANH_TABLE = {
     0: "0.230083 13.260000",

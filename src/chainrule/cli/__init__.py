@@ -6,11 +6,13 @@ import errno
 import os
 import sys
 
+from chainrule.cli.foreign import import_elsewhere
 from chainrule.cli.signals import Ended, ended_in_order
 from chainrule.cli.streams import install
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
+NO_MEMORY = b"error: not enough memory\n"
 LESS = "use smaller layers, smaller batches or less data"
 
 
@@ -21,11 +23,16 @@ def main() -> None:
         from chainrule.core.blas import choose_kernel, read_cpuinfo
 
         choose_kernel(os.environ, read_cpuinfo())
-        out = install()
-        code = _run()
-        out.flush()
-        if out.lost and not code:
-            code = _unprinted(out.lost)
+        import_elsewhere()
+        try:
+            out = install()
+            code = _run()
+            out.flush()
+            if out.lost and not code:
+                code = _unprinted(out.lost)
+        except MemoryError:  # not even enough to say which
+            os.write(2, NO_MEMORY)
+            code = 1
         sys.exit(code)
 
 

@@ -34,7 +34,7 @@ Source = Annotated[
         "--data",
         metavar="NAME|PATH",
         rich_help_panel="data",
-        help="{data}, or a path: IDX, npz, pickle, CSV, image folders.",
+        help="{data}, or a path: IDX, npz, pickle, CSV, Parquet, image folders.",
         autocompletion=completer(data_sets),
     ),
 ]
@@ -53,6 +53,22 @@ Classes = Annotated[
         metavar="LIST",
         rich_help_panel="data",
         help="Names of the labels 0, 1, ..., such as a,b,c; by default digits.",
+    ),
+]
+Label = Annotated[
+    str,
+    typer.Option(
+        metavar="COLUMN",
+        rich_help_panel="data",
+        help="Of a table: the column of the labels, its name, its number, first or last.",
+    ),
+]
+Missing = Annotated[
+    str,
+    typer.Option(
+        metavar="mean|drop",
+        rich_help_panel="data",
+        help="Of a table: empty cells are their column's mean, or their rows are left out.",
     ),
 ]
 

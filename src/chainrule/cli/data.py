@@ -9,6 +9,8 @@ import typer
 from chainrule.cli.console import (
     Classes,
     Json,
+    Label,
+    Missing,
     Offline,
     Quiet,
     names,
@@ -30,6 +32,8 @@ def data(
         str, typer.Argument(metavar="[NAME|PATH]", help="A data set to fetch, or a path to read.")
     ] = "",
     classes: Classes = "",
+    label: Label = "",
+    missing: Missing = "",
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -42,7 +46,7 @@ def data(
     from chainrule.runs.origin import Origin, load_data
 
     if source:
-        origin = Origin(source, classes=names(classes))
+        origin = Origin(source, "", names(classes), label, missing)
         dataset = load_data(origin, offline=offline, report=silence if quiet else note)
         if json:
             print_json(Summary(dataset).as_json())
@@ -69,10 +73,13 @@ def _print_inventory(inventory: Inventory) -> None:
 
 def _print_summary(dataset: Dataset) -> None:
     height, width = dataset.shape
+    each = f"{height} x {width} pixels"
+    if dataset.schema:
+        each = f"{width} inputs from {', '.join(dataset.schema.names)}"
     show(f"{dataset.name}: {dataset.source}")
     show(
-        f"  {len(dataset.train.labels):,} images to train on, {len(dataset.test.labels):,} to "
-        f"test on, {height} x {width} pixels, {len(dataset.classes)} classes: "
+        f"  {len(dataset.train.labels):,} {dataset.noun} to train on, "
+        f"{len(dataset.test.labels):,} to test on, {each}, {len(dataset.classes)} classes: "
         f"{', '.join(dataset.classes)}"
     )
     for part, checksum in dataset.checksums.items():

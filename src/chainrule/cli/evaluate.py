@@ -105,7 +105,7 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
             if len(first) == found.errors
             else f"first {SHOWN} of {found.errors:,} mistakes"
         )
-        show(f"{which}, by index among the test images: {listed}")
+        show(f"{which}, by index among the test {found.noun}: {listed}")
     if evaluation.undisputed is not None:
         show(
             f"mistakes among the {evaluation.disputed.size} disputed test labels: "
@@ -124,7 +124,7 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
 def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
     print_table(
         "each class",
-        ("class", "precision", "recall", "F1", "images", "predicted"),
+        ("class", "precision", "recall", "F1", found.noun, "predicted"),
         [
             (row["class"], *(_score(row[name]) for name in ("precision", "recall", "f1")),
              f"{row['support']:,}", f"{row['predicted']:,}")

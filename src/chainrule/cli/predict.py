@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from chainrule.cli.console import (
 
 if TYPE_CHECKING:
     from chainrule.runs.predictions import Detection
+    from chainrule.runs.rows import RowPredictions
 
 ORDER = 60
 BAR = 40
@@ -28,6 +30,8 @@ BAR = 40
 SURE = 0.8
 OTHERS = 2
 """Most further classes in a row of the table."""
+MOST_SHOWN = 20
+"""Most rows printed of a table."""
 
 
 def predict(
@@ -39,7 +43,10 @@ def predict(
         ),
     ] = "",
     images: Annotated[
-        list[Path] | None, typer.Argument(help="PNG or JPEG files of any size.", metavar="IMAGE...")
+        list[Path] | None,
+        typer.Argument(
+            help="PNG or JPEG files of any size, folders of them, or a table.", metavar="FILE..."
+        ),
     ] = None,
     index: Annotated[
         list[int] | None, typer.Option(help="Index of a test image, from 0; may be repeated.")
@@ -53,6 +60,13 @@ def predict(
     sure: Annotated[
         float, typer.Option(min=0, max=1, help="Mark a digit below this probability as not sure.")
     ] = SURE,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Write all predictions into this file."),
+    ] = None,
+    format: Annotated[
+        str, typer.Option(metavar="csv|kaggle", help="Of --output; kaggle: ImageId,Label.")
+    ] = "",
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -61,23 +75,44 @@ def predict(
 
     A picture of the training images' size and form is taken as it is. Else its ink is found and
     given their polarity, size and centre. Several digits on one picture are read line by line.
+    Of a table, CSV or Parquet, each row is predicted. What cannot be read is named, and the others
+    are predicted all the same.
 
     Example: chainrule predict mine photo.jpg --show seen.png
     """
-    from chainrule.runs.predictions import predict_run, run_and_pictures
+    from chainrule.data.table.files import names_a_table
+    from chainrule.runs.answers import check_output, write
+    from chainrule.runs.predictions import in_folders, predict_run, run_and_pictures
+    from chainrule.runs.rows import predict_table
 
     say = silence if quiet else note
-    run, paths = run_and_pictures(run, images or [], say=say)
+    run, given = run_and_pictures(run, images or [], say=say)
+    if format and not output:
+        raise typer.BadParameter("give --output too", param_hint="--format")
+    if output:
+        check_output(output, format or "csv")
+    if any(map(names_a_table, given)):
+        if len(given) > 1 or index or show:
+            raise typer.BadParameter("give one table, and nothing else", param_hint="FILE")
+        rows = predict_table(run, given[0], say=say)
+        if output:
+            write(output, rows, format or "csv")
+        print_rows(rows, output, as_json=json)
+        return
+    paths = in_folders(given, say=say)
     if not paths and not index:
-        raise typer.BadParameter("give image files, or --index", param_hint="IMAGE")
+        raise typer.BadParameter("give files, or --index", param_hint="FILE")
     if show and len(paths) + len(index or []) != 1:
         raise typer.BadParameter("give one image to draw", param_hint="--show")
     found = predict_run(
         run, paths, index=index or [], show=show, sure=sure, offline=offline, say=say
     )
+    if output:
+        write(output, found, format or "csv")
+        say(f"written: {output}")
     if json:
         print_json(found.as_json())
-    for picture in () if json else found.pictures:
+    for picture in () if json or output else found.pictures:
         if len(picture.detections) == 1:
             _print_one(picture.name, found.classes, picture.detections[0], sure)
         elif not picture.error:
@@ -88,6 +123,29 @@ def predict(
     for picture in found.failed:
         note(f"error: {picture.error}")
     if found.failed:
+        raise typer.Exit(1)
+
+
+def print_rows(found: RowPredictions, output: Path | None, *, as_json: bool) -> None:
+    """Prints the predictions of rows, or what the file holds; each wrong row as an error.
+
+    Raises typer.Exit(1) where a row is wrong.
+    """
+    if as_json:
+        print_json(found.as_json())
+    elif output:
+        show(f"{output}: predictions for {len(found.lines):,} rows of {found.source}")
+    else:
+        each = zip(found.lines.tolist(), found.labels, found.probabilities.max(axis=1), strict=True)
+        for line, label, probability in islice(each, MOST_SHOWN):
+            show(f"row {line:,}: {label}  {_percent(float(probability))}")
+        if len(found.lines) > MOST_SHOWN:
+            show(f"and {len(found.lines) - MOST_SHOWN:,} more rows: --output FILE.csv has all")
+    for line, reason in found.wrong[:MOST_SHOWN]:
+        note(f"error: {found.source}, row {line:,}, {reason}")
+    if len(found.wrong) > MOST_SHOWN:
+        note(f"error: {len(found.wrong) - MOST_SHOWN:,} more rows cannot be read; --json has all")
+    if found.wrong:
         raise typer.Exit(1)
 
 

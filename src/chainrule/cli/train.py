@@ -14,6 +14,8 @@ from chainrule.cli.completion import completer, recipes, runs
 from chainrule.cli.console import (
     Classes,
     Json,
+    Label,
+    Missing,
     Offline,
     Quiet,
     Source,
@@ -58,6 +60,8 @@ def train(
     data: Source = "mnist",
     test_data: TestSource = "",
     classes: Classes = "",
+    label: Label = "",
+    missing: Missing = "",
     run: Annotated[str, _run_option(metavar="NAME", help="Name of the folder under runs/.")] = "",
     checkpoint_every: Annotated[
         str,
@@ -118,7 +122,7 @@ def train(
 
     say = silence if quiet else note
     flags = given(settings)
-    origin = Origin(data, test_data, names(classes))
+    origin = Origin(data, test_data, names(classes), label, missing)
     checksums: dict[str, str] = {}
     if not watch and (port is not None or no_open):
         raise ConfigError("--port and --no-open are for --watch: add it, or leave them out")

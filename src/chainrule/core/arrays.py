@@ -43,6 +43,9 @@ else:
 Views: TypeAlias = list[Float[Array, "..."]]
 """Views into one flat vector, each with its own shape."""
 
+Target: TypeAlias = Int[Array, " N"] | Float[Array, "N K"]
+"""What a network is to answer: labels, one integer an example, or values, K floats an example."""
+
 ALIGNMENT = 64
 """Bytes: one cache line, one AVX-512 register."""
 
@@ -61,4 +64,5 @@ def aligned_size(size: int, dtype: Any) -> int:
     return -(-size // step) * step
 
 
-__all__ = ["ALIGNMENT", "Array", "Float", "Int", "UInt8", "Views", "aligned_size", "aligned_zeros"]
+__all__ = ["ALIGNMENT", "Array", "Float", "Int", "Target", "UInt8", "Views"]
+__all__ += ["aligned_size", "aligned_zeros"]

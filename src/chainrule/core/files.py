@@ -12,24 +12,63 @@ import os
 import re
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
+BLOCK = 1 << 20
+
+Content: TypeAlias = bytes | memoryview
+"""Bytes to write."""
 NAMED = 50
 """Characters of a file's name in its temporary one: so many that it is never too long itself."""
 
 
-def write_atomically(path: str | Path, content: bytes) -> Path:
+@contextmanager
+def naming_what_is_written(path: str | Path) -> Iterator[None]:
+    """Context manager: memory that runs out is an OSError (ENOMEM) that names the file.
+
+    So what saves a file has to expect one kind of failure, and tries again or says it.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        more = f": {error}" if str(error) else ""
+        raise OSError(
+            errno.ENOMEM, f"there is not enough memory to write it{more}", str(path)
+        ) from None
+
+
+@contextmanager
+def naming_what_is_read(path: str | Path) -> Iterator[None]:
+    """Context manager: a MemoryError names the file that was being read.
+
+    It is no OSError: a file that cannot be read now is neither missing nor damaged.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        more = f": {error}" if str(error) else ""
+        raise MemoryError(f"{path} cannot be read{more}") from None
+
+
+def write_atomically(path: str | Path, *content: Content) -> Path:
     """Writes a file all or nothing: at every moment `path` is the old file or the complete new one.
 
-    The content goes to a temporary file in the same folder, which is flushed to the disk, read
-    back, then renamed. Raises OSError, naming `path`, if writing fails, after removing the
-    temporary file, and without writing anything where a folder, a pipe, a device or a socket has
-    the name: none is ever replaced. Once this returns, the file survives a power cut.
+    The content, in one piece or several, goes to a temporary file in the same folder, which is
+    flushed to the disk, read back, then renamed. Raises OSError, naming `path`, if writing fails,
+    for want of memory too, after removing the temporary file, and without writing anything where a
+    folder, a pipe, a device or a socket has the name: none is ever replaced. Once this returns, the
+    file survives a power cut.
     """
-    path = Path(path)
+    with naming_what_is_written(path):
+        return _write_atomically(Path(path), content)
+
+
+def _write_atomically(path: Path, content: Sequence[Content]) -> Path:
     check_replaceable(path)
     temporary = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
@@ -42,7 +81,7 @@ def write_atomically(path: str | Path, content: bytes) -> Path:
         raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         _write(descriptor, content, path)
-        if temporary.read_bytes() != content:
+        if not _holds(temporary, content):
             raise OSError(errno.EIO, "the disk returned other bytes than were written", str(path))
         os.replace(temporary, path)
     except BaseException as error:
@@ -189,18 +228,30 @@ def _create(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
 
 
-def _write(descriptor: int, content: bytes, path: Path) -> None:
+def _write(descriptor: int, content: Sequence[Content], path: Path) -> None:
     """Writes the content, flushes it to the disk, and closes the file."""
     try:
-        rest = memoryview(content)
-        while rest:
-            written = os.write(descriptor, rest)
-            if not written:
-                raise OSError(errno.EIO, "the disk takes no more bytes", str(path))
-            rest = rest[written:]
+        for piece in content:
+            rest = memoryview(piece)
+            while rest:
+                written = os.write(descriptor, rest)
+                if not written:
+                    raise OSError(errno.EIO, "the disk takes no more bytes", str(path))
+                rest = rest[written:]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _holds(path: Path, content: Sequence[Content]) -> bool:
+    """Whether a file holds this content, compared block by block: a copy may not fit."""
+    with open(path, "rb") as file:
+        for piece in content:
+            for start in range(0, len(piece), BLOCK):
+                block = piece[start : start + BLOCK]
+                if file.read(len(block)) != block:
+                    return False
+        return not file.read(1)
 
 
 def sync_folder(folder: Path) -> None:

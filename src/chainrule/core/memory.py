@@ -6,11 +6,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 CGROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 """Limit of a container, in the second and the first version of control groups."""
+SPARE = 4 << 20
+"""Bytes for what is small."""
 
 
 def most_memory() -> int | None:
@@ -26,6 +30,14 @@ def most_memory() -> int | None:
 
         found.append(resource.getrlimit(resource.RLIMIT_AS)[0])  # -1: none
     return min((limit for limit in found if limit > 0), default=None)
+
+
+def reserve(size: int) -> None:
+    """Raises MemoryError unless so many bytes more can be had now.
+
+    For what comes next and does not say it when they cannot: it aborts, panics or hangs.
+    """
+    np.empty(size + SPARE, np.uint8)
 
 
 def in_words(number: int) -> str:

@@ -11,23 +11,38 @@ import hashlib
 import json
 import struct
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from chainrule.core.arrays import Array
 from chainrule.core.errors import DamagedFileError, ModelFileError
-from chainrule.core.files import read_ordinary, write_atomically
+from chainrule.core.files import (
+    Content,
+    naming_what_is_read,
+    naming_what_is_written,
+    read_ordinary,
+    write_atomically,
+)
 from chainrule.core.formats import is_newer, newer
+from chainrule.core.memory import reserve
 
 LARGEST_FILE = 2 << 30
 LARGEST_HEADER = 1 << 20
 MOST_TENSORS = 4096
 STRANGERS = {b"\x80": "a pickle", b"PK": "a zip archive", b"\x89HDF": "an HDF5 file"}
 """First bytes of other formats that models are saved in."""
+TYPES = {
+    np.dtype(name): kind
+    for name, kind in (
+        ("bool", "BOOL"), ("uint8", "U8"), ("int8", "I8"), ("int16", "I16"), ("uint16", "U16"),
+        ("float16", "F16"), ("int32", "I32"), ("uint32", "U32"), ("float32", "F32"),
+        ("float64", "F64"), ("int64", "I64"), ("uint64", "U64"),
+    )
+}  # fmt: skip
+"""Types of tensors by their names in a file, in the package's order, from the last to the first."""
 
 Tensors: TypeAlias = dict[str, Array]
 Words: TypeAlias = dict[str, str]
@@ -38,9 +53,10 @@ def write_sealed(path: str | Path, tensors: Tensors, words: Words) -> Path:
 
     Raises OSError if writing fails, ModelFileError for a size that `read_sealed` would refuse.
     """
-    check_size(path, tensors, words)
-    content = _in_order(save_tensors(tensors, words | {"sha256": _digest(tensors, words)}))
-    return write_atomically(path, content)
+    with naming_what_is_written(path):
+        check_size(path, tensors, words)
+        sealed = words | {"sha256": _digest(tensors, words)}
+        return write_atomically(path, *_pieces(path, tensors, sealed))
 
 
 def check_size(path: str | Path, tensors: Tensors, words: Words) -> None:
@@ -69,7 +85,11 @@ def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Ten
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError. Of these
     errors, DamagedFileError is for a file that is not whole, NewerFormatError for a later format.
     """
-    path = Path(path)
+    with naming_what_is_read(path):
+        return _read_sealed(Path(path), format)
+
+
+def _read_sealed(path: Path, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:
     try:
         content = read_ordinary(path, LARGEST_FILE)
     except ValueError as error:
@@ -78,6 +98,8 @@ def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Ten
     known = (format,) if isinstance(format, str) else format
     said, seal = words.get("format", ""), words.pop("sha256", None)
     later = is_newer(said, known)
+    # safetensors copies every tensor, and ends in a panic where it cannot.
+    reserve(len(content))
     try:
         tensors = load_tensors(content)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -125,14 +147,28 @@ def _words(path: Path, content: bytes) -> Words:
     return dict(words)
 
 
-def _in_order(content: bytes) -> bytes:
-    """The same file with its metadata sorted: safetensors writes them in random order."""
-    end = 8 + struct.unpack("<Q", content[:8])[0]
-    header = json.loads(content[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+def _pieces(path: str | Path, tensors: Tensors, words: Words) -> list[Content]:
+    """A safetensors file in pieces: its header, then the memory of each tensor, not copied.
+
+    The package's own writer holds the file twice more, and hangs where there is no memory for that.
+    The order of the tensors is the package's, the words are sorted: it has them in random order.
+    """
+    if unknown := {tensor.dtype for tensor in tensors.values()} - {*TYPES}:
+        raise ModelFileError(f"{path}: not written, safetensors hold no {unknown.pop()}")
+    names = sorted(tensors, key=lambda name: (-[*TYPES].index(tensors[name].dtype), name))
+    header: dict[str, Any] = {"__metadata__": dict(sorted(words.items()))}
+    pieces: list[Content] = []
+    end = 0
+    for name in names:
+        tensor = tensors[name]
+        start, end = end, end + tensor.nbytes
+        kind = TYPES[tensor.dtype]
+        header[name] = {"dtype": kind, "shape": tensor.shape, "data_offsets": [start, end]}
+        values = np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<"))
+        pieces.append(values.reshape(-1).view(np.uint8).data)
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # so that the tensors start on a multiple of 8
-    return struct.pack("<Q", len(text)) + text + content[end:]
+    return [struct.pack("<Q", len(text)) + text, *pieces]
 
 
 def _digest(tensors: Tensors, words: Words) -> str:

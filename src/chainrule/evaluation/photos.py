@@ -79,6 +79,7 @@ def read_photos(
 
     form is that of its training images. Raises DataError unless they are digits on one background.
     """
+    dataset.check_images("--photos")
     if form is None or form.background is None or dataset.classes != DIGITS:
         raise DataError(
             f"{dataset.source}: photos are made of digits on one background, not of "

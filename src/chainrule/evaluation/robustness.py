@@ -52,6 +52,7 @@ def corrupted(model: Model, dataset: Dataset) -> Robustness:
 
     A non-finite output, as a damaged model may give, counts as wrong.
     """
+    dataset.check_images("--corrupted")
     images, labels = dataset.test
     return Robustness(
         images=len(labels),

@@ -12,7 +12,7 @@ from chainrule.core.arrays import Array
 from chainrule.core.errors import ConfigError
 from chainrule.core.jit import MISSING, available
 from chainrule.data.augment import Distortion
-from chainrule.data.batches import count
+from chainrule.data.batches import Pair, count
 from chainrule.data.dataset import Dataset
 from chainrule.experiments.memory import check_memory
 from chainrule.experiments.quirks import QUIRK_LOSSES, QUIRK_SCHEDULES, ScalarBiasGradient, draw
@@ -22,11 +22,11 @@ from chainrule.nn.losses import LOSSES, LossFunction
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import SCHEDULES, Schedule, WarmUp
+from chainrule.training.checks import check_options
 from chainrule.training.compiled import objection
-from chainrule.training.evaluate import Pair
 from chainrule.training.options import Options
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch, check_options, never, train
+from chainrule.training.train import Epoch, never, train
 
 DRAWING = ("batch_norm", "dropout", "input_dropout", "noise", "input_noise")
 """Settings whose training step needs a generator."""
@@ -51,6 +51,8 @@ class Job:
     """Draws the order of each epoch, and everything else a step draws."""
     shape: tuple[int, int]
     """Height and width of the images."""
+    noun: str = "images"
+    """What its examples are called."""
     remarks: tuple[str, ...] = ()
     """Sentences about the split, for people."""
 
@@ -65,6 +67,12 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.compiled and not available():
         raise ConfigError(f"compiled = true: {MISSING}")
+    if settings.loss in LOSSES and not LOSSES[settings.loss].labels:
+        fitting = ", ".join(name for name, row in LOSSES.items() if row.labels)
+        raise ConfigError(
+            f"loss {settings.loss} compares with values, and a data set has labels: choose one of "
+            f"{fitting}"
+        )
 
 
 def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = frozenset()) -> Job:
@@ -75,6 +83,12 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     """
     check_settings(settings)
     settings = _fitted(settings, data, asked_for)
+    table = data.schema is not None
+    if table and (distortion_of(settings) or settings.pixel_divisor != 255):
+        raise ConfigError(
+            f"{data.name} is a table, whose inputs are standardised: distortions and pixel_divisor "
+            "are for images; leave them out"
+        )
     images, labels = data.train
     chosen = split(labels, vars(settings))
     check_memory(settings, count(chosen.train))
@@ -117,11 +131,11 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
     return Job(
         settings=settings,
         network=network,
-        train=(pixels(images[chosen.train], settings), labels[chosen.train]),
+        train=(inputs(images[chosen.train], settings, table=table), labels[chosen.train]),
         validation=None
         if chosen.validation is None
-        else (pixels(images[chosen.validation], settings), labels[chosen.validation]),
-        test=(pixels(data.test.images, settings), data.test.labels),
+        else (inputs(images[chosen.validation], settings, table=table), labels[chosen.validation]),
+        test=(inputs(data.test.images, settings, table=table), data.test.labels),
         loss=LOSSES[settings.loss].function
         if settings.loss in LOSSES
         else QUIRK_LOSSES[settings.loss],
@@ -129,6 +143,7 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
         schedule=_schedule(settings, count(chosen.train)),
         order=order if settings.shuffle else None,
         shape=data.shape,
+        noun=data.noun,
         remarks=tuple(remarks(chosen, labels, data.classes)),
     )
 
@@ -162,10 +177,15 @@ def distortion_of(settings: Settings) -> Distortion:
     return Distortion(**{field.name: getattr(settings, field.name) for field in fields(Distortion)})
 
 
-def pixels(images: Array, settings: Settings) -> Array:
-    """The network's inputs: the images' bytes over `pixel_divisor`, in the network's precision."""
+def inputs(images: Array, settings: Settings, *, table: bool = False) -> Array:
+    """The network's inputs: the images' bytes over `pixel_divisor`, in the network's precision.
+
+    Those of a table are as they were standardised.
+    """
     if settings.pixel_divisor == 255 and images.dtype == settings.dtype:
         return images
+    if table:
+        return images.astype(settings.dtype)
     scaled: Array = images.astype(np.float64) * 255
     whole = np.rint(scaled)
     if np.abs(scaled - whole).max(initial=0) < ROUNDED:  # bytes, kept as fractions
@@ -179,9 +199,10 @@ def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Set
     ends = data.train.images.shape[1], len(data.classes)
     fitting = (ends[0], *layers[1:-1], ends[1])
     if "layers" in asked_for and layers != fitting:
+        each = "inputs a row" if data.schema else "pixels an image"
         raise ConfigError(
-            f"layers {text(layers)}: {data.name} has {ends[0]} pixels an image and {ends[1]} "
-            f"classes, so the first and the last must be these: {text(fitting)}"
+            f"layers {text(layers)}: {data.name} has {ends[0]} {each} and {ends[1]} classes, so "
+            f"the first and the last must be these: {text(fitting)}"
         )
     held_out = settings.validation
     if "validation" not in asked_for:

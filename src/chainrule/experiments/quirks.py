@@ -15,8 +15,9 @@ import numpy as np
 from chainrule.core.arrays import Array, Float, Int
 from chainrule.core.tables import Table
 from chainrule.core.threads import SERIAL, ThreadTeam
-from chainrule.nn.losses import LossFunction, one_hot
+from chainrule.nn.losses import LossFunction
 from chainrule.nn.network import Network
+from chainrule.nn.targets import one_hot
 from chainrule.optim.optimizers import Optimizer
 from chainrule.optim.schedules import Schedule
 

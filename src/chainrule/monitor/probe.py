@@ -17,7 +17,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int, UInt8
 from chainrule.data.batches import spread
-from chainrule.nn.activations import ACTIVATIONS
+from chainrule.nn.activations import ACTIVATIONS, LINKS
 from chainrule.nn.losses import LossFunction
 from chainrule.nn.network import Network, Workspaces
 
@@ -128,7 +128,7 @@ class Probe:
             *hidden, outputs = zip(self.network.layers, workspace.Z, workspace.A, strict=True)
             flatness = [*(flat_shares(layer.activation, Z, A) for layer, Z, A in hidden), None]
             probabilities = np.empty_like(outputs[2])
-            ACTIVATIONS[self.network.link].forward(outputs[2], probabilities)
+            LINKS[self.network.link].forward(outputs[2], probabilities)
         conditions = (
             Condition(ratio, *(shares or (None, None)))
             for ratio, shares in zip(ratios, flatness, strict=True)

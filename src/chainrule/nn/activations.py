@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -209,6 +209,26 @@ ACTIVATIONS: Table[ActivationFunction] = Table(
         "silu": ActivationFunction(silu, silu_backward, False, "he"),
         "softmax": ActivationFunction(softmax, softmax_backward, True, "glorot"),
     },
+)
+
+
+def exponential(Z: Matrix, out: Matrix) -> Matrix:
+    """exp(Z): the mean of a Poisson distribution whose logarithm is Z."""
+    return np.exp(Z, out=out)
+
+
+class Link(NamedTuple):
+    """Row of the link table: what turns a network's outputs into its predictions."""
+
+    forward: Callable[[Matrix, Matrix], Matrix]
+    in_place: bool
+    """The predictions may overwrite the outputs."""
+
+
+LINKS: Table[Link] = Table(
+    "link",
+    {name: Link(row.forward, row.in_place) for name, row in ACTIVATIONS.items()}
+    | {"exp": Link(exponential, True)},
 )
 
 

@@ -12,13 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.arrays import Array, Float, Target
 from chainrule.nn.activations import ACTIVATIONS
-from chainrule.nn.losses import LOSSES, LossFunction, l2_penalty
+from chainrule.nn.losses import (
+    LOSSES,
+    Loss,
+    LossFunction,
+    l2_penalty,
+    loss_function,
+)
 from chainrule.nn.network import Network, Workspace
 
 STEP = 1e-3
@@ -66,9 +73,10 @@ class GradientCheck:
 def gradcheck(
     network: Network,
     X: Float[Array, "N n"],
-    y: Int[Array, " N"],
+    y: Target,
     loss: str | LossFunction = "softmax-cross-entropy",
     *,
+    weights: Float[Array, " N"] | None = None,
     l2: float = 0.0,
     label_smoothing: float = 0.0,
     tolerance: float = TOLERANCE,
@@ -86,9 +94,11 @@ def gradcheck(
     """
     network = network.copy(np.float64)
     X = np.asarray(X, np.float64)
-    function = LOSSES[loss].function if isinstance(loss, str) else loss
+    function = partial(loss_function(loss), label_smoothing=label_smoothing)
+    if weights is not None:
+        function = partial(function, weights=weights)
     workspace = Workspace(network, len(y))
-    weights = slice(network.layout.weights_end)
+    penalized = slice(network.layout.weights_end)
     scratch = np.zeros(network.layout.weights_end)
 
     def forward() -> Array:
@@ -97,15 +107,15 @@ def gradcheck(
 
     def value() -> float:
         outputs = forward()
-        total = function(outputs, y, label_smoothing=label_smoothing)[0]
-        return total + 0.5 * l2 * float(np.square(network.parameters[weights]).sum())
+        total, _ = function(outputs, y)
+        return total + 0.5 * l2 * float(np.square(network.parameters[penalized]).sum())
 
     sides = _sides_of_kinks(network, workspace)
     outputs = forward()
     before = sides()  # now: a faulty backward pass might overwrite A
-    _, dlogits = function(outputs, y, label_smoothing=label_smoothing)
+    _, dlogits = function(outputs, y)
     analytic = network.backward(dlogits, workspace).copy()
-    l2_penalty(network.parameters[weights], analytic[weights], l2, scratch)
+    l2_penalty(network.parameters[penalized], analytic[penalized], l2, scratch)
 
     floor = max(1e-3 * float(np.abs(analytic).max()), 1e-9)
     checked, skipped, worst, failures = 0, 0, 0.0, []
@@ -127,30 +137,52 @@ def gradcheck(
 
 
 def walk(rng: np.random.Generator) -> Iterator[tuple[str, str, GradientCheck]]:
-    """(activation, loss, check) for every hidden activation with every loss.
+    """(activation, loss, check) for every hidden activation with every loss and kind of target.
 
-    Each pair is checked with the loss's own output activation and with the hidden one there too,
-    each of these plain and with L2 penalty and label smoothing; and once more with batch
-    normalisation, dropout and noise.
+    Each is checked with the loss's own output activation and with the hidden one there too, each of
+    these plain and with L2 penalty, weights and, for labels, label smoothing; and once more with
+    batch normalisation, dropout and noise.
     """
     for activation, (name, loss) in product(ACTIVATIONS, LOSSES.items()):
-        for output, (l2, smoothing) in product((loss.output, activation), ((0.0, 0.0), (0.3, 0.1))):
-            network = Network.dense([5, 4, 4, 3], activation, rng=rng, output=output)
-            for b in network.b:
+        for of_labels in [True] * loss.labels + [False] * bool(loss.values):
+            smoothing = 0.1 * of_labels
+            for output, more in product((loss.output, activation), (False, True)):
+                network = Network.dense([5, 4, 4, 3], activation, rng=rng, output=output)
+                for b in network.b:
+                    b[...] = rng.normal(0, 0.1, b.shape)
+                X, y = rng.normal(size=(6, 5)), _target(rng, 6, loss, of_labels=of_labels)
+                yield activation, name, gradcheck(
+                    network, X, y, name, weights=rng.random(6) if more else None,
+                    l2=0.3 * more, label_smoothing=smoothing * more,
+                )  # fmt: skip
+            network = Network.dense(
+                [5, 4, 4, 3], activation, rng=rng, output=loss.output, batch_norm=True,
+                dropout=0.2, input_dropout=0.1, noise=0.1, input_noise=0.1,
+            )  # fmt: skip
+            for W in network.W[:-1]:
+                W *= 4  # so that sigma is far larger than a step
+            for b, gamma in zip(network.b, network.gamma, strict=True):
                 b[...] = rng.normal(0, 0.1, b.shape)
-            X, y = rng.normal(size=(6, 5)), rng.integers(3, size=6)
-            yield activation, name, gradcheck(network, X, y, name, l2=l2, label_smoothing=smoothing)
-        network = Network.dense(
-            [5, 4, 4, 3], activation, rng=rng, output=loss.output, batch_norm=True,
-            dropout=0.2, input_dropout=0.1, noise=0.1, input_noise=0.1,
-        )  # fmt: skip
-        for W in network.W[:-1]:
-            W *= 4  # so that sigma is far larger than a step
-        for b, gamma in zip(network.b, network.gamma, strict=True):
-            b[...] = rng.normal(0, 0.1, b.shape)
-            gamma[...] = rng.normal(1, 0.1, gamma.shape)
-        X, y = rng.normal(size=(12, 5)), rng.integers(3, size=12)
-        yield activation, name, gradcheck(network, X, y, name, l2=0.3, label_smoothing=0.1)
+                gamma[...] = rng.normal(1, 0.1, gamma.shape)
+            X, y = rng.normal(size=(12, 5)), _target(rng, 12, loss, of_labels=of_labels)
+            yield (
+                activation,
+                name,
+                gradcheck(
+                    network, X, y, name, weights=rng.random(12), l2=0.3, label_smoothing=smoothing
+                ),
+            )
+
+
+def _target(rng: np.random.Generator, rows: int, loss: Loss, *, of_labels: bool) -> Target:
+    """Labels, or values of which a third are the lowest that the loss takes, for three outputs."""
+    if of_labels:
+        labels: Array = rng.integers(3, size=rows)
+        return labels
+    low, high = loss.values or (0.0, 1.0)
+    values: Array = rng.uniform(max(low, -2.0), min(high, 2.0), (rows, 3))
+    values[::3] = max(low, -2.0)
+    return values
 
 
 def _named(network: Network, flat: Array) -> list[tuple[int, str, Array, Array]]:

@@ -1,36 +1,33 @@
 """Loss functions, each with its gradient w.r.t. the logits.
 
-A loss takes the network's outputs Z (N, K) and integer labels y (N,) and returns its value and
-dZ (N, K), the true gradient of that value: the division by N happens here and nowhere else.
-Derived in docs/derivation.md, section 4. Exponentials are taken only of numbers <= 0, so logits of
-+-10,000 cannot overflow.
+A loss takes the network's outputs Z (N, K), a target, labels y (N,) or values Y (N, K), and perhaps
+weights w (N,). It returns its value, a mean over the examples by their weights, and dZ (N, K), the
+true gradient of that value: the division by N, or by the sum of weights, happens here and nowhere
+else. Derived in docs/derivation.md, section 4. Exponentials are taken only of numbers <= 0, so
+logits of +-10,000 cannot overflow. Those of values stand in `losses_of_values`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int
+from chainrule.core.arrays import Array, Float, Int, Target
 from chainrule.core.tables import Table
+from chainrule.nn.loss_buffers import Buffers, Weights, checked, total, weighed
+from chainrule.nn.losses_of_values import ANY, COUNTS, poisson, squared_error
+from chainrule.nn.targets import as_matrix, check_target
 
-
-class Buffers:
-    """Buffers a loss writes into, for one batch size: allocated once, used at every step."""
-
-    def __init__(self, examples: int, classes: int, dtype: Any) -> None:
-        self.dlogits = np.zeros((examples, classes), dtype)
-        self.targets = np.zeros((examples, classes), dtype)
-        self.scratch = np.zeros((examples, classes), dtype)
-        self.row = np.zeros((examples, 1), dtype)
-
+SHARES = (0.0, 1.0)
+"""The lowest and the highest value of the sigmoid cross-entropy."""
 
 LossFunction: TypeAlias = Callable[..., tuple[float, Float[Array, "N K"]]]
-"""(logits, labels, buffers=None, *, label_smoothing=0) -> (loss, dlogits)"""
+"""(logits, target, buffers=None, *, weights=None, label_smoothing=0) -> (loss, dlogits)
+
+One of your own need not know `weights` where there are none."""
 
 
 def softmax_cross_entropy(
@@ -38,6 +35,7 @@ def softmax_cross_entropy(
     labels: Int[Array, " N"],
     buffers: Buffers | None = None,
     *,
+    weights: Weights = None,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
     """Softmax cross-entropy: mean of -log softmax(z)[y], and (softmax(z) - target) / N.
@@ -45,35 +43,37 @@ def softmax_cross_entropy(
     With smoothing s the target is 1 - s + s/K for the label, s/K elsewhere (Szegedy et al. 2016,
     section 7). Without `buffers` the labels are checked and new buffers allocated.
     """
-    b = buffers or _checked_buffers(logits, labels)
-    T = targets(labels, label_smoothing, out=b.targets)
+    b = buffers or checked(logits, labels, weights)
+    T = as_matrix(labels, label_smoothing, out=b.targets)
     np.maximum.reduce(logits, axis=1, keepdims=True, out=b.row)
     np.subtract(logits, b.row, out=b.dlogits)
     np.multiply(b.dlogits, T, out=b.scratch)
-    log_target = float(np.add.reduce(b.scratch, axis=None))
     np.exp(b.dlogits, out=b.dlogits)
     np.add.reduce(b.dlogits, axis=1, keepdims=True, out=b.row)
     np.divide(b.dlogits, b.row, out=b.dlogits)
     np.log(b.row, out=b.row)
-    loss = (float(np.add.reduce(b.row, axis=None)) - log_target) / len(labels)
     np.subtract(b.dlogits, T, out=b.dlogits)
-    return loss, np.divide(b.dlogits, len(labels), out=b.dlogits)
+    divisor = weighed(weights, b.row, b.scratch, b.dlogits)
+    loss = (total(b.row) - total(b.scratch)) / divisor
+    return loss, np.divide(b.dlogits, divisor, out=b.dlogits)
 
 
 def sigmoid_cross_entropy(
     logits: Float[Array, "N K"],
-    labels: Int[Array, " N"],
+    target: Target,
     buffers: Buffers | None = None,
     *,
+    weights: Weights = None,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
-    """Sigmoid cross-entropy: sum over K classes, mean over the batch; (sigmoid(z) - target) / N.
+    """Sigmoid cross-entropy: sum over K outputs, mean over the batch; (sigmoid(z) - target) / N.
 
-    One class costs log(1 + exp(z)) - z * target. With smoothing s the targets are 1 - s + s/K and
-    s/K.
+    One output costs log(1 + exp(z)) - z * target. Values are targets from 0 to 1: several labels at
+    once, or with one output a yes or no. Of labels, the target is one-hot; with smoothing s it is
+    1 - s + s/K and s/K.
     """
-    b = buffers or _checked_buffers(logits, labels)
-    T = targets(labels, label_smoothing, out=b.targets)
+    b = buffers or checked(logits, target, weights, values=SHARES)
+    T = as_matrix(target, label_smoothing, out=b.targets)
     # log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)); np.logaddexp is ten times slower.
     np.copysign(logits, -1, out=b.dlogits)
     np.exp(b.dlogits, out=b.dlogits)
@@ -86,8 +86,8 @@ def sigmoid_cross_entropy(
     # Element by element: one large logit would cancel the digits of a difference of two sums.
     np.multiply(logits, T, out=T)
     np.subtract(b.scratch, T, out=b.scratch)
-    loss = float(np.add.reduce(b.scratch, axis=None)) / len(labels)
-    return loss, np.divide(b.dlogits, len(labels), out=b.dlogits)
+    divisor = weighed(weights, b.scratch, b.dlogits)
+    return total(b.scratch) / divisor, np.divide(b.dlogits, divisor, out=b.dlogits)
 
 
 def mean_squared_error(
@@ -95,6 +95,7 @@ def mean_squared_error(
     labels: Int[Array, " N"],
     buffers: Buffers | None = None,
     *,
+    weights: Weights = None,
     label_smoothing: float = 0.0,
 ) -> tuple[float, Float[Array, "N K"]]:
     """Mean squared error over all N K entries, and 2 (output - target) / (N K).
@@ -102,11 +103,11 @@ def mean_squared_error(
     The target is the one-hot label, smoothed as in the other losses. A network for this loss
     usually ends in a softmax or sigmoid layer, so that its outputs can reach the targets.
     """
-    b = buffers or _checked_buffers(outputs, labels)
-    np.subtract(outputs, targets(labels, label_smoothing, out=b.targets), out=b.dlogits)
+    b = buffers or checked(outputs, labels, weights)
+    np.subtract(outputs, as_matrix(labels, label_smoothing, out=b.targets), out=b.dlogits)
     np.multiply(b.dlogits, b.dlogits, out=b.scratch)
-    loss = float(np.add.reduce(b.scratch, axis=None)) / outputs.size
-    return loss, np.multiply(b.dlogits, 2 / outputs.size, out=b.dlogits)
+    entries = weighed(weights, b.scratch, b.dlogits) * outputs.shape[1]
+    return total(b.scratch) / entries, np.multiply(b.dlogits, 2 / entries, out=b.dlogits)
 
 
 def l2_penalty(
@@ -121,66 +122,54 @@ def l2_penalty(
     return 0.5 * float(np.dot(weights, scratch))
 
 
-def one_hot(labels: Int[Array, " N"], classes: int) -> Float[Array, "N K"]:
-    """One-hot labels: rows of zeros with a single 1, (N, K)."""
-    check_labels(labels, classes)
-    return targets(labels, 0.0, out=np.zeros((len(labels), classes)))
+def loss_function(loss: str | LossFunction) -> LossFunction:
+    """The function of that name, or the one given."""
+    return LOSSES[loss].function if isinstance(loss, str) else loss
 
 
-def targets(
-    labels: Int[Array, " N"], smoothing: float, *, out: Float[Array, "N K"]
-) -> Float[Array, "N K"]:
-    """Smoothed targets: 1 - s + s/K at each label, s/K elsewhere, written into `out`."""
-    rows = _target_rows(out.shape[1], smoothing, out.dtype)
-    # mode="clip" because mode="raise" copies `out`; the labels were checked before training.
-    return rows.take(labels, 0, out, "clip")
+def value_and_gradient(
+    function: LossFunction,
+    logits: Float[Array, "N K"],
+    target: Target,
+    buffers: Buffers,
+    weights: Weights,
+) -> tuple[float, Float[Array, "N K"]]:
+    """(loss, dlogits) by a function that is told of weights only where there are any."""
+    if weights is None:
+        return function(logits, target, buffers)
+    return function(logits, target, buffers, weights=weights)
 
 
-@cache
-def _target_rows(classes: int, smoothing: float, dtype: np.dtype[Any]) -> Float[Array, "K K"]:
-    """The target of each label."""
-    return ((1 - smoothing) * np.eye(classes) + smoothing / classes).astype(dtype)
-
-
-def check_labels(labels: Array, classes: int) -> None:
-    """Raises ValueError unless `labels` is a vector of integers in 0..classes-1."""
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels have shape {labels.shape} and type {labels.dtype}: "
-            "give one integer an example, shape (N,)"
-        )
-    outside = np.flatnonzero((labels < 0) | (labels >= classes))
-    if outside.size:
-        raise ValueError(
-            f"label {labels[outside[0]]} of example {outside[0]} is outside 0..{classes - 1}: "
-            f"the network's last layer has {classes} outputs, one a class"
-        )
-
-
-def _checked_buffers(logits: Array, labels: Array) -> Buffers:
-    if len(labels) != len(logits):
-        raise ValueError(f"{len(labels)} labels for {len(logits)} rows of logits: give one a row")
-    check_labels(labels, logits.shape[1])
-    examples, classes = logits.shape
-    return Buffers(examples, classes, logits.dtype)
+def check_fits(target: Array, outputs: int, loss: str | LossFunction) -> None:
+    """Raises ValueError unless the target is one of this loss; your own may take any."""
+    if isinstance(loss, str):
+        check_target(target, outputs, labels=LOSSES[loss].labels, values=LOSSES[loss].values)
+    else:
+        check_target(target, outputs, values=ANY)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Row of the loss table: the function and the activations that go with it."""
+    """Row of the loss table: the function, its targets, and the activations that go with it."""
 
     function: LossFunction
     output: str
     """Activation of the network's last layer with this loss."""
     link: str
-    """Activation that turns the network's outputs into probabilities."""
+    """Link that turns the network's outputs into predictions."""
+    labels: bool = True
+    """Whether it takes labels."""
+    values: tuple[float, float] | None = None
+    """The lowest and the highest value that it takes; None: it takes none."""
 
 
 LOSSES: Table[Loss] = Table(
     "loss",
     {
         "softmax-cross-entropy": Loss(softmax_cross_entropy, "identity", "softmax"),
-        "sigmoid-cross-entropy": Loss(sigmoid_cross_entropy, "identity", "sigmoid"),
+        "sigmoid-cross-entropy": Loss(sigmoid_cross_entropy, "identity", "sigmoid", values=SHARES),
         "mean-squared-error": Loss(mean_squared_error, "softmax", "identity"),
+        "squared-error": Loss(squared_error, "identity", "identity", labels=False, values=ANY),
+        "poisson": Loss(poisson, "identity", "exp", labels=False, values=COUNTS),
     },
 )

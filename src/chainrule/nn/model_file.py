@@ -14,7 +14,6 @@ trains on as if it had never been saved: `BatchNorm1d`, `Dropout` and noise coun
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -24,11 +23,12 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
+from chainrule.core.files import naming_what_is_read, naming_what_is_written
 from chainrule.core.json_text import check_json, to_json
+from chainrule.core.schema import Schema
 from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_sealed
-from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.committee import Committee
-from chainrule.nn.dense import Dense
+from chainrule.nn.model_layers import described, networks_of, tensors_of
 from chainrule.nn.network import Network
 from chainrule.nn.predictor import check_answers
 from chainrule.nn.preprocessing import MNIST, Preprocessing
@@ -38,9 +38,12 @@ COMMITTEE_FORMAT = "chainrule-committee-1"
 WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT = "chainrule-2", "chainrule-committee-2"
 """Formats of networks with batch normalisation, dropout or noise: programs that know only the first
 two would lose these in silence."""
-FORMATS = (FORMAT, COMMITTEE_FORMAT, WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT)
-MOST_LAYERS = 1024
-"""In all members together."""
+TABLE_FORMAT, TABLE_COMMITTEE_FORMAT = "chainrule-3", "chainrule-committee-3"
+"""The same for tables: programs that know only those before would take the inputs for pixels."""
+FORMATS = (
+    *(FORMAT, COMMITTEE_FORMAT, WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT),
+    *(TABLE_FORMAT, TABLE_COMMITTEE_FORMAT),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Model:
     """Facts recorded by the training run."""
     preprocessing: Preprocessing | None = None
     """Form of the training images, for pictures that do not have it; None: unknown."""
+    schema: Schema | None = None
+    """Of a table: its columns, their scale, its target; None: images."""
 
     @property
     def members(self) -> tuple[Network, ...]:
@@ -101,7 +106,7 @@ class Model:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             probabilities = self.predict_proba(images)
-        check_answers(probabilities)
+        check_answers(probabilities, noun="rows" if self.schema else "images")
         return probabilities
 
 
@@ -112,8 +117,9 @@ def save(model: Network | Committee | Model, path: str | Path) -> Path:
     Raises ModelFileError for what `load_model` would refuse, such as a weight that is not finite,
     OSError if the file cannot be written.
     """
-    tensors, words = _content(model if isinstance(model, Model) else Model(model), path)
-    return write_sealed(path, tensors, words)
+    with naming_what_is_written(path):
+        tensors, words = _content(model if isinstance(model, Model) else Model(model), path)
+        return write_sealed(path, tensors, words)
 
 
 def check_saveable(model: Model, path: str | Path) -> None:
@@ -123,8 +129,8 @@ def check_saveable(model: Model, path: str | Path) -> None:
 
 def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
     """(tensors, words) of a model's file; ModelFileError for what `load_model` would refuse."""
-    committee = isinstance(model.network, Committee)
-    whole = any(network.has_training_mode for network in model.members)
+    committee, table = isinstance(model.network, Committee), model.schema is not None
+    whole = table or any(network.has_training_mode for network in model.members)
     tensors: Tensors = {}
     members: list[dict[str, Any]] = []
     for number, network in enumerate(model.members):
@@ -133,8 +139,8 @@ def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
                 f"{path}: not written, some weights are not finite numbers; train with a lower "
                 "learning rate"
             )
-        tensors |= _tensors(network, prefix=f"{number}." if committee else "")
-        layers = [_described(layer, whole=whole) for layer in network.layers]
+        tensors |= tensors_of(network, prefix=f"{number}." if committee else "")
+        layers = [described(layer, whole=whole) for layer in network.layers]
         members.append({"layers": layers, "link": network.link})
     description = ({"members": members} if committee else members[0]) | {
         "classes": list(model.classes),
@@ -144,54 +150,15 @@ def _content(model: Model, path: str | Path) -> tuple[Tensors, dict[str, str]]:
     }
     if model.preprocessing:
         description["preprocessing"] = model.preprocessing.as_json()
+    if model.schema:
+        description["schema"] = model.schema.as_json()
     try:
-        words = {"format": FORMATS[committee + 2 * whole], "model": to_json(description, sort=True)}
+        written = to_json(description, sort=True)
     except ValueError as error:
         raise ModelFileError(f"{path}: not written: {error}") from None
+    words = {"format": FORMATS[committee + 2 * whole + 2 * table], "model": written}
     _read(path, tensors, words)
     return tensors, words
-
-
-def _tensors(network: Network, *, prefix: str) -> Tensors:
-    """A network's numbers by their names in the file."""
-    return {
-        name: np.ascontiguousarray(getattr(network, part)[i].T)
-        for name, part, i in _names(network.layers, prefix)
-    }
-
-
-def _names(layers: Sequence[Dense], prefix: str) -> Iterator[tuple[str, str, int]]:
-    """(name in the file, attribute of Network, index of the layer) of each tensor."""
-    module = 0
-    for i, layer in enumerate(layers):
-        module += bool(layer.dropout) + bool(layer.noise)
-        yield f"{prefix}{module}.weight", "W", i
-        if layer.batch_norm:
-            module += 1
-            yield f"{prefix}{module}.weight", "gamma", i
-            yield f"{prefix}{module}.running_mean", "mean", i
-            yield f"{prefix}{module}.running_var", "variance", i
-        yield f"{prefix}{module}.bias", "b", i
-        module += 2
-
-
-def _described(layer: Dense, *, whole: bool) -> list[Any]:
-    plain = [layer.fan_in, layer.fan_out, layer.activation]
-    more = [layer.batch_norm, float(layer.dropout), float(layer.noise)]
-    return plain + more if whole else plain
-
-
-def _layer(described: Sequence[Any], *, whole: bool) -> Dense:
-    """The layer that `_described` describes."""
-    fan_in, fan_out, activation, *more = described
-    if len(more) != 3 * whole:
-        raise ValueError(f"a layer of {len(described)} values, {6 if whole else 3} describe one")
-    batch_norm, dropout, noise = more or (False, 0.0, 0.0)
-    kinds = (int, int, str, bool, float, float)
-    for value, kind in zip((*described[:3], batch_norm, dropout, noise), kinds, strict=True):
-        if type(value) is not kind:
-            raise ValueError(f"a layer has a {_kind(value)} where a {kind.__name__} belongs")
-    return Dense(fan_in, fan_out, activation, batch_norm, dropout, noise)
 
 
 def load_network(path: str | Path) -> Network:
@@ -213,57 +180,28 @@ def load_model(path: str | Path) -> Model:
 
     Raises ModelFileError, naming the rule that the file breaks, or FileNotFoundError.
     """
-    return _read(path, *read_sealed(path, format=FORMATS))
+    tensors, words = read_sealed(path, format=FORMATS)
+    with naming_what_is_read(path):
+        return _read(path, tensors, words)
 
 
 def _read(path: str | Path, tensors: Tensors, words: dict[str, str]) -> Model:
     """The model of these tensors and words; ModelFileError, naming the rule that they break."""
-    whole = words["format"] in (WHOLE_FORMAT, WHOLE_COMMITTEE_FORMAT)
+    kind = FORMATS.index(words["format"])
+    whole, table, committee = kind >= 2, kind >= 4, kind % 2 == 1
     try:
         description = json.loads(words["model"])
-        if words["format"] in (FORMAT, WHOLE_FORMAT):
-            networks = _networks([description], tensors, prefixes=[""], whole=whole)
+        if table != ("schema" in description):
+            raise ValueError("a table's schema and the format of tables go together")
+        if not committee:
+            networks = networks_of([description], tensors, prefixes=[""], whole=whole)
             return _model(description, networks[0])
         members = description["members"]
         prefixes = [f"{number}." for number in range(len(members))]
-        networks = _networks(members, tensors, prefixes=prefixes, whole=whole)
+        networks = networks_of(members, tensors, prefixes=prefixes, whole=whole)
         return _model(description, Committee(networks))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: the description in it does not hold: {error}") from None
-
-
-def _networks(
-    described: list[dict[str, Any]], tensors: Tensors, *, prefixes: list[str], whole: bool
-) -> tuple[Network, ...]:
-    """Networks from descriptions and tensors; ValueError where the two disagree."""
-    stacks = [[_layer(layer, whole=whole) for layer in one["layers"]] for one in described]
-    for layers in stacks:
-        if not 1 <= len(layers) <= MOST_LAYERS:
-            raise ValueError(f"{len(layers)} layers; a network has 1 to {MOST_LAYERS}")
-    if sum(map(len, stacks)) > MOST_LAYERS:
-        raise ValueError(f"{len(stacks)} members have more than {MOST_LAYERS} layers together")
-    shapes: dict[str, tuple[int, ...]] = {}
-    for prefix, layers in zip(prefixes, stacks, strict=True):
-        for name, part, i in _names(layers, prefix):
-            layer = layers[i]
-            shapes[name] = (layer.fan_out, layer.fan_in) if part == "W" else (layer.fan_out,)
-    if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
-        raise ValueError("names and shapes of the tensors are not those of the layers")
-    dtypes = {tensor.dtype for tensor in tensors.values()}
-    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
-        raise ValueError(f"tensors of type {sorted(map(str, dtypes))}; all float32 or all float64")
-    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ValueError("a weight is not a finite number")
-    networks = []
-    for one, prefix, layers in zip(described, prefixes, stacks, strict=True):
-        ACTIVATIONS[one["link"]]
-        network = Network(layers, *dtypes, link=one["link"])
-        for name, part, i in _names(layers, prefix):
-            getattr(network, part)[i][...] = tensors[name].T
-        if any((variance < 0).any() for variance in network.variance):
-            raise ValueError("a variance is below 0")
-        networks.append(network)
-    return tuple(networks)
 
 
 def _model(description: dict[str, Any], network: Network | Committee) -> Model:
@@ -275,6 +213,7 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
     if not type(height) is type(width) is int:
         raise ValueError("height and width of the images are not whole numbers")
     scale, measured = description["pixel_scale"], description.get("preprocessing")
+    table = description.get("schema")
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < inf:
         raise ValueError(f"pixel_scale is {_kind(scale)} {scale!s:.40}; it is a number above 0")
     model = Model(
@@ -284,7 +223,12 @@ def _model(description: dict[str, Any], network: Network | Committee) -> Model:
         pixel_scale=float(scale),
         preprocessing=None if measured is None else Preprocessing.from_json(measured),
         summary=dict(description["summary"]),
+        schema=None if table is None else Schema.from_json(table),
     )
+    if model.schema and (model.schema.inputs != model.inputs or scale != 1 or measured):
+        raise ValueError(
+            f"a table of {model.schema.inputs} inputs, scale {scale}, for {model.inputs} inputs"
+        )
     if classes and len(classes) != model.outputs:
         raise ValueError(f"{len(classes)} class names for {model.outputs} outputs")
     fits = min(height, width) > 0 and height * width == model.inputs

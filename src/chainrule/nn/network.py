@@ -20,18 +20,18 @@ import numpy as np
 from chainrule.core.arrays import Array, Float, Int, aligned_zeros
 from chainrule.core.copies import Rebuilt
 from chainrule.core.rng import check_generator
-from chainrule.nn.activations import ACTIVATIONS, Activation
+from chainrule.nn.activations import ACTIVATIONS, LINKS, Activation
 from chainrule.nn.batch_norm import BatchNorm, scale_and_shift
 from chainrule.nn.dense import Dense, stack
 from chainrule.nn.dropout import Dropout, Noise
 from chainrule.nn.initializers import INITIALIZERS
 from chainrule.nn.layer import Layer, SharedMemory
 from chainrule.nn.linear import Linear
-from chainrule.nn.losses import Buffers
+from chainrule.nn.loss_buffers import Buffers
 from chainrule.nn.parameters import Layout
 
 PREDICT_ROWS = 1024
-"""Rows per forward pass in `predict_proba`."""
+"""Rows per forward pass in `predict_values`."""
 
 
 class Network(Rebuilt):
@@ -48,10 +48,10 @@ class Network(Rebuilt):
     ) -> None:
         """All parameters start at zero; `Network.dense` draws them.
 
-        `link` names the activation that turns the outputs into probabilities: the losses take
-        logits, so the last layer usually leaves it out.
+        `link` names the function that turns the outputs into predictions, a row of LINKS: the
+        losses take logits, so the last layer usually leaves it out. `LOSSES[loss].link` fits.
         """
-        ACTIVATIONS[link]
+        LINKS[link]
         self.layers = tuple(layers)
         self.dtype = np.dtype(dtype)
         self.link = link
@@ -198,16 +198,20 @@ class Network(Rebuilt):
             dA = layer.backward(dA, memory)
         return workspace.gradient
 
-    def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
-        """Class probabilities of each row of X, (N, K)."""
+    def predict_values(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
+        """Predicted values for each row of X, (N, K): the link of the outputs."""
         X = np.asarray(X, self.dtype)
-        probabilities = np.empty((len(X), self.layers[-1].fan_out), self.dtype)
-        workspaces = Workspaces(self)
+        values = np.empty((len(X), self.layers[-1].fan_out), self.dtype)
+        workspaces, link = Workspaces(self), LINKS[self.link]
         for start in range(0, len(X), PREDICT_ROWS):
             rows = slice(start, start + PREDICT_ROWS)
             outputs = self.forward(X[rows], workspaces[len(X[rows])])
-            ACTIVATIONS[self.link].forward(outputs, probabilities[rows])
-        return probabilities
+            link.forward(outputs, values[rows])
+        return values
+
+    def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
+        """Class probabilities of each row of X, (N, K)."""
+        return self.predict_values(X)
 
     def predict(self, X: Float[Array, "N n"]) -> Int[Array, " N"]:
         """The most probable class of each row of X, (N,)."""

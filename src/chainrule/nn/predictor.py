@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float
 from chainrule.core.errors import ModelFileError
-from chainrule.nn.activations import ACTIVATIONS, ActivationFunction
+from chainrule.nn.activations import ACTIVATIONS, LINKS, ActivationFunction
 from chainrule.nn.network import Network
 
 ROWS = 1024
@@ -35,7 +35,7 @@ class Predictor:
         self.classes = network.widths[-1]
         self.dtype = network.dtype
         self._layers = halved(network.folded())
-        self._link = ACTIVATIONS[network.link]
+        self._link = LINKS[network.link]
 
     def __call__(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
         """Class probabilities of each row of X, (N, K).
@@ -66,13 +66,15 @@ class Predictor:
         return self._link.forward(A, A if self._link.in_place else np.empty_like(A))
 
 
-def check_answers(probabilities: Float[Array, "N K"], *, name: str = "the network") -> None:
+def check_answers(
+    probabilities: Float[Array, "N K"], *, name: str = "the network", noun: str = "images"
+) -> None:
     """Raises ModelFileError unless the answers are finite: a weight may be so and yet too large."""
     broken = int(np.count_nonzero(~np.isfinite(probabilities).all(axis=1)))
     if broken:
         raise ModelFileError(
-            f"{name}: its answers to {broken:,} of {len(probabilities):,} images are not finite "
-            "numbers; its weights are too large, train it again with a lower learning rate"
+            f"{name}: its answers to {broken:,} of {len(probabilities):,} {noun} are not "
+            "finite numbers; its weights are too large, train it again with a lower learning rate"
         )
 
 

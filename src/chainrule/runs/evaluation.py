@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,18 +172,20 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
     from chainrule.plots.style import save
 
     make_folder(folder)
-    figures = (
-        mistakes(
+    figures: dict[str, Callable[[], Any]] = {
+        "mistakes": lambda: mistakes(
             data.test.images, found.labels, predicted=found.predicted, confidence=found.confidence,
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
-        reliability(
+        "reliability": lambda: reliability(
             calibration.bins, after=calibration.after, temperature=calibration.temperature,
             fitted_on=calibration.fitted_on,
         ),
-        confusion(found.confusion, data.classes),
-    )  # fmt: skip
-    paths = [folder / f"{name}.png" for name in PICTURES]
-    for path, figure in zip(paths, figures, strict=True):
-        save(figure, path)
+        "confusion": lambda: confusion(found.confusion, data.classes),
+    }  # fmt: skip
+    if data.schema:
+        del figures["mistakes"]
+    paths = [folder / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        save(figure(), path)
     return [str(path) for path in paths]

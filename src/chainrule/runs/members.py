@@ -112,7 +112,7 @@ def together(members: Sequence[Member]) -> Model:
                 f"{member.run} was trained with other data than {first.run}, the checksums differ; "
                 "a committee's members learned from the same images"
             )
-        for name in ("classes", "shape", "pixel_scale"):
+        for name in ("classes", "shape", "pixel_scale", "schema"):
             one, other = getattr(first.model, name), getattr(member.model, name)
             if one != other:
                 raise ModelFileError(

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ConfigError, DataError
+from chainrule.core.schema import Schema
 from chainrule.core.tables import remedy
 from chainrule.data.catalog import SOURCES
-from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.dataset import Dataset, Examples, noun
 from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
 from chainrule.data.remarks import MOST_NAMED
@@ -31,19 +32,25 @@ class Origin:
     test: str = ""
     classes: tuple[str, ...] = ()
     """Names of the labels 0, 1, ...; empty: digits, or folder names."""
+    label: str = ""
+    """Column of the labels, if it is a table."""
+    missing: str = ""
+    """What becomes of empty cells of a table; empty: the mean of their column."""
 
     def as_config(self) -> dict[str, Any]:
         """Table [data] of config.toml, with absolute paths."""
         paths = {} if self.source in SOURCES else {"source": self.source, "test": self.test}
         absolute = {key: str(Path(path).absolute()) for key, path in paths.items() if path}
-        return {"source": self.source} | absolute | {"classes": self.classes}
+        table = {key: getattr(self, key) for key in ("label", "missing") if getattr(self, key)}
+        return {"source": self.source} | absolute | {"classes": self.classes} | table
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Origin:
         """Origin from a configuration that `as_config` wrote."""
         table = config.get("data", {})
         classes = tuple(table.get("classes", ()))
-        return cls(table.get("source", "mnist"), table.get("test", ""), classes)
+        words = {key: table.get(key, "") for key in ("test", "label", "missing")}
+        return cls(table.get("source", "mnist"), classes=classes, **words)
 
 
 MNIST = Origin()
@@ -78,18 +85,22 @@ def load_data(
     checksums: Mapping[str, str] | None = None,
     split: bool = True,
     white: int = 0,
+    schema: Schema | None = None,
 ) -> Dataset:
-    """Data set given by --data, --test-data and --classes; `split` and `white` as in `load`.
+    """Data set given by --data and what belongs to it; the other arguments as in `load`.
 
     Raises DataError if `checksums` are given and the data have others.
     """
     if origin.source in SOURCES and not origin.test:
-        data = load(origin.source, offline=offline or None, report=report)
+        data = load(
+            origin.source, label=origin.label, missing=origin.missing, offline=offline or None,
+            report=report,
+        )  # fmt: skip
     else:
         test, classes = origin.test or None, origin.classes or None
         data = load(
             path=origin.source, test_path=test, classes=classes, split=split, white=white,
-            report=report,
+            label=origin.label, missing=origin.missing, schema=schema, report=report,
         )  # fmt: skip
     if checksums and checksums != data.checksums:
         raise DataError(
@@ -110,7 +121,8 @@ def data_of(
     trained_with = Origin.from_config(config)
     if source:
         numbers = model.classes if first_number(model.classes) is not None else ()
-        origin = Origin(source, classes=trained_with.classes or numbers)
+        classes = model.classes if model.schema else trained_with.classes or numbers
+        origin = replace(trained_with, source=source, test="", classes=classes)
         return _given(model, origin, config.get("checksums"), offline=offline, report=report)
     data = load_data(trained_with, offline=offline, report=report)
     if config.get("checksums", data.checksums) != data.checksums:
@@ -127,7 +139,9 @@ def _given(
 ) -> Dataset:
     """Evaluation data given by --data, and a word about which of them are used."""
     white = model.preprocessing.white if model.preprocessing else 0
-    data = load_data(origin, offline=offline, report=report, split=False, white=white)
+    data = load_data(
+        origin, offline=offline, report=report, split=False, white=white, schema=model.schema
+    )
     one_part = data.train is data.test
     checksums = checksums if isinstance(checksums, dict) else {}
     if one_part and checksums:
@@ -140,16 +154,16 @@ def _given(
     count, others = len(data.test.labels), len(data.train.labels)
     if one_part:
         known = checksums.get("train_images") == data.checksums["train_images"]
-        seen = ", the images it was trained on" if known else ""
-        report(f"all {count:,} images of {data.source} are measured on{seen}")
+        seen = f", the {data.noun} it was trained on" if known else ""
+        report(f"all {count:,} {data.noun} of {data.source} are measured on{seen}")
     elif data.checksums == checksums:
         report(
             f"{data.source}: the data that the network was trained with, so only the {count:,} "
-            "images held out as test are measured on"
+            f"{data.noun} held out as test are measured on"
         )
     else:
         report(
-            f"{data.source}: its test part of {count:,} images is measured on, not the other "
+            f"{data.source}: its test part of {count:,} {data.noun} is measured on, not the other "
             f"{others:,}"
         )
     return data
@@ -181,6 +195,11 @@ def silent(line: str) -> None:
 def check_fit(model: Model, data: Dataset) -> None:
     """Raises DataError unless the network has these inputs and classes."""
     inputs, classes = model.inputs, model.outputs
+    if (model.schema is None) != (data.schema is None):
+        raise DataError(
+            f"{data.source}: {data.noun}, and the network reads {noun(model.schema)}; give the "
+            "data it was made for"
+        )
     if data.test.images.shape[1] != inputs or len(data.classes) != classes:
         raise DataError(
             f"{data.source}: images of {data.test.images.shape[1]} pixels in {len(data.classes)} "
@@ -200,12 +219,12 @@ def held_out(config: dict[str, Any], data: Dataset) -> tuple[Examples | None, st
         return None, "without a complete config.toml the held-out images are unknown"
     chosen = {name: checked(name, settings.get(name, 0)) for name in ("validation", "examples")}
     if not chosen["validation"]:
-        return None, "training held out no images; to hold some out: train --validation 5000"
+        return None, f"training held out no {data.noun}; to hold some out: train --validation 5000"
     if any(sums.get(part) != data.checksums[part] for part in ("train_images", "train_labels")):
-        return None, "the images that training held out are not part of these data"
+        return None, f"the {data.noun} that training held out are not part of these data"
     chosen["split"] = checked("split", settings.get("split", BEFORE["split"]))
     if chosen["split"] != IN_ORDER and not (chosen["split"] and "seed" in settings):
-        return None, "the members of the committee held out different images"
+        return None, f"the members of the committee held out different {data.noun}"
     chosen["seed"] = checked("seed", settings.get("seed", 0))
     images, labels = data.train
     try:

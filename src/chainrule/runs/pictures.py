@@ -13,6 +13,9 @@ from chainrule.training.train import Epoch, never
 
 PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 
+OF_IMAGES = ("mistakes", "samples", "first_layer")
+"""Pictures of images, which a table does not have."""
+
 
 def draw(
     folder: Path,
@@ -50,4 +53,6 @@ def draw(
     for name, figure in zip(PICTURES, figures, strict=True):
         if stop():
             return
+        if data.schema and name in OF_IMAGES:
+            continue
         save(figure(), folder / f"{name}.png")

@@ -14,6 +14,8 @@ from chainrule.core.places import check_file
 from chainrule.data.dataset import DIGITS
 from chainrule.data.load import Report
 from chainrule.data.readers.images import SUFFIXES, grey
+from chainrule.data.remarks import MOST_NAMED
+from chainrule.data.table.files import names_a_table
 from chainrule.digits.preprocess import Digit, read_photo, seen_by
 from chainrule.nn.model_file import Model
 from chainrule.runs.folder import RUNS, latest, read_run, say_caveat
@@ -112,6 +114,11 @@ def predict_run(
     model, config = read_run(run)
     say_caveat(run, model, say)
     classes = model.labels
+    if images and model.schema:
+        raise ConfigError(
+            f"{run} reads rows of a table, not pictures: give a file with the columns "
+            f"{', '.join(model.schema.names[:MOST_NAMED])}"
+        )
     pictures = [_picture(model, classes, path) for path in images]
     if index:
         pictures += [
@@ -129,12 +136,33 @@ def run_and_pictures(
     run: str, images: Sequence[Path], *, say: Report
 ) -> tuple[str, Sequence[Path]]:
     """(run, pictures): the latest run if the first argument is a picture, or missing."""
-    is_picture = Path(run).suffix.lower() in SUFFIXES and not (RUNS / run).is_dir()
-    if run and not is_picture:
+    given = Path(run).suffix.lower() in SUFFIXES or names_a_table(run)
+    if run and not (given and not (RUNS / run).is_dir()):
         return run, images
     newest = latest()
     say(f"read by the newest run, {newest}")
     return newest, [Path(run), *images] if run else images
+
+
+def in_folders(paths: Sequence[Path], *, say: Report) -> list[Path]:
+    """The paths, with the pictures in a folder, by name, for the folder itself.
+
+    Raises DataError for a folder without any.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(path.iterdir())
+        pictures = [entry for entry in inside if entry.suffix.lower() in SUFFIXES]
+        if not pictures:
+            raise DataError(f"{path} holds no PNG or JPEG pictures; give a folder that does.")
+        if others := [entry.name for entry in inside if entry not in pictures]:
+            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            say(f"{path}: left out: {', '.join(others[:MOST_NAMED])}{more}")
+        found += pictures
+    return found
 
 
 def _picture(model: Model, classes: tuple[str, ...], path: Path) -> Picture:

@@ -205,7 +205,7 @@ def _announce(setup: _Setup) -> None:
     there = len(setup.data.train.labels)
     count = len(job.train[1]) + (len(job.validation[1]) if job.validation else 0)
     left = f", {there - count:,} left out (--examples)" if count < there else ""
-    say(f"{len(job.train[1]):,} images to train on{held}{left}: {setup.data.source}")
+    say(f"{len(job.train[1]):,} {setup.data.noun} to train on{held}{left}: {setup.data.source}")
     for remark in job.remarks:
         say(remark)
     if setup.form:
@@ -263,7 +263,7 @@ def _draw(setup: _Setup, done: TrainedRun, model: Model, interrupt: Interrupt) -
     if not setup.request.pictures or done.ending not in ("finished", "stopped"):
         return
     held = f", validation on {len(job.validation[1]):,}" if job.validation else ""
-    of = f"Training on {len(job.train[1]):,} images{held}, seed {job.settings.seed}."
+    of = f"Training on {len(job.train[1]):,} {setup.data.noun}{held}, seed {job.settings.seed}."
     draw(setup.folder, model, setup.data, done.assessment, done.history, of=of, stop=interrupt)
 
 
@@ -276,6 +276,7 @@ def _model(job: Job, data: Dataset, form: Preprocessing | None, summary: dict[st
         pixel_scale=255 / job.settings.pixel_divisor,
         summary=summary,
         preprocessing=form,
+        schema=data.schema,
     )
 
 

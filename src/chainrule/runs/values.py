@@ -51,12 +51,15 @@ SLACK = 1e-6
 TEXT = Text(8192)
 TABLES: dict[str, Table] = {
     "run": Table({"recipe": TEXT, "format": COUNT}),
-    "data": Table({"source": TEXT, "test": TEXT, "classes": ListOf(TEXT, MOST_CLASSES)}),
+    "data": Table(
+        {"source": TEXT, "test": TEXT, "label": TEXT, "missing": TEXT,
+         "classes": ListOf(TEXT, MOST_CLASSES)}
+    ),
     "checksums": Table(other=TEXT),
     "environment": Table(other=TEXT),
     "committee": Table({"members": ListOf(TEXT, 256)}),
     "settings": Table(),
-}
+}  # fmt: skip
 """Tables of a run's config.toml; the rules of settings are in `experiments.settings`."""
 
 

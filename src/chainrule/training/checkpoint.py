@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import DamagedFileError, ModelFileError
-from chainrule.core.files import make_folder, remove, set_aside
+from chainrule.core.files import (
+    make_folder,
+    naming_what_is_read,
+    naming_what_is_written,
+    remove,
+    set_aside,
+)
 from chainrule.core.json_text import to_json
 from chainrule.core.tensor_file import Tensors, Words, read_sealed, write_sealed
 from chainrule.training.checkpoint_values import PROGRESS, check_texts, check_values
@@ -57,6 +63,11 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     Raises OSError if it cannot be written, ModelFileError for what `read_checkpoint` would refuse;
     all older ones are then still there.
     """
+    with naming_what_is_written(folder):
+        return _write_checkpoint(folder, checkpoint)
+
+
+def _write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     progress = checkpoint.progress
     path = folder / f"step-{progress.step!s:0>9}.safetensors"
     try:
@@ -85,7 +96,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     DamagedFileError if it is not whole, NewerFormatError if a later version wrote it.
     """
-    return _read(path, *read_sealed(path, format=FORMAT))
+    arrays, words = read_sealed(path, format=FORMAT)
+    with naming_what_is_read(path):
+        return _read(path, arrays, words)
 
 
 def _read(path: Path, arrays: Tensors, words: Words) -> Checkpoint:

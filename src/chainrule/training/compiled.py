@@ -34,6 +34,7 @@ class CompiledStep:
         self.step = step
         self.guard = step.guard
         self.progress = step.progress
+        self.microbatches = step.microbatches
         self._gather = step.microbatches.workers[0].gather
         self._sgd = CompiledSGD(
             step.network, loss=loss, label_smoothing=label_smoothing, batch_size=batch_size
@@ -49,10 +50,11 @@ class CompiledStep:
         if keep:
             self.guard.check()
             np.copyto(self._before, step.network.state)
-        losses = self._sgd(*self._gather(rows), step.schedule(self.progress.step))
+        X, y, _ = self._gather(rows)  # an example that weighs more or less is not compiled
+        losses = self._sgd(X, y, step.schedule(self.progress.step))
         if not isfinite(losses.objective):
             # Recomputed for the activations, which show where.
-            step.microbatches.mean(rows, step.backpropagate, self.progress.step)
+            step.objective(rows, self.progress.step)
             raise self.guard.diverged(losses.objective)
         if keep:
             np.copyto(self.guard.kept, self._before)
@@ -214,6 +216,6 @@ def objection(network: Network, loss: object, optimizer: Optimizer, *, more: boo
         return ""
     return (
         "only adam's update and whole steps of plain sgd can be compiled: without momentum, norms, "
-        "penalties, averages, dropout, noise or distortion, with a cross-entropy of logits and "
-        "relu, tanh or sigmoid in hidden layers; leave it out for others"
+        "penalties, averages, weights, dropout, noise or distortion, with a cross-entropy of the "
+        "logits of labels and relu, tanh or sigmoid in hidden layers; leave it out for others"
     )

@@ -52,10 +52,11 @@ class Recorder(Progress):
 
     losses: list[float] = field(default_factory=list)
 
-    def add(self, losses: Losses, examples: int) -> None:
+    def add(self, losses: Losses, examples: int | float) -> None:
         """Records a step and its objective."""
         super().add(losses, examples)
-        self.losses.append(losses.objective)
+        if examples:
+            self.losses.append(losses.objective)
 
 
 def find_rate(

@@ -1,24 +1,33 @@
 """Microbatches: a batch split by rows among the threads of a team, and the gradients added up.
 
 The loss is a mean, so the gradient of a batch is the mean of its microbatches' gradients, weighted
-by their rows. Where training draws random numbers, each microbatch has its own generator; where it
-normalises, each is normalised on its own ("ghost batches", Hoffer et al. 2017).
+by their rows, or by the sum of their examples' weights. Where training draws random numbers, each
+microbatch has its own generator; where it normalises, each is normalised on its own ("ghost
+batches", Hoffer et al. 2017).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int, aligned_zeros
+from chainrule.core.arrays import Array, Float, aligned_zeros
 from chainrule.core.blas import cores
 from chainrule.core.rng import fold_in
 from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter
-from chainrule.data.batches import Gather, Rows, count, parts_of
+from chainrule.data.batches import (
+    Batch,
+    ExampleArrays,
+    Gather,
+    Picker,
+    Rows,
+    count,
+    parts_of,
+)
 from chainrule.nn.network import Network, Workspace, Workspaces
 from chainrule.optim.optimizers import chunks
 from chainrule.training.options import ALL_CORES
@@ -36,10 +45,17 @@ WORK_PER_CORE = 10_000_000
 """
 
 Backpropagate: TypeAlias = Callable[
-    [Float[Array, "N n"], Int[Array, " N"], float, Workspace, np.random.Generator | None],
-    tuple[Losses, Float[Array, " P"]],
+    [Batch, float, Workspace, np.random.Generator | None], tuple[Losses, Float[Array, " P"]]
 ]
-"""(X, y, fraction of the batch, workspace, rng) -> (losses, gradient), all times the fraction"""
+"""(microbatch, fraction of the batch, workspace, rng) -> (losses, gradient), all times the fraction
+"""
+
+
+class Size(NamedTuple):
+    """Size of a batch: its examples, and the sum of their weights, by default the same."""
+
+    examples: int
+    weight: int | float
 
 
 class GradientWorker:
@@ -68,38 +84,39 @@ class GradientWorker:
         self,
         microbatches: Sequence[tuple[int, Rows]],
         backpropagate: Backpropagate,
-        examples: int,
+        whole: Size,
         step: int,
     ) -> tuple[Losses, Float[Array, " P"]]:
-        """Contribution (losses, gradient) of these microbatches to a batch of `examples`.
+        """Contribution (losses, gradient) of these microbatches to a batch of size `whole`.
 
         Each comes with its number within the batch.
         """
-        losses, gradient = self.microbatch(*microbatches[0], backpropagate, examples, step)
+        losses, gradient = self.microbatch(*microbatches[0], backpropagate, whole, step)
         if len(microbatches) > 1:
             np.copyto(self.total, gradient)
             for number, rows in microbatches[1:]:
                 if not isfinite(losses.objective):
                     break  # keeps the workspace that shows where it happened
-                more, gradient = self.microbatch(number, rows, backpropagate, examples, step)
+                more, gradient = self.microbatch(number, rows, backpropagate, whole, step)
                 losses = added([losses, more])
                 np.add(self.total, gradient, out=self.total)
             gradient = self.total
         return losses, gradient
 
     def microbatch(
-        self, number: int, rows: Rows, backpropagate: Backpropagate, examples: int, step: int
+        self, number: int, rows: Rows, backpropagate: Backpropagate, whole: Size, step: int
     ) -> tuple[Losses, Float[Array, " P"]]:
         """(losses, gradient) of one microbatch, weighted by its fraction of the batch."""
-        X, y = self.gather(rows)
+        batch = self.gather(rows)
+        examples, weights = len(batch.y), batch.weights
         rng = self.rng and fold_in(self.rng, 0, step, number)  # epochs are numbered from 1
         if rng and self.distorter:
-            X = self.distorter(X, rng, self.distorted[: len(y)])
-        self.workspace = workspace = self.workspaces[len(y)]
-        share = len(y) / examples
-        losses, gradient = backpropagate(X, y, share, workspace, rng)
+            batch = batch._replace(X=self.distorter(batch.X, rng, self.distorted[:examples]))
+        self.workspace = workspace = self.workspaces[examples]
+        weight = examples if weights is None else float(np.add.reduce(weights))
+        losses, gradient = backpropagate(batch, weight / whole.weight, workspace, rng)
         if self.statistics.size:
-            self.statistics += share * workspace.statistics
+            self.statistics += examples / whole.examples * workspace.statistics
         return losses, gradient
 
 
@@ -109,7 +126,7 @@ class Microbatches:
     def __init__(
         self,
         network: Network,
-        examples: tuple[Float[Array, "N n"], Int[Array, " N"]],
+        examples: ExampleArrays,
         team: ThreadTeam,
         *,
         rng: np.random.Generator | None = None,
@@ -119,22 +136,27 @@ class Microbatches:
         self.team = team
         self.network = network
         self.rows = DRAWN_ROWS if rng else None
+        self._weights = Picker(examples[2]) if len(examples) == 3 else None
         self.workers = [
             GradientWorker(network, Gather(*examples), rng=rng, distorter=distorter and distorter())
             for _ in range(team.size)
         ]
 
+    def weight(self, rows: Rows) -> int | float:
+        """What a batch weighs: the sum of its examples' weights, or their number."""
+        return count(rows) if self._weights is None else float(self._weights(rows).sum())
+
     def mean(
         self, rows: Rows, backpropagate: Backpropagate, step: int
     ) -> tuple[Losses, Float[Array, " P"]]:
-        """(mean losses, gradient) of one batch, each worker with its microbatches."""
-        examples = count(rows)
+        """(mean losses, gradient) of one batch, of a weight above 0, each worker with its part."""
+        whole = Size(count(rows), self.weight(rows))
         parts = list(enumerate(split(rows, self.team.size, self.rows)))
         if self.network.statistics.size:
             for worker in self.workers:  # also those for whom this batch has no microbatch
                 worker.statistics.fill(0)
         answers = self.team.share(
-            parts, lambda k, mine: self.workers[k].add_up(mine, backpropagate, examples, step)
+            parts, lambda k, mine: self.workers[k].add_up(mine, backpropagate, whole, step)
         )
         losses, gradients = zip(*answers, strict=True)
         return added(losses), self._sum(gradients)

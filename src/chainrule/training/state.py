@@ -43,8 +43,8 @@ class Progress(Rebuilt):
     """Steps taken."""
     batches: int = 0
     """Batches done in the current epoch."""
-    examples: int = 0
-    """Their examples."""
+    examples: int | float = 0
+    """Their examples, or the sum of their weights."""
     loss: float = 0.0
     """The sum of those examples' losses, without label smoothing and penalties."""
     objective: float = 0.0
@@ -90,9 +90,9 @@ class Progress(Rebuilt):
         self.arrays = arrays
         self._optimizer, self._schedule = optimizer, schedule
 
-    def add(self, losses: Losses, examples: int) -> None:
-        """Records a step."""
-        self.step += 1
+    def add(self, losses: Losses, examples: int | float) -> None:
+        """Records a batch of so many examples, or of that weight; of weight 0 it took no step."""
+        self.step += examples > 0
         self.batches += 1
         self.examples += examples
         self.loss += losses.plain * examples

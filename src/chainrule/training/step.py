@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int
-from chainrule.data.batches import Rows, count
+from chainrule.core.arrays import Array, Float
+from chainrule.data.batches import Batch, Rows, count
 from chainrule.nn.batch_norm import update_running
-from chainrule.nn.losses import LossFunction, l2_penalty
+from chainrule.nn.losses import LossFunction, l2_penalty, value_and_gradient
 from chainrule.nn.network import Network, Workspace
 from chainrule.optim.clipping import clip, shorten_columns
 from chainrule.optim.ema import EMA
@@ -27,6 +27,48 @@ from chainrule.training.divergence import Guard
 from chainrule.training.microbatches import Microbatches
 from chainrule.training.options import Options
 from chainrule.training.state import Losses, Progress
+
+
+class Objective:
+    """Objective: what is minimised, the mean loss of a batch and the penalty, with its gradient."""
+
+    def __init__(
+        self,
+        network: Network,
+        microbatches: Microbatches,
+        *,
+        loss: LossFunction,
+        plain: LossFunction | None = None,
+        l2: float = 0.0,
+    ) -> None:
+        """`plain` is the loss without label smoothing, if `loss` is one with it."""
+        self.network = network
+        self.microbatches = microbatches
+        self.loss = loss
+        self.plain = plain
+        self.l2 = l2
+        self._scratch = np.zeros(network.layout.weights_end * bool(l2), network.dtype)
+
+    def __call__(self, rows: Rows, step: int) -> tuple[Losses, Float[Array, " P"]]:
+        """(losses, gradient) of a batch; the gradient is valid until the next call."""
+        (loss, plain), gradient = self.microbatches.mean(rows, self.backpropagate, step)
+        if self.l2:
+            weights = slice(self.network.layout.weights_end)
+            parameters = self.network.parameters[weights]
+            loss += l2_penalty(parameters, gradient[weights], self.l2, self._scratch)
+        return Losses(loss, plain), gradient
+
+    def backpropagate(
+        self, batch: Batch, share: float, workspace: Workspace, rng: np.random.Generator | None
+    ) -> tuple[Losses, Float[Array, " P"]]:
+        """Losses and gradient of one microbatch, weighted by its fraction of the batch."""
+        X, y, weights = batch
+        logits = self.network.forward(X, workspace, rng)
+        plain = self.plain and value_and_gradient(self.plain, logits, y, workspace.loss, weights)[0]
+        loss, dlogits = value_and_gradient(self.loss, logits, y, workspace.loss, weights)
+        np.multiply(dlogits, share, out=dlogits)
+        losses = Losses(share * loss, share * (loss if plain is None else plain))
+        return losses, self.network.backward(dlogits, workspace)
 
 
 class Step:
@@ -51,31 +93,13 @@ class Step:
         """
         self.network = network
         self.microbatches = microbatches
-        self.loss = loss
-        self.plain = plain
+        self.objective = Objective(network, microbatches, loss=loss, plain=plain, l2=options.l2)
         self.optimizer = optimizer
         self.schedule = schedule
         self.progress = progress
         self.options = options
         self.ema = ema
         self.guard = Guard(network, optimizer, schedule, progress, microbatches)
-        self._scratch = np.zeros(network.layout.weights_end * bool(options.l2), network.dtype)
-
-    def backpropagate(
-        self,
-        X: Float[Array, "N n"],
-        y: Int[Array, " N"],
-        share: float,
-        workspace: Workspace,
-        rng: np.random.Generator | None,
-    ) -> tuple[Losses, Float[Array, " P"]]:
-        """Losses and gradient of one microbatch, weighted by its fraction of the batch."""
-        logits = self.network.forward(X, workspace, rng)
-        plain = self.plain and self.plain(logits, y, workspace.loss)[0]
-        loss, dlogits = self.loss(logits, y, workspace.loss)
-        np.multiply(dlogits, share, out=dlogits)
-        losses = Losses(share * loss, share * (loss if plain is None else plain))
-        return losses, self.network.backward(dlogits, workspace)
 
     def __call__(self, rows: Rows) -> Losses:
         """Takes one step; returns the batch's mean losses before it.
@@ -83,9 +107,8 @@ class Step:
         Raises DivergenceError, with the last good weights back in the network.
         """
         network, step, team = self.network, self.progress.step, self.microbatches.team
-        (loss, plain), gradient = self.microbatches.mean(rows, self.backpropagate, step)
-        loss += self._penalize(gradient)
-        self.guard.accept(loss)
+        losses, gradient = self.objective(rows, step)
+        self.guard.accept(losses.objective)
         if self.options.max_norm:
             clip(gradient, self.options.max_norm)
         self.optimizer.step(network.parameters, gradient, self.schedule(step), team)
@@ -96,13 +119,4 @@ class Step:
             update_running(network.statistics, *self.microbatches.statistics(count(rows)))
         if self.ema:
             self.ema.update(step + 1, team)
-        return Losses(loss, plain)
-
-    def _penalize(self, gradient: Float[Array, " P"]) -> float:
-        """L2 penalty of the weights; adds its gradient to `gradient`."""
-        if not self.options.l2:
-            return 0.0
-        weights = slice(self.network.layout.weights_end)
-        return l2_penalty(
-            self.network.parameters[weights], gradient[weights], self.options.l2, self._scratch
-        )
+        return losses

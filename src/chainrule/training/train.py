@@ -3,13 +3,14 @@
     for epoch in train(network, mnist.train, rng=rng, epochs=5):
         print(epoch.epoch, epoch.loss)
 
-The caller decides what to do with the epochs: print, plot, save, or `break`.
+The caller decides what to do with the epochs: print, plot, save, or `break`. What `train` is given
+is checked when it is called, not when the first epoch is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
@@ -18,19 +19,21 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.blas import one_blas_thread
-from chainrule.core.errors import ConfigError, DivergenceError
-from chainrule.core.rng import check_generator, fold_in
+from chainrule.core.errors import DivergenceError
+from chainrule.core.rng import fold_in
 from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter, Distortion
-from chainrule.data.batches import Rows, batch_rows, count
-from chainrule.nn.losses import LOSSES, LossFunction
+from chainrule.data.batches import ExampleArrays, Rows, batch_rows
+from chainrule.nn.losses import LossFunction, loss_function
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import Schedule
+from chainrule.training.checks import check_training
 from chainrule.training.compiled import CompiledStep, compile_optimizer
-from chainrule.training.evaluate import Pair, check_examples, measure
+from chainrule.training.evaluate import measure
 from chainrule.training.microbatches import Microbatches, team_size
 from chainrule.training.options import Options
+from chainrule.training.scores import score_of
 from chainrule.training.state import Losses, Progress
 from chainrule.training.step import Step
 from chainrule.training.weights import FinalWeights
@@ -56,6 +59,27 @@ class Epoch:
     seconds: float
     """Time spent on this epoch's steps, without the evaluation."""
 
+    @property
+    def validation_score(self) -> float | None:
+        """The score that goes with the loss: validation_accuracy, or validation_r2."""
+        return self.validation_accuracy
+
+
+@dataclass(frozen=True)
+class EpochOfValues(Epoch):
+    """Result of one pass over a training set of values that are no yes or no."""
+
+    validation_r2: float | None = None
+
+    @property
+    def validation_score(self) -> float | None:
+        """The share of the values' variance that is explained."""
+        return self.validation_r2
+
+
+NOTHING = Losses(0.0, 0.0)
+"""Losses of a batch that weighs nothing."""
+
 
 def never() -> bool:
     """The default `stop`: always False."""
@@ -64,7 +88,7 @@ def never() -> bool:
 
 def train(
     network: Network,
-    examples: Pair,
+    examples: ExampleArrays,
     *,
     rng: np.random.Generator | None,
     epochs: int = Options.epochs,
@@ -72,7 +96,7 @@ def train(
     loss: str | LossFunction = Options.loss,
     optimizer: str | Optimizer = Options.optimizer,
     learning_rate: float | Schedule = Options.learning_rate,
-    validation: Pair | None = None,
+    validation: ExampleArrays | None = None,
     patience: int = Options.patience,
     l2: float = Options.l2,
     label_smoothing: float = Options.label_smoothing,
@@ -88,7 +112,9 @@ def train(
 ) -> Iterator[Epoch]:
     """Trains `network` in place; yields an Epoch after each pass over the examples.
 
-    examples        (images (N, n) of the network's dtype, labels (N,) integers)
+    examples        (inputs (N, n) of the network's dtype, target), or (inputs, target, weights):
+                    the target is labels (N,), integers, or values (N, K), floats, as the loss takes
+                    them; a batch divides by the sum of its weights, and takes no step where it is 0
     rng             draws the order of each epoch, derived from the generator's seed and the
                     epoch's number alone; None: the order of the file
     validation      measured after each epoch, never trained on
@@ -99,59 +125,80 @@ def train(
                     bits, if everything else is unchanged
 
     The other keywords are those of `Options`, with its defaults and rules; 0 means off.
-    Raises ValueError if data and network do not fit, DivergenceError if the loss is no longer
-    finite: the network then holds the last good weights.
+    Raises ValueError at once if data and network do not fit; later DivergenceError if the loss is
+    no longer finite: the network then holds the last good weights.
     """
     options = Options.among(locals())
-    for pair in (examples, validation):
-        if pair is not None:
-            check_examples(network, *pair)
-    check_options(
-        network, options, loss=loss, rng=rng, validated=validation is not None,
+    check_training(
+        network, examples, options, loss=loss, rng=rng, validation=validation,
         distortion=distortion, shape=shape,
     )  # fmt: skip
-    function = LOSSES[loss].function if isinstance(loss, str) else loss
     if isinstance(optimizer, str):
         decayed = network.layout.weights_end
         optimizer = OPTIMIZERS[optimizer](network.parameters.size, network.dtype, decayed=decayed)
     schedule = learning_rate if isinstance(learning_rate, Schedule) else Schedule(learning_rate)
-    rows = min(batch_size or len(examples[1]), len(examples[1]))
-    more = bool(l2 or max_norm or max_weight_norm or average or distortion)
+    usual = len(examples) == 2 and examples[1].ndim == 1  # labels that weigh the same
+    more = bool(l2 or max_norm or max_weight_norm or average or distortion) or not usual
     whole = compiled and not compile_optimizer(network, loss, optimizer, more=more)
-    progress = Progress() if progress is None else progress
+    return _epochs(
+        network, examples, rng=rng, validation=validation, loss=loss, optimizer=optimizer,
+        schedule=schedule, options=options, whole=whole, stop=stop,
+        distorter=partial(Distorter, shape, distortion, network.dtype)
+        if distortion and shape
+        else None,
+        progress=Progress() if progress is None else progress,
+    )  # fmt: skip
+
+
+def _epochs(
+    network: Network,
+    examples: ExampleArrays,
+    *,
+    rng: np.random.Generator | None,
+    validation: ExampleArrays | None,
+    loss: str | LossFunction,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    options: Options,
+    whole: bool,
+    stop: Callable[[], bool],
+    distorter: Callable[[], Distorter] | None,
+    progress: Progress,
+) -> Iterator[Epoch]:
+    """The epochs of a training that was checked; `whole` steps are compiled."""
+    target, function, smoothing = examples[1], loss_function(loss), options.label_smoothing
+    rows = min(options.batch_size or len(target), len(target))
     weights = FinalWeights(network, options)
-    with ThreadTeam(team_size(network, rows, threads, whole=whole)) as team:
+    with ThreadTeam(team_size(network, rows, options.threads, whole=whole)) as team:
         microbatches = Microbatches(
             network, examples, team,
-            rng=rng if network.has_training_mode or distortion else None,
-            distorter=partial(Distorter, shape, distortion, network.dtype)
-            if distortion and shape
-            else None,
+            rng=rng if network.has_training_mode or distorter else None, distorter=distorter,
         )  # fmt: skip
         step: Step | CompiledStep
         step = plain = Step(
-            network, microbatches, loss=partial(function, label_smoothing=label_smoothing),
-            plain=partial(function, label_smoothing=0.0) if label_smoothing else None,
+            network, microbatches, loss=partial(function, label_smoothing=smoothing),
+            plain=partial(function, label_smoothing=0.0) if smoothing else None,
             optimizer=optimizer, schedule=schedule, progress=progress, options=options,
             ema=weights.ema,
         )  # fmt: skip
         if whole:
-            step = CompiledStep(plain, str(loss), label_smoothing, batch_size=rows)
+            step = CompiledStep(plain, str(loss), smoothing, batch_size=rows)
         memory = {f"optimizer.{slot}": values for slot, values in optimizer.state.items()}
         arrays = {"parameters": network.state, "kept": step.guard.kept, "best": weights.best}
         progress.attach(arrays | memory | weights.arrays(), optimizer, schedule)
         try:
-            while progress.epoch < epochs and not progress.waited > patience > 0:
+            while progress.epoch < options.epochs and not progress.waited > options.patience > 0:
                 order = rng and fold_in(rng, progress.epoch + 1)
-                batches = batch_rows(len(examples[1]), rows, order)
+                batches = batch_rows(len(target), rows, order)
                 means = run_epoch(step, islice(batches, progress.batches, None), stop)
                 if means is None:
                     return
                 trained = weights.measured(progress)
                 measured = validation and measure(
-                    trained, validation, loss=function, threads=threads
+                    trained, validation, loss=loss, threads=options.threads
                 )
-                epoch = _end_epoch(progress, schedule, means, measured, weights)
+                r2 = score_of(loss, target) == "r2"
+                epoch = _end_epoch(progress, schedule, means, measured, weights, r2=r2)
                 weights.show(progress)
                 yield epoch
                 weights.hide(progress)
@@ -174,7 +221,8 @@ def run_epoch(
         for rows in batches:
             if stop():
                 return None
-            progress.add(step(rows), count(rows))
+            weight = step.microbatches.weight(rows)
+            progress.add(step(rows) if weight else NOTHING, weight)
             progress.seconds = perf_counter() - started
         # No batch follows the last step to show whether it diverged.
         step.guard.check()
@@ -187,54 +235,27 @@ def _end_epoch(
     means: Losses,
     measured: tuple[float, float] | None,
     weights: FinalWeights,
+    *,
+    r2: bool,
 ) -> Epoch:
-    """Updates schedule, progress and weights at the end of an epoch; the Epoch to yield."""
-    validation_loss, validation_accuracy = measured or (None, None)
+    """Updates schedule, progress and weights at the end of an epoch; the Epoch to yield.
+
+    The score that was measured is R2, or else an accuracy.
+    """
+    validation_loss, score = measured or (None, None)
     monitored = means.objective if validation_loss is None else validation_loss
     rate, seconds = schedule(progress.step - 1), progress.seconds
     schedule.observe(monitored)
     progress.end_epoch(monitored)
     weights.end_epoch(progress)
-    return Epoch(
+    epoch = Epoch(
         epoch=progress.epoch, step=progress.step, loss=means.plain, objective=means.objective,
-        validation_loss=validation_loss, validation_accuracy=validation_accuracy,
+        validation_loss=validation_loss, validation_accuracy=None if r2 else score,
         learning_rate=rate, seconds=seconds,
     )  # fmt: skip
+    return EpochOfValues(**asdict(epoch), validation_r2=score) if r2 else epoch
 
 
 def as_epoch(record: Mapping[str, Any]) -> Epoch:
     """Epoch of a saved record. One of 0.1.0 has no objective: its loss was the objective."""
     return Epoch(**{"objective": record["loss"]} | dict(record))
-
-
-def check_options(
-    network: Network,
-    options: Options,
-    *,
-    loss: str | LossFunction,
-    rng: np.random.Generator | None,
-    validated: bool,
-    distortion: Distortion | None = None,
-    shape: tuple[int, int] | None = None,
-) -> None:
-    """Raises ConfigError for options that do not fit the network or each other."""
-    if rng is not None:
-        check_generator(rng)
-    if options.patience and not validated:
-        raise ConfigError(
-            f"patience {options.patience} needs a validation set to measure: give validation= "
-            "(--validation 1000)"
-        )
-    if (network.has_training_mode or distortion) and rng is None:
-        raise ConfigError("dropout, noise, distortion and batch normalisation need rng: give one")
-    if distortion and not shape:
-        raise ConfigError("a distortion needs the shape of the images: give shape=(height, width)")
-    if options.batch_size == 1 and any(layer.batch_norm for layer in network.layers):
-        raise ConfigError(
-            "batch_size 1: batch normalisation of a single row leaves nothing of it; give 2 or more"
-        )
-    if loss == "mean-squared-error" and network.link != LOSSES[loss].link:
-        raise ConfigError(
-            f"loss {loss} compares probabilities, but the network's outputs become some only by "
-            f"its link, {network.link}: Network.dense(..., output='softmax', link='identity')"
-        )

@@ -156,7 +156,7 @@ def zip_member(
             inspect(stream.read(HEAD))
         with archive.open(entry) as stream:
             data = stream.read(entry.file_size + 1)
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:
         # zipfile raises a dozen kinds of error for damage.
@@ -186,6 +186,8 @@ def open_zip(data: bytes, name: str) -> zipfile.ZipFile:
         )
     try:
         return zipfile.ZipFile(io.BytesIO(data))
+    except MemoryError:
+        raise
     except Exception as error:
         # zipfile raises a dozen kinds of error for damage.
         raise DataError(f"{name} is not a whole zip file: {error}; fetch it again.") from None

@@ -76,7 +76,7 @@ def decode_picture(data: bytes, name: str, *, side: int, pixels: int) -> Image.I
             picture = _reduced(_without_palette(image))
             turn = TURNS.get(plain.orientation)
             return picture if turn is None else picture.transpose(turn)
-        except DataError:
+        except (DataError, MemoryError):
             raise
         except Image.DecompressionBombError:
             raise DataError(

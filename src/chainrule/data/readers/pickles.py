@@ -150,7 +150,7 @@ def scan(data: bytes, name: str) -> None:
                     f"{name} is refused unread: a pickle can run code, and this asks for {what}."
                 )
             end = start + 1
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:
         # pickletools raises several kinds; a stream it cannot parse is not a pickle.
@@ -185,6 +185,8 @@ def read_pickle(data: bytes, name: str) -> list[tuple[Array, Array]]:
         return [(_values(images), _values(labels)) for images, labels in content]
     except DataError as error:
         raise DataError(f"{name} is refused: it asks for {error}.") from None
+    except MemoryError:
+        raise
     except Exception:
         # Allowed opcodes in a meaningless order fail in many ways, all of them harmless.
         raise DataError(

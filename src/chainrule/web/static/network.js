@@ -50,8 +50,12 @@ const softmax = (outputs) => {
   return powers.map((power) => power / total);
 };
 
-const activate = (name, Z) =>
-  name === "softmax" ? softmax(Z) : Z.map((z) => ACTIVATIONS[name].forward(z));
+const activate = (name, Z) => {
+  if (name === "softmax") return softmax(Z);
+  // The link of a Poisson mean is no activation.
+  const forward = name === "exp" ? Math.exp : ACTIVATIONS[name].forward;
+  return Z.map((z) => forward(z));
+};
 
 const activateBackward = (name, dA, Z, A) => {
   if (name === "softmax") {

@@ -1,0 +1,1 @@
+"""Tables of measurements: columns of numbers and words become a network's inputs."""
