@@ -135,7 +135,7 @@ def test_runs_that_do_not_fit_together_are_refused(chainrule, three, few) -> Non
     assert "run 'odd' is not finished: chainrule train --resume odd" in refused()
     edited = report("c-seed-1") | {"errors": "many"}
     Path("runs/odd/report.json").write_text(json.dumps(edited))
-    assert "run 'odd' is not finished" in refused()
+    assert "report.json: errors is 'many', not a whole number" in refused()
 
 
 def test_a_committee_is_not_a_run_to_go_on_with(chainrule, three) -> None:
