@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from chainrule.core.files import read_plain, write_atomically
+from chainrule.core.files import read_own, write_atomically
 from chainrule.core.formats import refuse_newer
 from chainrule.monitor.event_values import wrong
 
@@ -115,7 +115,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 def read_events(path: Path) -> list[dict[str, Any]]:
     """Reads the events of a file. Raises ValueError, naming the file, for anything else in it."""
     try:
-        raw = read_plain(path, LARGEST_FILE)
+        raw = read_own(path, LARGEST_FILE, follow_links=False)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     events = []

@@ -19,7 +19,7 @@ from chainrule.core.places import check_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.evaluation.assessment import Assessment, assess_saved, beats_guessing
-from chainrule.experiments.settings import RUN_FORMAT
+from chainrule.experiments.settings import RUN_FORMAT, text
 from chainrule.nn.model_file import Model, save
 from chainrule.runs import folder as runs
 from chainrule.runs.files import as_tables, check_version, saving, write_config, write_report
@@ -143,6 +143,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
             f"name {name!r}: use at most {LONGEST_NAME} letters, digits, '.', '_' and '-', "
             "a letter or digit first"
         )
+    text(tuple(members))  # config.toml will name them
     folder = runs.RUNS / name
     check_folder(folder if folder.exists() else runs.RUNS)
     if not folder.exists() or (folder.is_dir() and not runs.contents(folder)):

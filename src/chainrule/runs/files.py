@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ModelFileError, NewerFormatError, SaveError
-from chainrule.core.files import read_plain, write_atomically
+from chainrule.core.files import read_own, write_atomically
 from chainrule.core.formats import refuse_newer
 from chainrule.core.tensor_file import read_sealed
 from chainrule.core.version import __version__
@@ -136,7 +136,7 @@ def check_version(folder: Path) -> None:
 def _content(path: Path) -> bytes:
     """Content of a file of a run folder; ValueError for a link, or what no file of ours can be."""
     try:
-        return read_plain(path, LARGEST)
+        return read_own(path, LARGEST, follow_links=False)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -115,8 +115,12 @@ def find(run: str) -> Path:
 
 
 def model_name(path: Path) -> str:
-    """Name of a model: its run, or its file if that lies elsewhere."""
-    return path.parent.name if path.name == "model.safetensors" else path.stem
+    """Name of a model: its run, or its file if that lies elsewhere; bytes that are no text escaped.
+
+    Pages and the service tell it to programs that take text only.
+    """
+    name = path.parent.name if path.name == "model.safetensors" else path.stem
+    return name.encode(errors="backslashreplace").decode()
 
 
 def read_run(run: str) -> tuple[Model, dict[str, Any]]:

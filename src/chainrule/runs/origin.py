@@ -18,7 +18,7 @@ from chainrule.data.dataset import Dataset, Examples, noun
 from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
 from chainrule.data.remarks import MOST_NAMED
-from chainrule.experiments.settings import BEFORE, IN_ORDER, checked
+from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, text
 from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
 from chainrule.runs.values import TABLES, read_config
@@ -44,6 +44,11 @@ class Origin:
         table = {key: getattr(self, key) for key in ("label", "missing") if getattr(self, key)}
         return {"source": self.source} | absolute | {"classes": self.classes} | table
 
+    def check(self) -> None:
+        """Raises ConfigError for a name that config.toml could not hold, as it is no text."""
+        for value in self.as_config().values():
+            text(value)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Origin:
         """Origin from a configuration that `as_config` wrote."""
@@ -58,7 +63,7 @@ MNIST = Origin()
 
 def origin_of(path: Path) -> tuple[str, Origin]:
     """(recipe, data origin) of a run, from its config.toml."""
-    config = read_config(path)
+    config = read_config(path, follow_links=True)
     return config.get("run", {}).get("recipe", "custom"), Origin.from_config(config)
 
 
@@ -67,7 +72,7 @@ def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
 
     Raises ConfigError for a table that a run does not write.
     """
-    config = read_config(path)
+    config = read_config(path, follow_links=True)
     if "settings" not in config:
         return "", MNIST, {}
     own = [name for name in TABLES if name != "committee"]

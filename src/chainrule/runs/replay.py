@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import ConfigError, NewerFormatError
-from chainrule.core.files import is_file, read_plain
+from chainrule.core.files import is_file, read_own
 from chainrule.data.load import Report
 from chainrule.experiments.settings import RULES
 from chainrule.monitor.event_values import check_story
@@ -122,7 +122,7 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 
 def _picture(path: Path) -> str:
     try:
-        raw = read_plain(path, LARGEST)
+        raw = read_own(path, LARGEST, follow_links=False)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     if not raw.startswith(PNG):

@@ -75,6 +75,7 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
     origin, threads = wanted.origin, wanted.threads
     settings = combine(wanted.recipe)[0]
     check_settings(settings)
+    origin.check()
     for run in wanted.seeds:
         if not is_begun(RUNS / run):
             _clear(RUNS / run)

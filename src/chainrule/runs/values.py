@@ -107,9 +107,12 @@ def _contradictions(figures: Mapping[str, Any]) -> Iterator[str]:
                 yield f"confusion has {wrong:,} errors of {errors:,}"
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The tables of a run's config.toml. Raises ConfigError, naming the value and its rule."""
-    config = read_tables(path)
+def read_config(path: Path, *, follow_links: bool = False) -> dict[str, Any]:
+    """The tables of a run's config.toml, as `read_tables` gives them.
+
+    Raises ConfigError, naming the value and its rule.
+    """
+    config = read_tables(path, follow_links=follow_links)
     for name, rule in TABLES.items():
         table = config.get(name, {})
         if not isinstance(table, dict):
