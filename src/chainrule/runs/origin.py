@@ -18,6 +18,7 @@ from chainrule.data.dataset import Dataset, Examples, noun
 from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
 from chainrule.data.remarks import MOST_NAMED
+from chainrule.data.table.files import is_parquet, is_table
 from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, text
 from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
@@ -59,6 +60,14 @@ class Origin:
 
 
 MNIST = Origin()
+
+
+def usual_recipe(origin: Origin, images: str = "fast") -> str:
+    """The recipe for data of this origin, where none is named: `table`, or `images` for images."""
+    if origin.source in SOURCES:
+        return images
+    told = origin.label or origin.missing or is_parquet(origin.source)
+    return "table" if told or is_table(origin.source) else images
 
 
 def origin_of(path: Path) -> tuple[str, Origin]:
