@@ -46,7 +46,7 @@ def test_a_sealed_file_without_memory_is_an_error_of_its_file(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", ["read_ordinary", "reserve", "_digest"])
+@pytest.mark.parametrize("where", ["read_own", "reserve", "_digest"])
 def test_a_file_that_cannot_be_read_for_want_of_memory_is_named_and_not_called_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -235,7 +235,7 @@ def test_a_field_of_digits_is_refused_at_once(field: bytes) -> None:
 
 def test_settings_are_read_from_small_ordinary_files_only(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigError, match="not a file"):
+    with pytest.raises(ConfigError, match="not an ordinary file"):
         read_toml(tmp_path / "pipe")
     for path in ("nowhere", "null\0byte", "x" * 5000):
         with pytest.raises(ConfigError, match="cannot be read"):

@@ -132,7 +132,7 @@ def test_a_file_beyond_all_measure_is_not_read(tmp_path: Path, monkeypatch: Any)
     monkeypatch.setattr(module, "LARGEST_FILE", 1000)
     path = tmp_path / FILE
     path.write_bytes(b'{"kind": "x"}\n' * 100)
-    with pytest.raises(ValueError, match="longer than 1,000 bytes"):
+    with pytest.raises(ValueError, match="larger than 1,000 bytes"):
         read_events(path)
 
 

@@ -7,9 +7,11 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from chainrule.core.errors import DataError
-from chainrule.core.files import read_plain
+from chainrule.core.errors import DataError, OddFileError
+from chainrule.core.files import read_own
+from chainrule.experiments.settings import read_toml
 from chainrule.runs.lock import only_writer
 
 SIDE_FILES = (
@@ -81,13 +83,78 @@ def test_a_folder_that_is_a_link_itself_is_written_to(tmp_path: Path) -> None:
         assert (tmp_path / "disk/.writer").is_file()
 
 
-def test_only_an_ordinary_file_of_the_allowed_size_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "file"
+def odd(folder: Path, kind: str) -> Path:
+    """A name under which there is no ordinary file of ours of at most 5 bytes."""
+    path = folder / kind
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "long":
+        path.write_bytes(b"123456")
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    return path
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("follow_links", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("folder", "not a file but a folder"), ("pipe", "not an ordinary file"),
+        ("long", "larger than 5 bytes"), ("device", "not an ordinary file|it is a link"),
+    ],
+)  # fmt: skip
+def test_only_an_ordinary_file_of_the_allowed_size_is_read(
+    tmp_path: Path, kind: str, said: str, follow_links: bool
+) -> None:
+    with pytest.raises(OddFileError, match=said):
+        read_own(odd(tmp_path, kind), 5, follow_links=follow_links)
+    with pytest.raises(FileNotFoundError):
+        read_own(tmp_path / "none", 5, follow_links=follow_links)
+
+
+def test_a_link_is_followed_where_the_user_gave_the_name_only(tmp_path: Path) -> None:
+    path, link = tmp_path / "file", tmp_path / "link"
     path.write_bytes(b"12345")
-    assert read_plain(path, 5) == b"12345"
-    with pytest.raises(OSError, match="longer than 4 bytes"):
-        read_plain(path, 4)
-    link = tmp_path / "link"
     link.symlink_to(path)
-    with pytest.raises(OSError, match="it is a link"):
-        read_plain(link, 5)
+    assert read_own(path, 5, follow_links=False) == b"12345"
+    assert read_own(link, 5, follow_links=True) == b"12345"
+    with pytest.raises(OddFileError, match="it is a link"):
+        read_own(link, 5, follow_links=False)
+
+
+def test_a_settings_file_may_be_a_link_that_of_a_run_may_not(chainrule, mine, tmp_path) -> None:
+    config = mine / "config.toml"
+    config.rename(tmp_path / "settings.toml")
+    (tmp_path / "linked.toml").symlink_to("settings.toml")
+    assert read_toml(tmp_path / "linked.toml")["epochs"] == 2
+    config.symlink_to(tmp_path / "settings.toml")
+    for command in ("report mine", "evaluate mine", "train --resume mine"):
+        done = chainrule(*command.split())
+        assert done.code in (1, 2), command
+        assert "config.toml: it is a link" in done.err, command
+
+
+def test_a_lock_that_is_exchanged_while_it_is_taken_is_seen(
+    tmp_path: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = FileLock.acquire
+
+    def exchanged(self: FileLock, *given: object, **named: object) -> object:
+        taken = take(self, *given, **named)
+        Path(self.lock_file).unlink()
+        os.link(private, self.lock_file)
+        return taken
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with monkeypatch.context() as during:
+        during.setattr(FileLock, "acquire", exchanged)
+        with pytest.raises(DataError, match="it has a second name"), only_writer(folder):
+            raise AssertionError("it was written to")
+    assert private.read_bytes() == PRIVATE
+    (folder / ".lock").unlink()
+    with only_writer(folder):
+        pass

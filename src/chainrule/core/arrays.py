@@ -8,7 +8,7 @@ there the annotation only means "an array".
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -40,6 +40,61 @@ else:
         """Bytes; stands in for jaxtyping.UInt8."""
 
 
+@runtime_checkable
+class CSR(Protocol):
+    """Sparse matrix by rows, such as SciPy's csr_array; SciPy itself is never imported.
+
+    Row i has the values data[indptr[i]:indptr[i + 1]] in the columns `indices` of the same range.
+    """
+
+    format: str
+    data: Array
+    indices: Array
+    indptr: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        ...
+
+    @property
+    def T(self) -> Any:
+        """The transpose."""
+        ...
+
+    def __getitem__(self, rows: Any, /) -> CSR: ...
+
+    def __matmul__(self, other: Array, /) -> Array: ...
+
+    def astype(self, dtype: Any, /) -> CSR:
+        """The same values in another precision."""
+        ...
+
+
+Inputs: TypeAlias = Float[Array, "N n"] | CSR
+"""Inputs of a network, one example a row."""
+
+
+def is_sparse(X: object) -> TypeGuard[CSR]:
+    """True for a sparse matrix by rows."""
+    return not isinstance(X, np.ndarray) and getattr(X, "format", None) == "csr"
+
+
+def values_of(X: Inputs) -> Array:
+    """All values of a matrix; of a sparse one those that it holds."""
+    return X if isinstance(X, np.ndarray) else X.data
+
+
+def as_inputs(X: Any, dtype: Any) -> Any:
+    """Inputs in this precision: a sparse matrix by rows as one, all else as an array."""
+    return X.astype(dtype) if is_sparse(X) else np.asarray(X, dtype)
+
+
 Views: TypeAlias = list[Float[Array, "..."]]
 """Views into one flat vector, each with its own shape."""
 
@@ -64,5 +119,5 @@ def aligned_size(size: int, dtype: Any) -> int:
     return -(-size // step) * step
 
 
-__all__ = ["ALIGNMENT", "Array", "Float", "Int", "Target", "UInt8", "Views"]
-__all__ += ["aligned_size", "aligned_zeros"]
+__all__ = ["ALIGNMENT", "CSR", "Array", "Float", "Inputs", "Int", "Target", "UInt8", "Views"]
+__all__ += ["aligned_size", "aligned_zeros", "as_inputs", "is_sparse", "values_of"]

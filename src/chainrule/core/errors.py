@@ -10,6 +10,10 @@ class DataError(ValueError):
     """Data that cannot be used; the message is one sentence for the person who supplied it."""
 
 
+class OddFileError(OSError):
+    """Something else than an ordinary file of ours where one belongs: see core/files.read_own."""
+
+
 class SaveError(OSError):
     """A run that could not be saved, several times in a row."""
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from chainrule.core.errors import OddFileError
+
 TEMPORARY = re.compile(r"\..+\.[0-9]+\.[0-9a-f]{8}\.part")
 """Names of files still being written."""
 BLOCK = 1 << 20
@@ -117,17 +119,31 @@ def check_replaceable(path: Path) -> None:
         )
 
 
-def read_ordinary(path: Path, largest: int) -> bytes:
-    """The content of an ordinary file of at most `largest` bytes, or of the one a link leads to.
+def read_own(path: Path, largest: int, *, follow_links: bool) -> bytes:
+    """Content of a file of ours: an ordinary one of at most `largest` bytes.
 
-    Raises ValueError, naming the rule, for a pipe, a device, a folder (reading some of these never
-    ends) or a longer file; OSError where it cannot be read.
+    Links are followed where the user gave the name, and not where someone else may have, as in a
+    run folder. Raises OddFileError for a link that is not followed, a longer file, and a pipe, a
+    device or a folder (reading some of these never ends); OSError where it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: not a file; give the path of one")
-    if path.exists() and path.stat().st_size > largest:
-        raise ValueError(f"{path}: larger than {largest:,} bytes; no file of ours is")
-    return path.read_bytes()
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    if not follow_links:
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+        if path.is_symlink():
+            raise _odd(path, errno.ELOOP, "it is a link, which is not followed; remove it")
+    if path.is_dir():
+        raise _odd(path, errno.EISDIR, "not a file but a folder; give the path of a file")
+    with open(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _odd(path, errno.EINVAL, "not an ordinary file; give the path of one")
+        if status.st_size > largest:
+            raise _odd(path, errno.EFBIG, f"larger than {largest:,} bytes; no file of ours is")
+        return file.read(status.st_size)
+
+
+def _odd(path: Path, number: int, what: str) -> OddFileError:
+    return OddFileError(number, what, str(path))
 
 
 def expanded(path: str | Path) -> Path:
@@ -146,27 +162,6 @@ def home() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
-
-
-def read_plain(path: Path, largest: int) -> bytes:
-    """Content of an ordinary file of at most `largest` bytes; OSError for anything else.
-
-    For files whose name someone else may have given to a link, which could lead anywhere, or to a
-    pipe or a device, which may never end.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a link, which is not followed; remove it", str(path))
-    with open(os.open(path, flags), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not an ordinary file; remove it", str(path))
-        if status.st_size > largest:
-            raise OSError(
-                errno.EFBIG, f"longer than {largest:,} bytes, which are read; remove it", str(path)
-            )
-        return file.read(largest)
 
 
 def check_ordinary(folder: Path) -> None:

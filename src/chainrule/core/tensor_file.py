@@ -18,12 +18,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
 from chainrule.core.arrays import Array
-from chainrule.core.errors import DamagedFileError, ModelFileError
+from chainrule.core.errors import DamagedFileError, ModelFileError, OddFileError
 from chainrule.core.files import (
     Content,
     naming_what_is_read,
     naming_what_is_written,
-    read_ordinary,
+    read_own,
     write_atomically,
 )
 from chainrule.core.formats import is_newer, newer
@@ -91,9 +91,9 @@ def read_sealed(path: str | Path, *, format: str | tuple[str, ...]) -> tuple[Ten
 
 def _read_sealed(path: Path, format: str | tuple[str, ...]) -> tuple[Tensors, Words]:
     try:
-        content = read_ordinary(path, LARGEST_FILE)
-    except ValueError as error:
-        raise ModelFileError(str(error)) from None
+        content = read_own(path, LARGEST_FILE, follow_links=True)
+    except OddFileError as error:
+        raise ModelFileError(f"{path}: {error.strerror}") from None
     words = _words(path, content)
     known = (format,) if isinstance(format, str) else format
     said, seal = words.get("format", ""), words.pop("sha256", None)

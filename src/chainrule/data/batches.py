@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int, Target
+from chainrule.core.arrays import Array, Float, Inputs, Int, Target, is_sparse
 
 Rows: TypeAlias = slice | Int[Array, " _"]
 """Selection of examples: a range of rows in file order, or the row numbers."""
@@ -58,7 +58,8 @@ def count(rows: Rows) -> int:
 class Batch(NamedTuple):
     """Batch, or a part of one: inputs (N, n), their target, and their weights (N,), if any."""
 
-    X: Float[Array, "N n"]
+    X: Any
+    """Inputs: dense, or sparse by rows."""
     y: Target
     weights: Float[Array, " N"] | None = None
 
@@ -66,26 +67,26 @@ class Batch(NamedTuple):
 Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
 
-ExampleArrays: TypeAlias = (
-    tuple[Float[Array, "_ n"], Array] | tuple[Float[Array, "_ n"], Array, Float[Array, " _"]]
-)
-"""Examples: (inputs, target) or (inputs, target, weights). The target is labels (N,), or values
-(N, K)."""
+ExampleArrays: TypeAlias = tuple[Inputs, Array] | tuple[Inputs, Array, Float[Array, " _"]]
+"""Examples: (inputs, target) or (inputs, target, weights). Inputs are (N, n), and may be sparse by
+rows; the target is labels (N,), or values (N, K)."""
 
 
 class Picker:
     """Picks rows of an array, always into the same buffer.
 
-    The result is valid until the next call. Rows in file order are views of the array, at no cost.
+    The result is valid until the next call. Rows in file order are views of the array, at no cost;
+    rows of a sparse matrix are a new one.
     """
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Any) -> None:
         self.array = array
+        self._sparse = is_sparse(array)
         self._picked = np.empty((0, *array.shape[1:]), array.dtype)
 
-    def __call__(self, rows: Rows) -> Array:
+    def __call__(self, rows: Rows) -> Any:
         """The rows, in their order."""
-        if isinstance(rows, slice):
+        if self._sparse or isinstance(rows, slice):
             return self.array[rows]
         if len(self._picked) < len(rows):
             self._picked = np.empty((len(rows), *self.array.shape[1:]), self.array.dtype)
@@ -96,7 +97,7 @@ class Picker:
 class Gather:
     """Gathers the examples of given rows, always into the same buffers, see Picker."""
 
-    def __init__(self, inputs: Array, target: Array, weights: Array | None = None) -> None:
+    def __init__(self, inputs: Inputs, target: Array, weights: Array | None = None) -> None:
         self._X, self._y = Picker(inputs), Picker(target)
         self._weights = None if weights is None else Picker(weights)
 

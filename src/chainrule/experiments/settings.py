@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from chainrule.core.errors import ConfigError, NewerFormatError
+from chainrule.core.errors import ConfigError, NewerFormatError, OddFileError
+from chainrule.core.files import read_own
 from chainrule.core.formats import refuse_newer
 from chainrule.core.tables import remedy
 from chainrule.training.options import ALL_CORES, Choices, Options, losses, rules, setting
@@ -173,30 +175,32 @@ RUN_FORMAT = 1
 def check_length(path: Path, content: bytes) -> None:
     """Raises ConfigError for a TOML file that would not be read."""
     if len(content) > LARGEST_CONFIG:
-        raise ConfigError(
-            f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it: names of classes "
-            "(sub-folders, --classes) and paths take most"
-        )
+        raise _too_long(path)
 
 
-def read_tables(path: Path) -> dict[str, Any]:
+def _too_long(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path}: longer than {LARGEST_CONFIG:,} bytes; shorten it: names of classes "
+        "(sub-folders, --classes) and paths take most"
+    )
+
+
+def read_tables(path: Path, *, follow_links: bool = False) -> dict[str, Any]:
     """Parses a TOML file of at most LARGEST_CONFIG bytes; ConfigError if it is not one.
 
-    The same for the config.toml of a run that a later version wrote, in another format.
+    The same for the config.toml of a run that a later version wrote, in another format. A link is
+    followed only to a file that the user named.
     """
     try:
-        ordinary = path.is_file() or not path.exists()
-        raw = b""
-        if ordinary:  # reading a pipe would block
-            with path.open("rb") as file:
-                raw = file.read(LARGEST_CONFIG + 1)
+        raw = read_own(path, LARGEST_CONFIG, follow_links=follow_links)
+    except OddFileError as error:
+        if error.errno == errno.EFBIG:
+            raise _too_long(path) from None
+        raise ConfigError(f"{path}: {error.strerror}") from None
     except (OSError, ValueError) as error:
         # ValueError: a path with a null byte.
         what = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: cannot be read ({what}); check the path") from None
-    if not ordinary:
-        raise ConfigError(f"{path}: not a file; give the path of a TOML file")
-    check_length(path, raw)
     try:
         tables = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -215,7 +219,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
     Those that a run of an earlier version lacks are what they were then.
     """
-    content = read_tables(path)
+    content = read_tables(path, follow_links=True)
     settings = content.get("settings", content)
     if not isinstance(settings, dict):
         kind = type(settings).__name__  # not its repr: nested lists may be too deep for that

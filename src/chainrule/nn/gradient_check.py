@@ -17,7 +17,7 @@ from itertools import product
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Target
+from chainrule.core.arrays import Array, Float, Inputs, Target, as_inputs
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.losses import (
     LOSSES,
@@ -72,7 +72,7 @@ class GradientCheck:
 
 def gradcheck(
     network: Network,
-    X: Float[Array, "N n"],
+    X: Inputs,
     y: Target,
     loss: str | LossFunction = "softmax-cross-entropy",
     *,
@@ -93,7 +93,7 @@ def gradcheck(
     pass draws the same random numbers, from `seed`.
     """
     network = network.copy(np.float64)
-    X = np.asarray(X, np.float64)
+    X = as_inputs(X, np.float64)
     function = partial(loss_function(loss), label_smoothing=label_smoothing)
     if weights is not None:
         function = partial(function, weights=weights)

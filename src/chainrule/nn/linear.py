@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float
+from chainrule.core.arrays import CSR, Array, Float, Inputs
 from chainrule.core.copies import Bound
 from chainrule.nn.layer import SharedMemory
 from chainrule.nn.matmul import matmul
@@ -23,7 +23,8 @@ from chainrule.nn.matmul import matmul
 class LinearMemory:
     """Inputs of the last forward pass, outputs, and gradients."""
 
-    A: Float[Array, "_ fan_in"]
+    A: Float[Array, "_ fan_in"] | CSR
+    """In the first layer perhaps sparse: dW = A' dZ is then a sparse product, too."""
     Z: Float[Array, "N fan_out"]
     ones: Float[Array, " N"]
     dW: Float[Array, "fan_in fan_out"]
@@ -57,7 +58,7 @@ class Linear(Bound):
 
     def forward(
         self,
-        A: Float[Array, "N fan_in"],
+        A: Inputs,
         memory: LinearMemory,
         rng: np.random.Generator | None,
     ) -> Float[Array, "N fan_out"]:
@@ -76,5 +77,5 @@ class Linear(Bound):
         if self.b is not None:
             np.matmul(memory.ones, dZ, out=memory.db)  # (N,) @ (N, fan_out): the sum of its rows
         if memory.dA is None:
-            return memory.A[:0]
+            return np.empty((0, len(self.W)), dZ.dtype)
         return matmul(dZ, self.W.T, out=memory.dA)  # (N, fan_out) @ (fan_out, fan_in)

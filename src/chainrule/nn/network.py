@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Int, aligned_zeros
+from chainrule.core.arrays import Array, Float, Inputs, Int, aligned_zeros, as_inputs
 from chainrule.core.copies import Rebuilt
 from chainrule.core.rng import check_generator
 from chainrule.nn.activations import ACTIVATIONS, LINKS, Activation
@@ -162,12 +162,13 @@ class Network(Rebuilt):
 
     def forward(
         self,
-        X: Float[Array, "N n"],
+        X: Inputs,
         workspace: Workspace,
         rng: np.random.Generator | None = None,
     ) -> Float[Array, "N K"]:
         """The outputs of the last layer, (N, K), written into the workspace.
 
+        X has one example a row, and may be sparse: SciPy's csr_array, of the network's dtype.
         With a generator: training mode, with dropout, noise and batch statistics.
         Raises ValueError unless X has `fan_in` columns and as many rows as the workspace, and the
         workspace is this network's.
@@ -182,10 +183,11 @@ class Network(Rebuilt):
                 "the workspace was made for another network, whose weights it would use: "
                 "a copy of a network needs a workspace of its own"
             )
-        A = X
+        A: Any = X
         for layer, memory in workspace.chain:
             A = layer.forward(A, memory, rng)
-        return A
+        outputs: Array = A
+        return outputs
 
     def backward(self, dlogits: Float[Array, "N K"], workspace: Workspace) -> Float[Array, " P"]:
         """The gradient of the loss w.r.t. all parameters, one flat vector in the workspace.
@@ -198,22 +200,22 @@ class Network(Rebuilt):
             dA = layer.backward(dA, memory)
         return workspace.gradient
 
-    def predict_values(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
+    def predict_values(self, X: Inputs) -> Float[Array, "N K"]:
         """Predicted values for each row of X, (N, K): the link of the outputs."""
-        X = np.asarray(X, self.dtype)
-        values = np.empty((len(X), self.layers[-1].fan_out), self.dtype)
+        X = as_inputs(X, self.dtype)
+        values = np.empty((X.shape[0], self.layers[-1].fan_out), self.dtype)
         workspaces, link = Workspaces(self), LINKS[self.link]
-        for start in range(0, len(X), PREDICT_ROWS):
+        for start in range(0, len(values), PREDICT_ROWS):
             rows = slice(start, start + PREDICT_ROWS)
-            outputs = self.forward(X[rows], workspaces[len(X[rows])])
+            outputs = self.forward(X[rows], workspaces[len(values[rows])])
             link.forward(outputs, values[rows])
         return values
 
-    def predict_proba(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
+    def predict_proba(self, X: Inputs) -> Float[Array, "N K"]:
         """Class probabilities of each row of X, (N, K)."""
         return self.predict_values(X)
 
-    def predict(self, X: Float[Array, "N n"]) -> Int[Array, " N"]:
+    def predict(self, X: Inputs) -> Int[Array, " N"]:
         """The most probable class of each row of X, (N,)."""
         predicted: Array = self.predict_proba(X).argmax(axis=1)
         return predicted
@@ -248,7 +250,7 @@ class Workspace:
         return type(self), (self.network, self.examples)
 
     @property
-    def inputs(self) -> list[Float[Array, "_ n"]]:
+    def inputs(self) -> list[Inputs]:
         """Inputs of each dense layer: X or the previous activations, after dropout and noise."""
         return [memory.A for layer, memory in self.chain if isinstance(layer, Linear)]
 

@@ -8,11 +8,12 @@ it, once, so that a layer is a product, a sum and a tanh:
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float
+from chainrule.core.arrays import Array, Float, Inputs, as_inputs
+from chainrule.core.errors import ModelFileError
 from chainrule.nn.activations import ACTIVATIONS, LINKS, ActivationFunction
 from chainrule.nn.network import Network
 
@@ -36,33 +37,46 @@ class Predictor:
         self._layers = halved(network.folded())
         self._link = LINKS[network.link]
 
-    def __call__(self, X: Float[Array, "N n"]) -> Float[Array, "N K"]:
+    def __call__(self, X: Inputs) -> Float[Array, "N K"]:
         """Class probabilities of each row of X, (N, K).
 
         Raises ValueError if X has other than `inputs` columns.
         """
-        X = np.asarray(X, self.dtype)
-        if X.ndim != 2 or X.shape[1] != self.inputs:
+        X = as_inputs(X, self.dtype)
+        if len(X.shape) != 2 or X.shape[1] != self.inputs:
             raise ValueError(
                 f"X has shape {X.shape}: the network takes {self.inputs} inputs, "
                 f"so give (N, {self.inputs}), one example a row"
             )
-        if len(X) == 1:
+        if X.shape[0] == 1:
             return self._rows(X)
-        probabilities = np.empty((len(X), self.classes), self.dtype)
-        for start in range(0, len(X), ROWS):
+        probabilities = np.empty((X.shape[0], self.classes), self.dtype)
+        for start in range(0, len(probabilities), ROWS):
             rows = slice(start, start + ROWS)
             probabilities[rows] = self._rows(X[rows])
         return probabilities
 
-    def _rows(self, A: Array) -> Array:
-        single = len(A) == 1
+    def _rows(self, A: Any) -> Array:
+        single = isinstance(A, np.ndarray) and len(A) == 1
         for W, b, activation in self._layers:
             # A vector times a matrix is faster than a one-row matrix times a matrix.
             Z = A[0].dot(W)[None] if single else A.dot(W)
             np.add(Z, b, Z)
             A = activation.forward(Z, Z if activation.in_place else np.empty_like(Z))
+        A = np.asarray(A)
         return self._link.forward(A, A if self._link.in_place else np.empty_like(A))
+
+
+def check_answers(
+    probabilities: Float[Array, "N K"], *, name: str = "the network", noun: str = "images"
+) -> None:
+    """Raises ModelFileError unless the answers are finite: a weight may be so and yet too large."""
+    broken = int(np.count_nonzero(~np.isfinite(probabilities).all(axis=1)))
+    if broken:
+        raise ModelFileError(
+            f"{name}: its answers to {broken:,} of {len(probabilities):,} {noun} are not "
+            "finite numbers; its weights are too large, train it again with a lower learning rate"
+        )
 
 
 def halved(network: Network) -> list[Layer]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ModelFileError, NewerFormatError, SaveError
-from chainrule.core.files import read_plain, write_atomically
+from chainrule.core.files import read_own, write_atomically
 from chainrule.core.formats import refuse_newer
 from chainrule.core.tensor_file import read_sealed
 from chainrule.core.version import __version__
@@ -29,12 +29,12 @@ from chainrule.experiments.settings import (
     Settings,
     as_toml,
     check_length,
-    read_tables,
     text,
 )
 from chainrule.monitor.events import BY_HAND, FILE, read_events
 from chainrule.nn.model_file import FORMATS
 from chainrule.runs.origin import Origin
+from chainrule.runs.values import read_config
 from chainrule.training.checkpoint_values import check_epoch
 from chainrule.training.train import Epoch
 
@@ -112,7 +112,7 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
 
 def check_version(folder: Path) -> None:
     """Raises NewerFormatError or ConfigError if a later version wrote into the folder."""
-    read_tables(folder / "config.toml")
+    read_config(folder / "config.toml")
     try:
         read_sealed(folder / "model.safetensors", format=FORMATS)
     except NewerFormatError:
@@ -136,7 +136,7 @@ def check_version(folder: Path) -> None:
 def _content(path: Path) -> bytes:
     """Content of a file of a run folder; ValueError for a link, or what no file of ours can be."""
     try:
-        return read_plain(path, LARGEST)
+        return read_own(path, LARGEST, follow_links=False)
     except FileNotFoundError:
         raise
     except OSError as error:

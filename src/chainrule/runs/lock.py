@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chainrule.core.errors import DataError, FolderInUseError, SaveError
-from chainrule.core.files import check_ordinary, is_file, read_plain, write_atomically
+from chainrule.core.files import check_ordinary, is_file, read_own, write_atomically
 
 LONGEST_NAME = 1024
 """Bytes of the holder's name."""
@@ -43,6 +43,8 @@ def only_writer(folder: Path, *, new: bool = False) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
         raise SaveError(f"{folder} cannot be written: {error.strerror or error}") from None
     try:
+        # Whoever may write here too has had time to put another file in its place.
+        _check(folder)
         with suppress(OSError):  # a full disk is for whoever saves something to report
             write_atomically(holder, f"process {os.getpid()} on {platform.node()}".encode())
         yield
@@ -69,6 +71,6 @@ def _check(folder: Path) -> None:
 
 def _named(holder: Path) -> str:
     try:
-        return read_plain(holder, LONGEST_NAME).decode(errors="replace")
+        return read_own(holder, LONGEST_NAME, follow_links=False).decode(errors="replace")
     except OSError:
         return "another process"

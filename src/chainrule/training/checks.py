@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
-from chainrule.core.arrays import Array
+from chainrule.core.arrays import Array, is_sparse, values_of
 from chainrule.core.errors import ConfigError
 from chainrule.core.rng import check_generator
 from chainrule.data.augment import Distortion
@@ -43,6 +44,8 @@ def check_training(
         distortion=distortion, shape=shape,
     )  # fmt: skip
     check_link(network, loss, target)
+    if distortion and is_sparse(examples[0]):
+        raise ConfigError("sparse images cannot be distorted: give images.toarray()")
     if options.label_smoothing and target.ndim == 2:
         raise ConfigError(
             f"label_smoothing {options.label_smoothing:g}: values are no labels; leave it out"
@@ -50,7 +53,7 @@ def check_training(
 
 
 def check_examples(
-    network: Network, examples: tuple[Array, ...], *, loss: str | LossFunction
+    network: Network, examples: tuple[Any, ...], *, loss: str | LossFunction
 ) -> None:
     """Raises ValueError, naming value, rule and remedy, unless the examples fit the network."""
     if len(examples) not in (2, 3):
@@ -61,23 +64,33 @@ def check_examples(
     images, target = examples[0], examples[1]
     noun = "labels" if target_is_labels(target) else "values"
     for what, array in zip(("images", noun, "weights"), examples, strict=False):
-        if not isinstance(array, np.ndarray):
+        if not (isinstance(array, np.ndarray) or (array is images and hasattr(array, "tocsr"))):
             raise ValueError(
                 f"{what} are of type {type(array).__name__}: give a NumPy array, np.asarray({what})"
             )
     check_inputs(network, images)
-    if len(images) != len(target) or not len(images):
+    rows = images.shape[0]
+    if rows != len(target) or not rows:
         one = "label" if noun == "labels" else "row of values"
-        raise ValueError(f"{len(images)} images and {len(target)} {noun}: give one {one} an image")
+        raise ValueError(f"{rows} images and {len(target)} {noun}: give one {one} an image")
     check_fits(target, network.widths[-1], loss)
     if len(examples) == 3:
-        check_weights(examples[2], len(images))
+        check_weights(examples[2], rows)
 
 
-def check_inputs(network: Network, images: Array) -> None:
+def check_inputs(network: Network, images: Any) -> None:
     """Raises ValueError unless the inputs fit the network, and are finite."""
     inputs = network.widths[0]
-    if images.ndim != 2 or images.shape[1] != inputs:
+    if not (isinstance(images, np.ndarray) or is_sparse(images)):
+        raise ValueError(
+            f"images are a sparse {type(images).__name__}: give them by rows, images.tocsr()"
+        )
+    if is_sparse(images) and network.layers[0].stochastic:
+        raise ConfigError(
+            "sparse images: dropout or noise on the inputs would fill them; give images.toarray(), "
+            "or leave input_dropout and input_noise out"
+        )
+    if len(images.shape) != 2 or images.shape[1] != inputs:
         raise ValueError(
             f"images have shape {images.shape}: layer 1 takes {inputs} inputs, "
             f"so give (N, {inputs}), one example a row"
@@ -87,14 +100,23 @@ def check_inputs(network: Network, images: Array) -> None:
             f"images are {images.dtype}, the network is {network.dtype}: "
             f"convert them, images.astype('{network.dtype}')"
         )
+    values = values_of(images)
     with np.errstate(over="ignore", invalid="ignore"):
-        total = float(images.sum(dtype=np.float64))
-    if not isfinite(total) and len(bad := np.argwhere(~np.isfinite(images))):
-        row, column = bad[0]
+        total = float(values.sum(dtype=np.float64))
+    if not isfinite(total) and len(bad := np.argwhere(~np.isfinite(values))):
+        row, column = _place(images, bad[0])
         raise ValueError(
-            f"image {row} has the value {images[row, column]} at input {column}: "
+            f"image {row} has the value {values[tuple(bad[0])]} at input {column}: "
             "every input is a finite number; repair or leave out that example"
         )
+
+
+def _place(images: Any, index: Array) -> tuple[int, int]:
+    """(row, column) of a value, from its index among the values."""
+    if not is_sparse(images):
+        return int(index[0]), int(index[1])
+    row = int(np.searchsorted(images.indptr, index[0], "right")) - 1
+    return row, int(images.indices[index[0]])
 
 
 def check_options(

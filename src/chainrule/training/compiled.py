@@ -216,6 +216,7 @@ def objection(network: Network, loss: object, optimizer: Optimizer, *, more: boo
         return ""
     return (
         "only adam's update and whole steps of plain sgd can be compiled: without momentum, norms, "
-        "penalties, averages, weights, dropout, noise or distortion, with a cross-entropy of the "
-        "logits of labels and relu, tanh or sigmoid in hidden layers; leave it out for others"
+        "penalties, averages, weights, sparse inputs, dropout, noise or distortion, with a "
+        "cross-entropy of the logits of labels and relu, tanh or sigmoid in hidden layers; leave "
+        "it out for others"
     )

@@ -7,7 +7,7 @@ from math import isfinite
 
 import numpy as np
 
-from chainrule.core.arrays import Array
+from chainrule.core.arrays import Array, values_of
 from chainrule.core.errors import DivergenceError
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import Optimizer
@@ -83,9 +83,8 @@ class Guard:
         if not (layer or isfinite(loss)):
             where = ", first in the loss itself"
         # Compiled steps have their own memory: perhaps no workspace has seen a batch.
-        largest = max(
-            (float(np.abs(each.inputs[0]).max()) for each in self.microbatches.seen()), default=0.0
-        )
+        seen = (values_of(each.inputs[0]) for each in self.microbatches.seen())
+        largest = max((float(np.abs(values).max(initial=0)) for values in seen), default=0.0)
         scale = f", or scale the inputs: they reach {largest:g}, not 1" if largest > 10 else ""
         return DivergenceError(
             f"{what or f'the loss became {loss}'} at step {step}{where}, at learning rate "

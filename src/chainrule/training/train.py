@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.core.arrays import is_sparse
 from chainrule.core.blas import one_blas_thread
 from chainrule.core.errors import DivergenceError
 from chainrule.core.rng import fold_in
@@ -113,8 +114,9 @@ def train(
     """Trains `network` in place; yields an Epoch after each pass over the examples.
 
     examples        (inputs (N, n) of the network's dtype, target), or (inputs, target, weights):
-                    the target is labels (N,), integers, or values (N, K), floats, as the loss takes
-                    them; a batch divides by the sum of its weights, and takes no step where it is 0
+                    inputs may be sparse by rows, SciPy's csr_array; the target is labels (N,),
+                    integers, or values (N, K), floats, as the loss takes them; a batch divides by
+                    the sum of its weights, and takes no step where that is 0
     rng             draws the order of each epoch, derived from the generator's seed and the
                     epoch's number alone; None: the order of the file
     validation      measured after each epoch, never trained on
@@ -137,7 +139,8 @@ def train(
         decayed = network.layout.weights_end
         optimizer = OPTIMIZERS[optimizer](network.parameters.size, network.dtype, decayed=decayed)
     schedule = learning_rate if isinstance(learning_rate, Schedule) else Schedule(learning_rate)
-    usual = len(examples) == 2 and examples[1].ndim == 1  # labels that weigh the same
+    # Dense inputs, labels that weigh the same.
+    usual = len(examples) == 2 and examples[1].ndim == 1 and not is_sparse(examples[0])
     more = bool(l2 or max_norm or max_weight_norm or average or distortion) or not usual
     whole = compiled and not compile_optimizer(network, loss, optimizer, more=more)
     return _epochs(
