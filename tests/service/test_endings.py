@@ -268,3 +268,12 @@ def test_held_back_nobody_new_gets_in_and_who_waits_is_kept() -> None:
         with taken:
             assert taken.recv(1) == b"?"
     listener.close()
+
+
+def test_a_system_that_lets_nobody_hold_back_connections_is_served_all_the_same() -> None:
+    class Refusing(socket.socket):
+        def setsockopt(self, *_option: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+    with Refusing() as listener:
+        serving.hold_back(listener)

@@ -12,6 +12,8 @@ from chainrule.cli.streams import Escaping, install
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
+NO_THREAD = "can't start new thread"
+"""Python's words, in a RuntimeError."""
 NO_MEMORY = b"error: not enough memory\n"
 LESS = "use smaller layers, smaller batches or less data"
 
@@ -20,9 +22,10 @@ def main() -> None:
     """Entry point: a user's mistake ends in one line on stderr and exit code 1 or 2."""
     with ended_in_order():
         # Before any import of NumPy, which loads OpenBLAS.
-        from chainrule.core.blas import choose_kernel, read_cpuinfo
+        from chainrule.core.blas import choose_kernel, limit_threads, read_cpuinfo
 
         choose_kernel(os.environ, read_cpuinfo())
+        limit_threads(os.environ)
         import_elsewhere()
         try:
             out = install()
@@ -87,4 +90,9 @@ def _run(out: Escaping) -> int:
             print_json({"error": message})
         note(f"error: {message}")
         return next(code for kind, code in codes.items() if isinstance(error, kind))
+    except RuntimeError as error:
+        if NO_THREAD not in str(error):
+            raise
+        note("error: the system gives this process no more threads; raise its limit (ulimit -u)")
+        return 1
     return 0

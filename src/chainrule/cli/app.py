@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 
 import typer
 
-from chainrule.cli.help import Command, Group
+from chainrule.cli.help import Command, Group, description
 from chainrule.core.version import __version__
 
 
@@ -35,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in commands():
-    app.command(cls=Command)(command)
+    app.command(cls=Command, help=description(command))(command)
 
 
 def _version(asked: bool | None) -> None:

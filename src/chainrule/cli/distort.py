@@ -85,6 +85,7 @@ def distort(
     check_file(path, ".png", option="--output")
     origin = Origin(data, classes=names(classes))
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
+    dataset.check_images("distort")
     with saving(path, "the picture", remedy="then draw it again"):
         if chosen:
             rng = np.random.default_rng(chosen.seed)

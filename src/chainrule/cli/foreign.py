@@ -12,21 +12,21 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-OBEYED = {"matplotlibrc": "matplotlib"}
-"""File in the current folder -> the library whose import reads it."""
+OBEYED = {"matplotlibrc": "chainrule.plots"}
+"""File in the current folder -> the module whose import reads it."""
 
 
 def import_elsewhere() -> None:
-    """Imports each library for which there is such a file now, from its own folder.
+    """Imports each module for which there is such a file now, from its own folder.
 
     Call it at the start, before there are threads: the current folder is the whole process's.
     """
-    for file, library in OBEYED.items():
-        spec = find_spec(library) if os.path.lexists(file) and library not in sys.modules else None
+    for file, module in OBEYED.items():
+        spec = find_spec(module) if os.path.lexists(file) and module not in sys.modules else None
         if spec and spec.origin:
             here = Path.cwd()
             os.chdir(Path(spec.origin).parent)
             try:
-                import_module(library)
+                import_module(module)
             finally:
                 os.chdir(here)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import TextWrapper
 from typing import Any
@@ -35,6 +38,19 @@ class Group(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the page."""
         formatter.write(page(self, ctx, columns()))
+
+
+def description(command: Callable[..., None]) -> str:
+    """The docstring of a command; python -OO drops it, and then it is read from the source."""
+    if command.__doc__:
+        return command.__doc__
+    try:
+        tree = ast.parse(Path(command.__code__.co_filename).read_text("utf-8"))
+    except OSError:
+        return ""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    found = (ast.get_docstring(node) for node in functions if node.name == command.__name__)
+    return next(found, None) or ""
 
 
 def columns() -> int:

@@ -7,17 +7,21 @@ picks the kernel before NumPy is loaded; importing the library never does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from threading import Event, Thread
 
 from threadpoolctl import ThreadpoolController
 
 from chainrule.core.counted import Counted, PutBack
 
 VARIABLE = "OPENBLAS_CORETYPE"
+THREADS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+"""Variables that tell OpenBLAS how many threads to start."""
 
 
 def choose_kernel(environment: MutableMapping[str, str], cpuinfo: str) -> bool:
@@ -39,6 +43,33 @@ def read_cpuinfo() -> str:
     """The text of /proc/cpuinfo; empty where there is none."""
     path = Path("/proc/cpuinfo")
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+
+def limit_threads(environment: MutableMapping[str, str]) -> None:
+    """Has OpenBLAS start no more threads than this process may have, unless it is told how many.
+
+    It starts one for each core as NumPy is imported, and where the system refuses one it ends the
+    process, as Ctrl-C would. As many again are left for training's own.
+    """
+    if any(name in environment for name in THREADS):
+        return
+    wanted = 2 * (os.cpu_count() or 1)
+    if (got := startable(wanted)) < wanted:
+        environment[THREADS[0]] = str(max(1, got // 2))
+
+
+def startable(most: int) -> int:
+    """Number of threads that can run at the same time, at most `most`; this one counts."""
+    done, started = Event(), 1
+    try:
+        for _ in range(most - 1):
+            Thread(target=done.wait, daemon=True).start()
+            started += 1
+    except RuntimeError:
+        pass  # the system gives no more: that is the answer
+    finally:
+        done.set()
+    return started
 
 
 def _fields(block: str) -> list[tuple[str, str]]:

@@ -28,14 +28,19 @@ def start(
 ) -> Popen[str]:
     """Starts `python -m MODULE ARGUMENT...`; its stdin is the pipe, and empty.
 
-    `session`: it gets one of its own, where Ctrl-C does not reach it.
+    `session`: it gets one of its own, where Ctrl-C does not reach it. Raises OSError where no
+    process can be started.
     """
     # -P: a file in the user's folder must not shadow a module.
     command = (sys.executable, "-P", "-m", "chainrule.core.parent", module, *arguments)
-    return Popen(
-        command, stdin=PIPE, stdout=stdout, stderr=stderr, encoding="utf-8", errors="replace",
-        start_new_session=session, env=environment,
-    )  # fmt: skip
+    try:
+        return Popen(
+            command, stdin=PIPE, stdout=stdout, stderr=stderr, encoding="utf-8", errors="replace",
+            start_new_session=session, env=environment,
+        )  # fmt: skip
+    except BlockingIOError as error:
+        reason = f"{error.strerror}: the system lets this user start no more processes"
+        raise OSError(error.errno, reason, f"{module} {arguments[0]}") from None
 
 
 def _watch(pipe: int) -> None:

@@ -70,8 +70,8 @@ def styled() -> Iterator[None]:
 def page(title: str, subtitle: str = "", *, width: float = 0.0, height: float = 0.0) -> Figure:
     """Empty figure with room for a drawing of `width` x `height` inches under its heading."""
     width = max(width, 4.6)
-    heading = textwrap.wrap(title, int(width / 0.105))
-    remarks = textwrap.wrap(subtitle, int(width / 0.07))
+    heading = textwrap.wrap(_in_glyphs(title), int(width / 0.105))
+    remarks = textwrap.wrap(_in_glyphs(subtitle), int(width / 0.07))
     top = 0.22 * len(heading) + 0.17 * len(remarks) + (0.2 if height else 0)
     full_width, full_height = width + 2 * MARGIN, height + top + 2 * MARGIN
     figure = Figure((full_width, full_height), dpi=DPI)
@@ -132,6 +132,12 @@ def mosaic(
 def amount(number: int, noun: str) -> str:
     """Number with its noun: `1 epoch`, `1,500 epochs`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _in_glyphs(text: str) -> str:
+    """Text with a question mark for each character that the font cannot write, nor matplotlib."""
+    glyphs = set(_font().get_charmap())
+    return "".join(one if ord(one) in glyphs or one.isspace() else "?" for one in text)
 
 
 def drawable(classes: Sequence[str]) -> list[str]:

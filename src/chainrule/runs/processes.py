@@ -44,9 +44,13 @@ class Child:
         self.complaint = ""
         self._out = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         # A session of its own: Ctrl-C reaches it through us, once; a second signal would kill it.
-        self.process = start(
-            "chainrule", *task.arguments, stdout=self._out, stderr=subprocess.PIPE, session=True
-        )
+        try:
+            self.process = start(
+                "chainrule", *task.arguments, stdout=self._out, stderr=subprocess.PIPE, session=True
+            )
+        except OSError:
+            self._out.close()
+            raise
         self._ear = Thread(target=self._listen, args=(say,), daemon=True)
         self._ear.start()
 

@@ -44,6 +44,7 @@ def check_request(request: Request) -> None:
     """Raises ConfigError for a request that no data can make right: ask before loading any."""
     if not request.resume:
         check_name(request.run)
+        request.origin.check()
     check_settings(request.settings)
 
 

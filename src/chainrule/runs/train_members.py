@@ -75,6 +75,7 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
     origin, threads = wanted.origin, wanted.threads
     settings = combine(wanted.recipe)[0]
     check_settings(settings)
+    origin.check()
     for run in wanted.seeds:
         if not is_begun(RUNS / run):
             _clear(RUNS / run)
@@ -87,6 +88,8 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
     new = ["--recipe", wanted.recipe, "--data", origin.source]
     new += ["--test-data", origin.test] if origin.test else []
     new += ["--classes", ",".join(origin.classes)] if origin.classes else []
+    new += ["--label", origin.label] if origin.label else []
+    new += ["--missing", origin.missing] if origin.missing else []
     new += ["--threads", str(threads)] if threads else []
     tasks = []
     for run, seed in wanted.seeds.items():

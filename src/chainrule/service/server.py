@@ -119,7 +119,11 @@ class Server(uvicorn.Server):
     def start(self) -> None:
         """Serves in a daemon thread; returns once the server answers."""
         self._thread = threading.Thread(target=self._run_beside, name="server", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # there are no more threads
+            self.listener.close()
+            raise
         while not self._up.wait(0.1):
             if not self._thread.is_alive():
                 raise RuntimeError("the server did not start")
@@ -250,11 +254,13 @@ def hold_back(listener: socket.socket) -> None:
 
     Otherwise one could open between our last look at the queue and the closing of the socket, send
     its request, and be cut. Now its client waits a second and is refused before it sends anything.
+    Where the system lets only root do so, that one may be cut.
     """
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(NO_SYN)
         filtering = struct.pack("HP", len(NO_SYN) // 8, ctypes.addressof(program))
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filtering)
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filtering)
 
 
 def end_of_sending(transport: Any) -> None:
