@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-WANTED = (".[test]", "torch==2.13.0", "numba>=0.61", "hatchling>=1.24", "editables>=0.5")
+WANTED = (".[test,parquet]", "torch==2.13.0", "numba>=0.61", "hatchling>=1.24", "editables>=0.5")
 """The library and its tests, the oracles, and what builds the library itself."""
 HEAD = """\
 # Made by: python .ci/lock.py > .ci/requirements.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.util
 import json
@@ -20,11 +21,14 @@ from typing import Any
 import pytest
 
 from chainrule.core import tensor_file as sealed
+from chainrule.core.schema import MOST_COLUMNS
 from chainrule.data.readers import archives, formats, idx, pickles, tabular
 from chainrule.data.readers import images as pictures
+from chainrule.data.table import encode, table
+from chainrule.data.table import files as table_files
 from chainrule.digits import preprocess as digits
 from chainrule.experiments import settings
-from chainrule.nn import model_file as checkpoint
+from chainrule.nn import model_layers as checkpoint
 from conftest import missing, oracle
 from helpers.processes import answer
 
@@ -208,6 +212,9 @@ CAPS = [
     f"{pictures.MOST_SCANS} scans.",
     f"{sealed.LARGEST_FILE >> 30} GiB, header {sealed.LARGEST_HEADER // MIB} MiB, "
     f"{sealed.MOST_TENSORS:,} tensors, {checkpoint.MOST_LAYERS:,} layers",
+    f"Text: {table_files.LARGEST_FILE >> 30} GiB, {table.MOST_ROWS:,} rows, {table.MOST_CELLS:,} "
+    f"cells, {MOST_COLUMNS:,} columns, a cell of {csv.field_size_limit():,} characters; a column "
+    f"of words becomes at most {encode.MOST_CATEGORIES} inputs.",
     f"TOML of at most {settings.LARGEST_CONFIG:,} bytes",
 ]
 

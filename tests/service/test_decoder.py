@@ -26,7 +26,8 @@ from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.decoder import COMMAND, Reader
 from chainrule.service.frames import read_frame, write_frame
 from chainrule.service.pictures import look_at
-from chainrule.service.requests import MOST_IMAGES, Form, RequestError, read_json
+from chainrule.service.refusal import RequestError
+from chainrule.service.requests import MOST_IMAGES, Form, read_json
 from chainrule.service.turns import MOST_REQUESTS, Turns
 from helpers.talk import POST
 from service.conftest import BLANK, Asker, drawing, encoded, running

@@ -23,7 +23,7 @@ from chainrule.nn.network import Network, Workspace
 from chainrule.nn.predictor import Predictor
 from chainrule.optim.schedules import SCHEDULES, WarmUp
 from chainrule.runs.train_members import MemberError
-from chainrule.service.requests import RequestError
+from chainrule.service.refusal import RequestError
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, train
 from helpers.copying import (

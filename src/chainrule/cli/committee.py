@@ -10,6 +10,8 @@ from chainrule.cli.completion import completer, recipes, runs
 from chainrule.cli.console import (
     Classes,
     Json,
+    Label,
+    Missing,
     Offline,
     Quiet,
     Source,
@@ -36,7 +38,7 @@ def committee(
         str,
         typer.Option(
             metavar="NAME",
-            help=f"Recipe of the members: {{recipe}}. [default: {RECIPE}]",
+            help=f"Recipe of the members: {{recipe}}. [default: {RECIPE}; of a table: table]",
             autocompletion=completer(recipes),
         ),
     ] = "",
@@ -59,6 +61,8 @@ def committee(
     data: Source = "mnist",
     test_data: TestSource = "",
     classes: Classes = "",
+    label: Label = "",
+    missing: Missing = "",
     offline: Offline = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -73,23 +77,23 @@ def committee(
     """
     from chainrule.core.errors import ConfigError
     from chainrule.runs.ensembles import join_runs, seeds_in, train_ensemble
-    from chainrule.runs.origin import Origin
+    from chainrule.runs.origin import Origin, usual_recipe
     from chainrule.runs.train_members import MemberError
 
     say = silence if quiet else note
-    origin = Origin(data, test_data, names(classes))
+    origin = Origin(data, test_data, names(classes), label, missing)
     if members:
         if recipe or seeds or origin != Origin():
             raise ConfigError(
                 "--members takes recipe, seeds and data from the runs: leave out --recipe, "
-                "--seeds, --data, --test-data and --classes"
+                "--seeds, --data and what belongs to it"
             )
         made = join_runs(name, members.split(","), offline=offline, say=say)
     else:
         try:
             made = train_ensemble(
-                name, recipe or RECIPE, seeds_in(seeds or SEEDS), origin=origin, jobs=jobs,
-                threads=threads, offline=offline, quiet=quiet, say=say,
+                name, recipe or usual_recipe(origin, RECIPE), seeds_in(seeds or SEEDS),
+                origin=origin, jobs=jobs, threads=threads, offline=offline, quiet=quiet, say=say,
             )  # fmt: skip
         except MemberError as error:
             note(f"error: {error}; the same command resumes")

@@ -84,6 +84,7 @@ def distort(
     check_file(path, ".png", option="--output")
     origin = Origin(data, classes=names(classes))
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
+    dataset.check_images("distort")
     if chosen:
         rng = np.random.default_rng(chosen.seed)
         drawn = draw_distorted(dataset, distortion_of(chosen), path, rng=rng)

@@ -103,7 +103,7 @@ def train(
     json: Json = False,
     **settings: Any,
 ) -> None:
-    """Train a network; without options the recipe `fast` on MNIST.
+    """Train a network; without options the recipe `fast` on MNIST, and `table` on a table.
 
     Settings come from the recipe, then the file, then the options; the last one wins. A list of
     layers without a recipe starts from plain settings: Adam, 5 epochs, batches of 128.
@@ -114,7 +114,7 @@ def train(
     from chainrule.experiments.recipes import combine
     from chainrule.runs.folder import existing
     from chainrule.runs.lr_search import search_learning_rate
-    from chainrule.runs.origin import Origin, named_in, origin_of
+    from chainrule.runs.origin import Origin, named_in, origin_of, usual_recipe
     from chainrule.runs.request import Request, check_request
     from chainrule.runs.run import train_run
     from chainrule.service.live_view import opened
@@ -134,15 +134,16 @@ def train(
         if recipe or config or run or origin != Origin():
             raise ConfigError(
                 "--resume takes recipe, data and name from the run: leave out --recipe, --config, "
-                "--run, --data, --test-data and --classes"
+                "--run, --data and what belongs to it"
             )
         folder = existing(resume)
         chosen, asked_for = combine(file=folder / "config.toml", flags=flags, resumed=True)
         name, origin = origin_of(folder / "config.toml")
     else:
         folder = None
-        chosen, asked_for = combine(recipe, file=config, flags=flags)
-        name = recipe or ("custom" if config or "layers" in asked_for else "fast")
+        usual = usual_recipe(origin)
+        chosen, asked_for = combine(recipe, file=config, flags=flags, usual=usual)
+        name = recipe or ("custom" if config or "layers" in asked_for else usual)
         if config and origin == Origin():
             named, origin, checksums = named_in(config)
             name = recipe or named or name
@@ -168,7 +169,8 @@ def train(
     watching: AbstractContextManager[View | None] = nullcontext()
     if watch:
         check_request(request)  # before a browser is opened
-        watching = opened(PORT if port is None else port, browser=not no_open, say=say)
+        # --quiet or not: without the address, and the token in it, nobody could watch.
+        watching = opened(PORT if port is None else port, browser=not no_open, say=note)
     with watching as view:
         done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)
         print_run(done, say=say, as_json=json)

@@ -88,6 +88,8 @@ def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]
     new = ["--recipe", wanted.recipe, "--data", origin.source]
     new += ["--test-data", origin.test] if origin.test else []
     new += ["--classes", ",".join(origin.classes)] if origin.classes else []
+    new += ["--label", origin.label] if origin.label else []
+    new += ["--missing", origin.missing] if origin.missing else []
     new += ["--threads", str(threads)] if threads else []
     tasks = []
     for run, seed in wanted.seeds.items():

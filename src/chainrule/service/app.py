@@ -29,6 +29,7 @@ from chainrule.service.schemas import (
     Health,
     Predictions,
     body_of,
+    body_of_rows,
     failures,
 )
 from chainrule.service.security import (
@@ -136,7 +137,11 @@ def _predictions(app: FastAPI, model: Model, name: str) -> None:
         PREDICT,
         summary="Predict images",
         response_model=None,
-        openapi_extra={"requestBody": body_of(model.inputs, *model.shape)},
+        openapi_extra={
+            "requestBody": body_of_rows(model.schema)
+            if model.schema
+            else body_of(model.inputs, *model.shape)
+        },
         responses={
             200: {
                 "model": Predictions,

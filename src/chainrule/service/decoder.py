@@ -20,7 +20,8 @@ import numpy as np
 
 from chainrule.service.frames import read_frame, write_frame
 from chainrule.service.pictures import Album, File, Look
-from chainrule.service.requests import Asked, Form, RequestError
+from chainrule.service.refusal import RequestError
+from chainrule.service.requests import Asked, Form
 from chainrule.service.security import Receive
 from chainrule.service.turns import Turns
 

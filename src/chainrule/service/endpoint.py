@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chainrule.core.errors import ModelFileError
 from chainrule.nn.model_file import Model
+from chainrule.nn.predictor import check_answers
 from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.decoder import Decoder, GoneError
 from chainrule.service.metrics import Counts
-from chainrule.service.requests import Asked, Form, RequestError, read_json, read_rows
+from chainrule.service.refusal import RequestError
+from chainrule.service.requests import Asked, Form, read_json, read_rows
 from chainrule.service.responses import PART, as_octets, finite, json_parts
 from chainrule.service.schemas import OCTETS
 from chainrule.service.security import RETRY, Receive, Scope, Send, answer, refuse
@@ -49,8 +52,11 @@ class Service:
         try:
             asked = await self.asked(headers.get(b"content-type", b""), scope, receive)
             probabilities = await self.batcher(asked.images)
+            check_answers(probabilities)
         except GoneError:
             return
+        except ModelFileError as error:
+            await refuse(send, 422, str(error))
         except RequestError as error:
             await refuse(send, error.status, str(error))
         except FullError:
@@ -80,6 +86,11 @@ class Service:
         """Images of a request."""
         kind = content_type.partition(b";")[0].strip().lower().decode("latin-1")
         body = (await receive()).get("body", b"")
+        if self.form.schema and kind != "application/json":
+            raise RequestError(
+                415, f"a body of type {kind[:80]!r}: this network reads rows of a table, send "
+                'application/json with {"rows": [...]}',
+            )  # fmt: skip
         if kind == OCTETS:
             self.batcher.check_room(len(body) // self.form.inputs)
             return read_rows(body, self.form)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from chainrule.data.readers.archives import MIB
 from chainrule.service.pictures import MOST_PICTURES, File
-from chainrule.service.requests import RequestError
+from chainrule.service.refusal import RequestError
 
 # The client is told what is wrong with its form.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -16,7 +16,8 @@ from chainrule.core.errors import DataError
 from chainrule.data.readers.archives import MIB
 from chainrule.data.readers.images import decode_picture
 from chainrule.digits.preprocess import TooManyDigitsError, seen_by
-from chainrule.service.requests import MOST_IMAGES, Asked, Form, RequestError
+from chainrule.service.refusal import RequestError
+from chainrule.service.requests import MOST_IMAGES, Asked, Form
 
 MOST_PICTURES = 64
 """Most pictures in one request: each takes milliseconds, not microseconds."""

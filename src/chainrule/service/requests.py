@@ -15,26 +15,18 @@ import numpy as np
 import orjson
 
 from chainrule.core.arrays import Array, Float
+from chainrule.core.schema import Schema
 from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model
 from chainrule.nn.preprocessing import MNIST, Preprocessing
 from chainrule.service.batcher import Pixels
+from chainrule.service.refusal import RequestError
+from chainrule.service.table_rows import read_cells
 
 MOST_IMAGES = 1024
 """Most images in one request."""
 MOST_LISTS = 2048
 """Most lists and strings of JSON that are parsed for any network."""
-
-
-class RequestError(Exception):
-    """Refusal of a request: a status and one sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.status, *self.args), vars(self)
 
 
 @dataclass(frozen=True)
@@ -48,26 +40,33 @@ class Form:
     """True if its classes are the digits."""
     pictures: Preprocessing | None = MNIST
     """Form of the training images, into which pictures are brought; None: unknown."""
+    schema: Schema | None = None
+    """Of a table, whose rows are asked for instead of images."""
 
     @classmethod
     def of(cls, model: Model) -> Form:
         """Input form of a model."""
-        return cls(model.inputs, model.shape, model.labels == DIGITS, model.form)
+        return cls(model.inputs, model.shape, model.labels == DIGITS, model.form, model.schema)
 
     def as_json(self) -> dict[str, Any]:
         """Its fields, for the process that reads bodies."""
-        return asdict(self) | {"pictures": self.pictures and self.pictures.as_json()}
+        return asdict(self) | {
+            "pictures": self.pictures and self.pictures.as_json(),
+            "schema": self.schema and self.schema.as_json(),
+        }
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Form:
         """Form from what `as_json` gave."""
         pictures = found["pictures"] and Preprocessing.from_json(found["pictures"])
+        schema = found["schema"] and Schema.from_json(found["schema"])
         height, width = found["shape"]
-        return cls(found["inputs"], (height, width), found["digits"], pictures)
+        return cls(found["inputs"], (height, width), found["digits"], pictures, schema)
 
     def most_images(self, size: int) -> int:
         """Most images in a JSON body of that many bytes: each number takes two."""
-        return min(MOST_IMAGES, size // (2 * self.inputs) + 1)
+        numbers = len(self.schema.columns) if self.schema else self.inputs
+        return min(MOST_IMAGES, size // (2 * numbers) + 1)
 
     def __str__(self) -> str:
         height, width = self.shape
@@ -105,7 +104,12 @@ def check_count(count: int) -> None:
 
 
 def read_json(body: bytes, form: Form) -> Asked:
-    """Images from JSON {"images": [...]}, each a list of numbers, or a list of rows of numbers."""
+    """Images from JSON {"images": [...]}, each a list of numbers, or a list of rows of numbers.
+
+    For a network of a table its rows, see `table_rows`.
+    """
+    if form.schema:
+        return Asked(read_cells(body, form.schema))
     check_lists(body, form)
     try:
         given = orjson.loads(body)

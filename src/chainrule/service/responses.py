@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from chainrule.core.arrays import Array, Float
+from chainrule.core.schema import Schema
 from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model
 
@@ -55,6 +56,11 @@ def description(model: Model, name: str) -> dict[str, Any]:
         "shape": list(model.shape),
         "inputs": model.inputs,
         "parameters": model.parameter_count,
+        **(
+            {"columns": columns_of(model.schema), "target": model.schema.target}
+            if model.schema
+            else {}
+        ),
         "members": [
             {
                 "layers": [
@@ -66,6 +72,14 @@ def description(model: Model, name: str) -> dict[str, Any]:
             for network in model.members
         ],
     }
+
+
+def columns_of(schema: Schema) -> list[dict[str, Any]]:
+    """Columns that a table's network takes: name, and categories of a column of words."""
+    return [
+        {"name": column.name} | ({"categories": column.categories} if column.categories else {})
+        for column in schema.columns
+    ]
 
 
 def finite(probabilities: Array) -> bool:

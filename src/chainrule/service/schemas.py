@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chainrule.core.schema import Schema
+
 PREDICT = "/v1/predict"
 OCTETS = "application/octet-stream"
 SEVEN = [0.0001, 0.0, 0.0004, 0.0011, 0.0, 0.0, 0.0, 0.9978, 0.0001, 0.0005]
@@ -64,6 +66,13 @@ class Member(Document):
     link: str = Field(examples=["softmax"])
 
 
+class ColumnInfo(Document):
+    """Column of a table: numbers, or one of these words."""
+
+    name: str = Field(examples=["petal_length"])
+    categories: list[str] | None = Field(None, description="Of a column of words.")
+
+
 class Description(Document):
     """Description of the served network."""
 
@@ -74,6 +83,8 @@ class Description(Document):
     )
     inputs: int = Field(description="Pixels of an image.", examples=[784])
     parameters: int = Field(examples=[109386])
+    columns: list[ColumnInfo] | None = Field(None, description="Of a table: what a row holds.")
+    target: str | None = Field(None, description="Of a table: the column that is predicted.")
     members: list[Member] = Field(description="One network, or those of an ensemble.")
 
 
@@ -122,6 +133,45 @@ def body_of(inputs: int, height: int, width: int) -> dict[str, Any]:
                     "required": ["files"],
                 }
             },
+        },
+    }
+
+
+def body_of_rows(schema: Schema) -> dict[str, Any]:
+    """Request body of /v1/predict for a network of a table."""
+    cells = {
+        column.name: {"type": ["string", "number", "null"] if column.categories else
+                      ["number", "null"]}
+        for column in schema.columns
+    }  # fmt: skip
+    example: dict[str, str | float] = {
+        column.name: column.categories[0] if column.categories else column.mean
+        for column in schema.columns
+    }
+    named = {
+        "type": "object", "properties": cells | {schema.target: {}},
+        "required": list(schema.names), "additionalProperties": False,
+    }  # fmt: skip
+    count = len(cells)
+    listed = {"type": "array", "prefixItems": [*cells.values()], "minItems": count,
+              "maxItems": count}  # fmt: skip
+    rows = {"type": "array", "items": {"anyOf": [named, listed]}, "minItems": 1, "maxItems": 1024}
+    return {
+        "required": True,
+        "description": (
+            "Rows, each an object with the columns' names, or a list of their cells in this order; "
+            "null is an empty cell. At most 1,024 rows, 1 MiB."
+        ),
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"rows": rows},
+                    "required": ["rows"],
+                    "additionalProperties": False,
+                },
+                "examples": {"mean": {"summary": "A row of means.", "value": {"rows": [example]}}},
+            }
         },
     }
 

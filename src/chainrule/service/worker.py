@@ -24,7 +24,8 @@ from chainrule.core.errors import DataError
 from chainrule.service.forms import read_form
 from chainrule.service.frames import read_frame, write_frame
 from chainrule.service.pictures import look_at
-from chainrule.service.requests import Form, RequestError, read_json
+from chainrule.service.refusal import RequestError
+from chainrule.service.requests import Form, read_json
 
 NICE = 5
 """Lower priority than the service, which answers everybody."""

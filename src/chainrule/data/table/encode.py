@@ -140,8 +140,7 @@ def encode(table: Table, schema: Schema, places: Sequence[int]) -> Encoded:
                 )
             blank = np.isnan(cells)
             with np.errstate(over="ignore"):
-                standard = (cells - column.mean) / column.deviation
-            X[:, at] = np.where(blank, 0, standard)
+                X[:, at] = np.where(blank, 0, (cells - column.mean) / column.deviation)
         any_blank |= blank
         if blank.any():
             empty[column.name] = int(blank.sum())

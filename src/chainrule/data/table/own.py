@@ -109,6 +109,12 @@ def _part(part: _Rows, schema: Schema, missing: str, name: str, notes: list[str]
     places = read.places or [column.place for column in schema.columns]
     encoded = encode(read.table.only(part.rows), schema, places)
     X, labels = encoded.X, part.labels
+    if not (finite := np.isfinite(X).all(axis=1)).all():
+        row = int(part.rows[int(np.argmin(finite))])
+        raise DataError(
+            f"{read.table.row(row)}: a number is too far from those of the training part; correct "
+            "it, or leave the cell empty."
+        )
     notes += remarks(encoded, missing or MEAN, f"{name} part" if name else "table")
     if missing == DROP:
         X, labels = X[~encoded.blank], labels[~encoded.blank]
