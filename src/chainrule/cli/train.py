@@ -169,7 +169,8 @@ def train(
     watching: AbstractContextManager[View | None] = nullcontext()
     if watch:
         check_request(request)  # before a browser is opened
-        watching = opened(PORT if port is None else port, browser=not no_open, say=say)
+        # --quiet or not: without the address, and the token in it, nobody could watch.
+        watching = opened(PORT if port is None else port, browser=not no_open, say=note)
     with watching as view:
         done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)
         print_run(done, say=say, as_json=json)

@@ -182,6 +182,11 @@ def combine(
     a draw, which won. Raises ConfigError for a setting that does not exist or breaks its rule.
     """
     given = read_toml(file) if file else {}
+    for name, value in given.items():
+        try:
+            checked(name, value)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
     given.update({name: value for name, value in (flags or {}).items() if value is not None})
     if not recipe and not file and "layers" not in given:
         recipe = usual

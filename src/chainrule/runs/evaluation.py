@@ -116,7 +116,7 @@ def evaluate_run(
         undisputed=without(found, doubtful) if doubtful.size else None,
         calibration=calibration,
         robustness=corrupted(model, dataset) if corrupted_copies else None,
-        photos=read_photos(model.predict_proba, dataset, form=model.form) if photos else None,
+        photos=read_photos(model.answers, dataset, form=model.form) if photos else None,
         looks=looks(model, dataset) if data else "",
         pictures=[] if pictures is None else _draw(pictures, dataset, found, calibration),
     )

@@ -195,7 +195,7 @@ def _test_images(
 
 
 def _detection(model: Model, digit: Digit) -> Detection:
-    probabilities = model.predict_proba(digit.pixels.reshape(1, -1))[0]
+    probabilities = model.answers(digit.pixels.reshape(1, -1))[0]
     return Detection(digit, [float(p) for p in probabilities])
 
 
