@@ -192,7 +192,7 @@ def models() -> Hostile:
         "link-with-code": (forged(lambda d, t: d.update(link="builtins.eval")), wrong),
         "classes-missing": (forged(lambda d, t: d.update(classes=["a"])), "1 class names"),
         "shape-infinite": (forged(lambda d, t: d.update(shape=[1e999, 0])), wrong),
-        "scale-nan": (forged(lambda d, t: d.update(pixel_scale=float("nan"))), "scale nan"),
+        "scale-nan": (forged(lambda d, t: d.update(pixel_scale=float("nan"))), "scale is nan"),
         "summary-list": (forged(lambda d, t: d.update(summary=[1, 2])), wrong),
         "description-deep": (forged(lambda d, t: "[" * 9000), wrong),
         "description-none": (forged(lambda d, t: "null"), wrong),

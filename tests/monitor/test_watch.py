@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -125,6 +126,12 @@ def test_a_taken_port_is_one_sentence_before_anything_is_made(chainrule, few) ->
     assert f"port {port} of 127.0.0.1 is not available" in done.err
     assert done.err.count("\n") == 1
     assert not Path("runs").exists()
+
+
+def test_who_wants_no_words_still_gets_the_address(chainrule, few) -> None:
+    done = chainrule(*TRAIN, "--data", few, "--run", "a", "--watch", "--no-open", "-q", "--port", 0)
+    assert done.code == 0
+    assert re.fullmatch(r"watch it learn: http://127.0.0.1:\d+/\?token=\S{43}\n", done.err)
 
 
 def test_the_page_is_opened_unless_it_shall_not_be(chainrule, few, monkeypatch) -> None:

@@ -26,6 +26,7 @@ FLOORS = (
     {"service", "plots"},
     {"runs"},
     {"cli"},
+    {"notebook"},
     {"__main__"},
 )
 """The rooms, each above those that it may import. Rooms of one floor do not know each other."""
@@ -48,6 +49,7 @@ HOMES = {
     "orjson": {"service"},
     "prometheus_client": {"service"},
     "python_multipart": {"service"},
+    "pandas": {"notebook.history"},
     "pyarrow": {"data.table.parquet"},
     "sklearn": {"estimators"},
     "scipy": {"estimators"},
@@ -68,7 +70,18 @@ LINES = (
             "estimators.classifier",
         },
     ),
-    ({"np.random.default_rng"}, {"cli", "experiments", "estimators", "evaluation", "data.dataset"}),
+    (
+        {"np.random.default_rng"},
+        {
+            "cli",
+            "experiments",
+            "estimators",
+            "evaluation",
+            "data.dataset",
+            "core.rng",
+            "notebook",
+        },
+    ),
     ({"print"}, {"cli.console", "estimators.verbose"}),
     (
         {"open", "Path.open", "socket.socket"},

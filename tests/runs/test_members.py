@@ -126,12 +126,16 @@ def test_runs_that_do_not_fit_together_are_refused(chainrule, three, few) -> Non
     edit("runs/odd/config.toml", 'train_images = "', 'train_images = "0')
     assert "odd was trained with other data than c-seed-0" in refused()
     shutil.copy("runs/c-seed-1/config.toml", "runs/odd/config.toml")
-    for damaged in ("", "[]", "{}", '{"ending": "finished"}', "[" * 9000):
+    for damaged in ("", "[]", "[" * 9000):
         Path("runs/odd/report.json").write_text(damaged)
-        assert "run 'odd' is not finished: chainrule train --resume odd" in refused()
+        assert "runs/odd/report.json: not a report" in refused()
+    Path("runs/odd/report.json").write_text('{"ending": "finished"}')
+    assert "runs/odd/report.json: it has no recipe; train it again" in refused()
+    Path("runs/odd/report.json").write_text("{}")
+    assert "run 'odd' is not finished: chainrule train --resume odd" in refused()
     edited = report("c-seed-1") | {"errors": "many"}
     Path("runs/odd/report.json").write_text(json.dumps(edited))
-    assert "run 'odd' is not finished" in refused()
+    assert "report.json: errors is 'many', not a whole number" in refused()
 
 
 def test_a_committee_is_not_a_run_to_go_on_with(chainrule, three) -> None:

@@ -48,7 +48,11 @@ def test_a_run_that_nobody_watched_is_replayed_by_its_epochs(mine) -> None:
 
 
 def test_a_run_that_was_watched_is_replayed_as_it_was_seen(mine) -> None:
-    seen = [{"kind": "begin", "run": "mine"}, {"kind": "observation", "step": 3}]
+    seen = [
+        {"kind": "begin", "run": "mine", "looked_at": [300, 99], "shape": [28, 28]},
+        {"kind": "observation", "step": 3, "epoch": 0.1, "learning_rate": None, "layers": [],
+         "training": [0.5, None], "mistakes": []},
+    ]  # fmt: skip
     (mine / "watch.jsonl").write_text("".join(json.dumps(event) + "\n" for event in seen))
     assert replay_of(mine)["events"] == seen
 

@@ -18,8 +18,10 @@ from chainrule.core.errors import ConfigError
 from chainrule.data.dataset import DIGITS
 from chainrule.nn.model_file import Model, save
 from chainrule.runs.folder import latest
+from chainrule.service import local
 from chainrule.service import server as serving
 from chainrule.service.local import browse, names_of
+from helpers.signals import wait_until
 from service.conftest import Asker, network
 
 TOKEN = "0123456789abcdef-token"
@@ -178,6 +180,17 @@ def test_without_a_token_the_browser_gets_the_address(monkeypatch: pytest.Monkey
     browse("http://0.0.0.0:8000", "")
     browse("http://[::]:8000", "")
     assert visited == ["http://127.0.0.1:8000/", "http://[::1]:8000/"]
+
+
+def test_the_file_with_the_token_is_gone_once_the_browser_had_time_to_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visited: list[str] = []
+    monkeypatch.setattr("webbrowser.open", visited.append)
+    monkeypatch.setattr(local, "KEPT", 0.0)
+    browse("http://127.0.0.1:8000", TOKEN)
+    folder = Path(unquote(urlsplit(visited[0]).path)).parent
+    wait_until(lambda: not folder.exists(), "the folder is removed")
 
 
 class Immediate:

@@ -29,6 +29,10 @@ ORDER = 40
 
 SHOWN = 12
 """Most mistakes listed by index."""
+READABLE = 60
+"""Classes of a printed matrix: of more it is neither read nor laid out in a second."""
+FREQUENT = 20
+"""Mistakes listed where there is no matrix."""
 
 
 def evaluate(
@@ -80,14 +84,13 @@ def evaluate(
         photos=photos,
         offline=offline,
         say=silence if quiet else note,
+        told=lambda found: print_json(found.as_json()) if json else _print(found),
     )
-    if json:
-        print_json(found.as_json())
-    else:
-        _print(found, pictures)
+    if pictures and not json:
+        show(f"{pictures}: {', '.join(Path(path).name for path in found.pictures)}")
 
 
-def _print(evaluation: Evaluation, folder: Path | None) -> None:
+def _print(evaluation: Evaluation) -> None:
     from chainrule.evaluation.assessment import headline
 
     found, names = evaluation.assessment, evaluation.classes
@@ -112,13 +115,12 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
             f"{evaluation.disputed_errors}; without disputed labels: "
             f"{headline(evaluation.undisputed)}"
         )
-    show(evaluation.calibration.in_words())
+    for line in evaluation.calibration.in_words().splitlines():
+        show(line)
     if evaluation.robustness:
         print_corrupted(evaluation.robustness)
     if evaluation.photos:
         print_photos(evaluation.photos)
-    if folder is not None:
-        show(f"{folder}: {', '.join(Path(path).name for path in evaluation.pictures)}")
 
 
 def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
@@ -131,6 +133,14 @@ def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
             for row in found.per_class(classes)
         ],
     )  # fmt: skip
+    if len(classes) > READABLE:
+        print_table(
+            "most frequent mistakes",
+            ("actual", "predicted", "times"),
+            [(classes[a], classes[p], f"{n:,}") for a, p, n in found.commonest_mistakes(FREQUENT)],
+        )
+        show(f"the whole confusion matrix of {len(classes)} classes: --json, or --pictures FOLDER")
+        return
     print_table(
         "confusion: rows actual, columns predicted",
         ("", *classes),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chainrule.cli.completion import completer, runs
-from chainrule.cli.console import Json, Quiet, print_page
+from chainrule.cli.console import Json, Quiet, note, print_page, silence
 
 ORDER = 20
 
@@ -32,4 +32,5 @@ def report(
     """
     from chainrule.runs.pages import export_replay
 
-    print_page(export_replay(run, page), quiet=quiet, as_json=json)
+    say = silence if quiet else note
+    print_page(export_replay(run, page, say=say), quiet=quiet, as_json=json)

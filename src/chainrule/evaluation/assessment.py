@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Int
-from chainrule.core.errors import ModelFileError
 from chainrule.core.statistics import wilson_interval
 from chainrule.data.dataset import Dataset, noun
 from chainrule.evaluation import metrics
 from chainrule.nn.model_file import Model
+from chainrule.nn.predictor import check_answers
 
 MOST_LISTED = 100_000
 """Mistakes listed in report.json, so that it is never too long to be read."""
@@ -51,6 +51,13 @@ class Assessment:
         """(index, actual class, predicted class) of each wrong prediction, in order."""
         wrong = np.flatnonzero(self.labels != self.predicted)
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
+
+    def commonest_mistakes(self, most: int) -> list[tuple[int, int, int]]:
+        """(actual class, predicted class, times), most frequent first, then by class."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        first = np.argsort(-wrong, axis=None, kind="stable")[:most]
+        pairs = (divmod(int(place), len(wrong)) for place in first)
+        return [(a, p, int(wrong[a, p])) for a, p in pairs if wrong[a, p]]
 
     def details(self) -> dict[str, Any]:
         """Confusion matrix and mistakes, for report.json; how many more there are, if any."""
@@ -94,12 +101,7 @@ def assess_saved(run: str, model: Model, data: Dataset) -> Assessment:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         found = assess(model, *data.test)
-    broken = int(np.count_nonzero(~np.isfinite(found.probabilities).all(axis=1)))
-    if broken:
-        raise ModelFileError(
-            f"{run}: its answers to {broken:,} of {len(data.test.labels):,} {data.noun} are not "
-            "finite numbers; its weights are too large, train it again with a lower learning rate"
-        )
+    check_answers(found.probabilities, name=run, noun=data.noun)
     return found
 
 

@@ -194,11 +194,11 @@ def calibrate(
 ) -> Calibration:
     """Calibration, with a fitted temperature where there are validation examples to fit it on.
 
-    `reason` says why there are none.
+    `reason` says why there are none. Raises ModelFileError where an answer is not finite.
     """
     bins = reliability(found.probabilities, found.labels)
     if validation is not None:
-        probabilities = model.predict_proba(validation.images)
+        probabilities = model.answers(validation.images)
         if (probabilities.argmax(axis=1) == validation.labels).all():
             reason = (
                 f"all {len(validation.labels):,} {found.noun} that training held out are right, "

@@ -104,8 +104,8 @@ RECIPES: Table[Settings] = Table(
             layers=(784, 128, 128, 10),
             dropout=0.4,
             optimizer="adamw",
-            weight_decay=0.01,
-            learning_rate=3e-3,
+            weight_decay=0.1,
+            learning_rate=1e-2,
             schedule="one-cycle",
             batch_size=32,
             epochs=100,
@@ -182,6 +182,11 @@ def combine(
     a draw, which won. Raises ConfigError for a setting that does not exist or breaks its rule.
     """
     given = read_toml(file) if file else {}
+    for name, value in given.items():
+        try:
+            checked(name, value)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
     given.update({name: value for name, value in (flags or {}).items() if value is not None})
     if not recipe and not file and "layers" not in given:
         recipe = usual

@@ -17,6 +17,7 @@ from typing import Any
 
 from chainrule.core.files import read_own, write_atomically
 from chainrule.core.formats import refuse_newer
+from chainrule.monitor.event_values import wrong
 
 FILE = "watch.jsonl"
 BY_HAND = "by_hand.jsonl"
@@ -64,7 +65,7 @@ class EventLog:
 
     def add(self, kind: str, /, **values: Any) -> None:
         """Appends an event; non-finite numbers become null."""
-        line = json.dumps(_finite(values) | {"kind": kind}, separators=(",", ":"))
+        line = json.dumps(finite(values) | {"kind": kind}, separators=(",", ":"))
         with self._lock:
             self._last += 1
             seen = self._kinds.setdefault(kind, _Kind())
@@ -126,6 +127,8 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
             raise ValueError(f"{path}, line {number}: no event with its kind; remove the file")
         refuse_newer(path, event.get("format"), FORMAT)
+        for what in wrong(event):
+            raise ValueError(f"{path}, line {number}: {what}; remove the file")
         events.append(event)
     return events
 
@@ -146,12 +149,12 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The value with None for each number that JSON cannot hold."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: finite(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return value

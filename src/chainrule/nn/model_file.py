@@ -30,6 +30,7 @@ from chainrule.core.tensor_file import Tensors, check_size, read_sealed, write_s
 from chainrule.nn.committee import Committee
 from chainrule.nn.model_layers import described, networks_of, tensors_of
 from chainrule.nn.network import Network
+from chainrule.nn.predictor import check_answers
 from chainrule.nn.preprocessing import MNIST, Preprocessing
 
 FORMAT = "chainrule-1"
@@ -97,6 +98,16 @@ class Model:
         if self.pixel_scale == 1:
             return self.network.predict_proba(images)
         return self.network.predict_proba(images * self.pixel_scale)
+
+    def answers(self, images: Float[Array, "N n"]) -> Float[Array, "N K"]:
+        """`predict_proba`, for a file that need not be trusted.
+
+        Raises ModelFileError where a probability is not a finite number.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            probabilities = self.predict_proba(images)
+        check_answers(probabilities, noun="rows" if self.schema else "images")
+        return probabilities
 
 
 def save(model: Network | Committee | Model, path: str | Path) -> Path:

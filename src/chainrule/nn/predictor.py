@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.core.arrays import Array, Float, Inputs, as_inputs
+from chainrule.core.errors import ModelFileError
 from chainrule.nn.activations import ACTIVATIONS, LINKS, ActivationFunction
 from chainrule.nn.network import Network
 
@@ -64,6 +65,18 @@ class Predictor:
             A = activation.forward(Z, Z if activation.in_place else np.empty_like(Z))
         A = np.asarray(A)
         return self._link.forward(A, A if self._link.in_place else np.empty_like(A))
+
+
+def check_answers(
+    probabilities: Float[Array, "N K"], *, name: str = "the network", noun: str = "images"
+) -> None:
+    """Raises ModelFileError unless the answers are finite: a weight may be so and yet too large."""
+    broken = int(np.count_nonzero(~np.isfinite(probabilities).all(axis=1)))
+    if broken:
+        raise ModelFileError(
+            f"{name}: its answers to {broken:,} of {len(probabilities):,} {noun} are not "
+            "finite numbers; its weights are too large, train it again with a lower learning rate"
+        )
 
 
 def halved(network: Network) -> list[Layer]:

@@ -19,7 +19,7 @@ from chainrule.core.places import check_folder
 from chainrule.data.dataset import Dataset
 from chainrule.data.load import Report
 from chainrule.evaluation.assessment import Assessment, assess_saved, beats_guessing
-from chainrule.experiments.settings import RUN_FORMAT, read_tables, text
+from chainrule.experiments.settings import RUN_FORMAT, text
 from chainrule.nn.model_file import Model, save
 from chainrule.runs import folder as runs
 from chainrule.runs.files import as_tables, check_version, saving, write_config, write_report
@@ -27,6 +27,7 @@ from chainrule.runs.lock import only_writer
 from chainrule.runs.members import Member, read_member, shared_settings, together
 from chainrule.runs.origin import MNIST, Origin, data_of
 from chainrule.runs.train_members import Wanted, train_missing
+from chainrule.runs.values import read_config
 
 MOST_SEEDS = 256
 LONGEST_NAME = 80
@@ -148,7 +149,7 @@ def check_free(name: str, members: Sequence[str]) -> None:
     if not folder.exists() or (folder.is_dir() and not runs.contents(folder)):
         return
     config = folder / "config.toml"
-    there = read_tables(config).get("committee") if is_file(config) else None
+    there = read_config(config).get("committee") if is_file(config) else None
     if there != {"members": list(members)}:
         raise ConfigError(
             f"name {name!r} is taken, {folder} is not a committee of {', '.join(members)}: "

@@ -29,12 +29,12 @@ from chainrule.experiments.settings import (
     Settings,
     as_toml,
     check_length,
-    read_tables,
     text,
 )
 from chainrule.monitor.events import BY_HAND, FILE, read_events
 from chainrule.nn.model_file import FORMATS
 from chainrule.runs.origin import Origin
+from chainrule.runs.values import read_config
 from chainrule.training.checkpoint_values import check_epoch
 from chainrule.training.train import Epoch
 
@@ -112,7 +112,7 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
 
 def check_version(folder: Path) -> None:
     """Raises NewerFormatError or ConfigError if a later version wrote into the folder."""
-    read_tables(folder / "config.toml")
+    read_config(folder / "config.toml")
     try:
         read_sealed(folder / "model.safetensors", format=FORMATS)
     except NewerFormatError:

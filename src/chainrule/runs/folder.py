@@ -13,8 +13,8 @@ from chainrule.core.files import is_file, make_folder, sync_folder
 from chainrule.core.places import check_folder
 from chainrule.core.tables import nearest
 from chainrule.evaluation.learning import caveat
-from chainrule.experiments.settings import read_tables
 from chainrule.nn.model_file import Model, load_model
+from chainrule.runs.values import read_config
 
 RUNS = Path("runs")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -90,7 +90,7 @@ def runs_with(name: str, *, like: str) -> str:
 def existing(run: str) -> Path:
     """Folder of a run that can be resumed. Raises ConfigError."""
     folder = run_folder(run, missing="no run {!r} to resume", none="there is none yet")
-    if "committee" in read_tables(folder / "config.toml"):
+    if "committee" in read_config(folder / "config.toml"):
         raise ConfigError(f"{run!r} is a committee: run chainrule committee again instead")
     return folder
 
@@ -127,7 +127,7 @@ def read_run(run: str) -> tuple[Model, dict[str, Any]]:
     """(model, config.toml as a dict) of a run; the dict is empty for a bare model file."""
     path = find(run)
     config = path.parent / "config.toml"
-    return load_model(path), read_tables(config) if is_file(config) else {}
+    return load_model(path), read_config(config) if is_file(config) else {}
 
 
 def say_caveat(run: str, model: Model, say: Callable[[str], None]) -> None:

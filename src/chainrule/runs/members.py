@@ -13,19 +13,17 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError, DataError, ModelFileError, NewerFormatError
 from chainrule.core.files import is_file
-from chainrule.experiments.settings import Settings, read_tables, read_toml
+from chainrule.experiments.settings import Settings, read_toml
 from chainrule.nn.committee import Committee
 from chainrule.nn.model_file import Model, load_model
 from chainrule.runs import folder as runs
 from chainrule.runs.files import read_report
+from chainrule.runs.values import believed, read_config
 
 OWN = ("seed", "threads")
 """Settings in which members of one recipe may differ."""
-FIGURES: dict[str, Any] = {
-    "ending": str, "recipe": str, "seed": int, "errors": int, "test_error": float,
-    "train_seconds": float, "epochs": int,
-}  # fmt: skip
-"""Keys that an ensemble takes from its members' report.json."""
+NEEDED = ("recipe", "seed", "errors", "test_error", "train_seconds", "epochs")
+"""Figures that an ensemble takes from its members' report.json."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def shared_settings(members: Sequence[Member]) -> dict[str, Any]:
 def _configuration(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """(config.toml, its settings) of a run; ConfigError where they are malformed."""
     path = folder / "config.toml"
-    config = read_tables(path)
+    config = read_config(path)
     return config, read_toml(path) if "settings" in config else {}
 
 
@@ -162,14 +160,27 @@ def _same_weights(one: Model, other: Model) -> bool:
 
 
 def _report(folder: Path) -> dict[str, Any]:
-    """report.json of a run; without one, a report that it is unfinished."""
+    """Figures of a run's report.json; without one, or its end, a report that it is unfinished.
+
+    Raises DataError where it is damaged, or what an ensemble needs of it cannot be right.
+    """
+    path = folder / "report.json"
     try:
         report = read_report(folder)
-        return {name: kind(report[name]) for name, kind in FIGURES.items()}
+    except FileNotFoundError:
+        return {"ending": "none"}
     except NewerFormatError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    good, said = believed(report)
+    if "ending" not in report:
         return {"ending": "none"}
+    if missing := [name for name in ("ending", *NEEDED) if name not in good]:
+        raise DataError(
+            f"{path}: {'; '.join(said[:3]) or f'it has no {missing[0]}'}; train it again"
+        )
+    return {name: good[name] for name in ("ending", *NEEDED)}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from chainrule.data.labels import first_number
 from chainrule.data.load import Report, load
 from chainrule.data.remarks import MOST_NAMED
 from chainrule.data.table.files import is_parquet, is_table
-from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, read_tables, text
+from chainrule.experiments.settings import BEFORE, IN_ORDER, checked, text
 from chainrule.experiments.split import split
 from chainrule.nn.model_file import Model
+from chainrule.runs.values import TABLES, read_config
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,12 @@ class Origin:
     def from_config(cls, config: dict[str, Any]) -> Origin:
         """Origin from a configuration that `as_config` wrote."""
         table = config.get("data", {})
-        classes = table.get("classes", ()) if isinstance(table, dict) else None
-        if not isinstance(classes, list | tuple):
-            raise ConfigError("config.toml: [data] is a table, its classes are a list; mend it")
-        classes = tuple(map(str, classes))
-        words = {key: str(table.get(key, "")) for key in ("test", "label", "missing")}
-        return cls(str(table.get("source", "mnist")), classes=classes, **words)
+        classes = tuple(table.get("classes", ()))
+        words = {key: table.get(key, "") for key in ("test", "label", "missing")}
+        return cls(table.get("source", "mnist"), classes=classes, **words)
 
 
 MNIST = Origin()
-TABLES = ("settings", "run", "data", "checksums", "environment")
-"""Tables of a run's config.toml."""
 
 
 def usual_recipe(origin: Origin, images: str = "fast") -> str:
@@ -76,11 +72,8 @@ def usual_recipe(origin: Origin, images: str = "fast") -> str:
 
 def origin_of(path: Path) -> tuple[str, Origin]:
     """(recipe, data origin) of a run, from its config.toml."""
-    config = read_tables(path, follow_links=True)
-    run = config.get("run", {})
-    if not isinstance(run, dict):
-        raise ConfigError(f"{path}: [run] is a table; mend it")
-    return str(run.get("recipe", "custom")), Origin.from_config(config)
+    config = read_config(path, follow_links=True)
+    return config.get("run", {}).get("recipe", "custom"), Origin.from_config(config)
 
 
 def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
@@ -88,16 +81,14 @@ def named_in(path: Path) -> tuple[str, Origin, dict[str, str]]:
 
     Raises ConfigError for a table that a run does not write.
     """
-    config = read_tables(path, follow_links=True)
+    config = read_config(path, follow_links=True)
     if "settings" not in config:
         return "", MNIST, {}
+    own = [name for name in TABLES if name != "committee"]
     for name in config:
-        if name not in TABLES:
-            raise ConfigError(f"{path}: [{name}] is not a table of a run: {remedy(name, TABLES)}")
-    checksums = config.get("checksums", {})
-    if not isinstance(checksums, dict):
-        raise ConfigError(f"{path}: [checksums] is a table; mend it")
-    return *origin_of(path), checksums
+        if name not in own:
+            raise ConfigError(f"{path}: [{name}] is not a table of a run: {remedy(name, own)}")
+    return *origin_of(path), config.get("checksums", {})
 
 
 def load_data(

@@ -11,6 +11,7 @@ from chainrule.core.files import write_atomically
 from chainrule.core.places import check_file
 from chainrule.data.load import Report
 from chainrule.runs.folder import find, model_name, read_run, run_folder, say_caveat
+from chainrule.runs.origin import silent
 from chainrule.runs.replay import replay_of
 from chainrule.web.bundle import model_as_dict, self_contained
 
@@ -47,15 +48,15 @@ def export_network(run: str, page: Path, *, say: Report) -> WrittenPage:
     return WrittenPage(page, _written(page, text))
 
 
-def export_replay(run: str, page: Path | None = None) -> WrittenPage:
+def export_replay(run: str, page: Path | None = None, *, say: Report = silent) -> WrittenPage:
     """Writes a run as a page: its replay, its figures, its pictures. Raises ConfigError.
 
-    The default is report.html in the run's folder.
+    The default is report.html in the run's folder; `say` gets what is left out, and why.
     """
     folder = run_folder(run)
     page = page or folder / "report.html"
     check_file(page, *ENDINGS)
-    content = replay_of(folder)
+    content = replay_of(folder, say=say)
     size = _written(page, self_contained("live.html", content))
     return WrittenPage(page, size, events=len(content["events"]))
 

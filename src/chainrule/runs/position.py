@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.core.errors import ModelFileError
+from chainrule.core.rules import LARGEST
 from chainrule.experiments.job import Job
 from chainrule.training.checkpoint import Checkpoint
-from chainrule.training.checkpoint_values import LARGEST
 from chainrule.training.divergence import infinite
 from chainrule.training.state import Progress
 

@@ -8,48 +8,64 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError, NewerFormatError
 from chainrule.core.files import is_file, read_own
-from chainrule.experiments.settings import read_tables
-from chainrule.monitor.events import FILE, read_events
+from chainrule.data.load import Report
+from chainrule.experiments.settings import RULES
+from chainrule.monitor.event_values import check_story
+from chainrule.monitor.events import FILE, finite, read_events
 from chainrule.runs.files import LARGEST, read_history, read_report
+from chainrule.runs.origin import silent
 from chainrule.runs.pictures import PICTURES
+from chainrule.runs.values import TABLES, believed, read_config
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 LEFT_OUT = ("checksums",)
 """Tables of config.toml left out of the page."""
+UNSEEN = ("mistakes", "rates", "losses")
+"""Figures that only other commands read."""
+MOST_CELLS = 60
+"""Classes of a confusion matrix in the page: of more, the browser's time is lost on its cells."""
 
 
-def replay_of(folder: Path) -> dict[str, Any]:
-    """Replay of a run, as live_page.js reads it. Raises ConfigError for damaged files."""
-    config = read_tables(folder / "config.toml")
+def replay_of(folder: Path, *, say: Report = silent) -> dict[str, Any]:
+    """Replay of a run, as live_page.js reads it; `say` gets what is left out, and why.
+
+    Raises ConfigError for damaged files.
+    """
+    config = read_config(folder / "config.toml")
     order = {f"{name}.png": number for number, name in enumerate(PICTURES)}
+    figures = _figures(folder, say)
     pictures = sorted(folder.glob("*.png"), key=lambda path: (order.get(path.name, 99), path.name))
     return {
         "kind": "replay",
-        "events": _events(folder, config),
-        "report": _figures(folder),
+        "events": _events(folder, config, figures or {}),
+        "report": figures,
         "config": _without_paths(config),
         "pictures": {path.stem: _picture(path) for path in pictures},
     }
 
 
-def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
+def _events(folder: Path, config: dict[str, Any], figures: dict[str, Any]) -> list[dict[str, Any]]:
     if is_file(folder / FILE):
         try:
             events = read_events(folder / FILE)
         except ValueError as error:
             raise ConfigError(str(error)) from None
+        try:
+            check_story(events)
+        except ValueError as error:
+            raise ConfigError(f"{folder / FILE}, {error}; remove the file") from None
         if events:
             return events
     history = folder / "history.jsonl"
     if not is_file(history):
         raise ConfigError(f"{folder} has no history.jsonl: train it to the end first")
     try:
-        told = [{"kind": "epoch"} | epoch for epoch in read_history(folder)]
+        told = [{"kind": "epoch"} | finite(epoch) for epoch in read_history(folder)]
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from None
-    settings, figures = config.get("settings", {}), _figures(folder) or {}
+    settings = config.get("settings", {})
     begin = {
         "kind": "begin",
         "run": folder.absolute().name,
@@ -66,32 +82,41 @@ def _events(folder: Path, config: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _accuracy_in_words(figures: dict[str, Any]) -> str:
     accuracy, errors = figures.get("test_accuracy"), figures.get("errors")
-    if not isinstance(accuracy, float | int):
+    if accuracy is None:
         return "no figures"
     images = figures.get("test_images") or sum(map(sum, figures.get("confusion") or []))
     of = f"{images:,}" if images else "the"
     return f"{100 * accuracy:.2f} % of {of} test images right" + (
-        f", {errors:,} wrong" if isinstance(errors, int) else ""
+        "" if errors is None else f", {errors:,} wrong"
     )
 
 
-def _figures(folder: Path) -> dict[str, Any] | None:
-    """report.json, without the keys only other commands read; None where missing or damaged."""
+def _figures(folder: Path, say: Report) -> dict[str, Any] | None:
+    """What can be believed of report.json; None where it is missing or damaged."""
     try:
-        figures = read_report(folder)
+        figures, said = believed(read_report(folder))
     except NewerFormatError:
         raise
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
-    return {name: value for name, value in figures.items() if name != "mistakes"}
+    except (OSError, ValueError) as error:
+        say(f"left out, all figures: {error}")
+        return None
+    for what in said:
+        say(f"left out: {folder / 'report.json'}: {what}")
+    if len(figures.get("confusion", ())) > MOST_CELLS:
+        del figures["confusion"]  # its picture is there
+    return {name: value for name, value in figures.items() if name not in UNSEEN}
 
 
 def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
     """Tables of config.toml, with file names in place of paths, as the page may be shared."""
-    tables = {name: dict(table) for name, table in config.items() if isinstance(table, dict)}
+    tables = {name: dict(table) for name, table in config.items() if name in TABLES}
+    if "settings" in tables:
+        tables["settings"] = {n: value for n, value in tables["settings"].items() if n in RULES}
     for key in ("source", "test"):
         if path := tables.get("data", {}).get(key):
-            tables["data"][key] = Path(str(path)).name
+            tables["data"][key] = Path(path).name
     return {name: table for name, table in tables.items() if name not in LEFT_OUT}
 
 

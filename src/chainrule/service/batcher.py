@@ -192,6 +192,7 @@ def predictor(model: Model) -> Predict:
     members = [Predictor(network) for network in model.members]
     scale: Any = model.members[0].dtype.type(model.pixel_scale)
 
+    @np.errstate(over="ignore", invalid="ignore")  # the answers are checked
     def predict(X: Array) -> Array:
         if model.pixel_scale != 1:
             X = X * scale

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chainrule.core.errors import ModelFileError
 from chainrule.nn.model_file import Model
+from chainrule.nn.predictor import check_answers
 from chainrule.service.batcher import Batcher, FullError
 from chainrule.service.decoder import Decoder, GoneError
 from chainrule.service.metrics import Counts
@@ -50,8 +52,11 @@ class Service:
         try:
             asked = await self.asked(headers.get(b"content-type", b""), scope, receive)
             probabilities = await self.batcher(asked.images)
+            check_answers(probabilities)
         except GoneError:
             return
+        except ModelFileError as error:
+            await refuse(send, 422, str(error))
         except RequestError as error:
             await refuse(send, error.status, str(error))
         except FullError:

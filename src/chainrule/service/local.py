@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from chainrule.core.errors import ConfigError
@@ -20,6 +21,8 @@ from chainrule.web.bundle import files, model_as_dict
 if TYPE_CHECKING:
     from chainrule.service.server import Server
 
+KEPT = 60.0
+"""Seconds for which the file with the token is there for the browser."""
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
@@ -113,7 +116,8 @@ def has_display() -> bool:
 def browse(address: str, token: str) -> None:
     """Opens the page in the user's browser; a token goes through a file that only they can read.
 
-    In the browser's arguments every user of the machine would see it.
+    In the browser's arguments every user of the machine would see it. The file is removed once the
+    browser has had time to read it, and at the latest when this process ends.
     """
     import webbrowser
 
@@ -131,4 +135,7 @@ def browse(address: str, token: str) -> None:
     page = folder / "open.html"
     with open(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(onward(f"{address}/?token={token}"))
+    tidy = Timer(KEPT, rmtree, (folder, True))
+    tidy.daemon = True
+    tidy.start()
     webbrowser.open(page.as_uri())

@@ -6,42 +6,13 @@ A checksum says that a file is as it was written, not that what was written make
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf, isfinite, isnan
 from typing import Any
 
 import numpy as np
 
 from chainrule.core.arrays import Array
-
-LARGEST = 1.7e308
-"""Below the largest float: what is finite."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """Rule of one number: its type and its range; with `absent`, None is allowed too."""
-
-    kind: type = float
-    low: int | float = -LARGEST
-    high: int | float = LARGEST
-    absent: bool = False
-
-    def allows(self, value: object) -> bool:
-        """True for a value that follows the rule."""
-        if value is None:
-            return self.absent
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        of_kind = self.kind is float or isinstance(value, int)
-        if self.kind is float and isinstance(value, int) and abs(value) > LARGEST:
-            return False
-        return of_kind and self.low <= value <= self.high  # False for nan
-
-    def __str__(self) -> str:
-        noun = "a whole number" if self.kind is int else "a number"
-        return f"{noun} from {self.low:g} to {self.high:g}{' or null' * self.absent}"
-
+from chainrule.core.rules import Value, short
 
 COUNT = Value(int, 0, 10**18 - 1)
 RATE = Value(float, 0, 1e30)
@@ -128,15 +99,8 @@ def check_texts(name: str, texts: Any, *, values: bool) -> None:
 def _check(where: str, numbers: Mapping[str, Any], rules: Mapping[str, Value]) -> None:
     for name, rule in rules.items():
         if not rule.allows(numbers[name]):
-            raise ValueError(f"{name} of the {where} is {_short(numbers[name])}, not {rule}")
+            raise ValueError(f"{name} of the {where} is {short(numbers[name])}, not {rule}")
 
 
 def _listed(names: set[Any]) -> str:
     return ", ".join(sorted(ascii(str(name)[:40])[1:-1] for name in names)[:8])
-
-
-def _short(value: object) -> str:
-    """The value in at most 40 characters; an integer's digits may be too many to be written."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return f"a number of {value.bit_length():,} bits"
-    return repr(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
