@@ -127,7 +127,7 @@ class NetworkEstimator(Parameters):
         self.out_activation_, self.n_layers_ = answer.out_activation, len(widths)
         network = new_network(
             widths, activations, X.dtype, link=answer.link, random=random,
-            batch_norm=self.batch_norm, dropout=self.dropout,
+            batch_norm=bool(self.batch_norm), dropout=float(self.dropout),
         )  # fmt: skip
         # The seed is drawn apart, so that what early stopping splits is what MLP would.
         twin = np.random.RandomState()

@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from chainrule.core.errors import DivergenceError
 from chainrule.data.batches import ExampleArrays
 from chainrule.estimators.learned import penalty
-from chainrule.estimators.parameters import PLANNED, Parameters
+from chainrule.estimators.parameters import PLANNED, Parameters, smoothing_of_labels
 from chainrule.estimators.solvers import end_epoch, prepare
 from chainrule.estimators.verbose import say
 from chainrule.training.state import Progress
@@ -67,7 +67,8 @@ def fit_epochs(
             network, examples, rng=rng if e.shuffle or network.has_training_mode else None,
             epochs=learned.epoch + epochs, batch_size=batch_size, loss=learned.loss,
             optimizer=learned.optimizer, learning_rate=learned.schedule, l2=penalty(e.alpha),
-            validation=validation, progress=progress,
+            label_smoothing=smoothing_of_labels(e, examples[1]), validation=validation,
+            progress=progress,
         )  # fmt: skip
         with closing(epochs_of_fit) as trained:
             for epoch in trained:
