@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from chainrule.data.dataset import Dataset as Dataset
     from chainrule.data.dataset import Examples as Examples
     from chainrule.data.load import load as load
+    from chainrule.estimators.classifier import NetworkClassifier as NetworkClassifier
+    from chainrule.estimators.regressor import NetworkRegressor as NetworkRegressor
     from chainrule.nn.activations import ACTIVATIONS as ACTIVATIONS
     from chainrule.nn.activations import LINKS as LINKS
     from chainrule.nn.dense import Dense as Dense
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from chainrule.nn.network import Workspace as Workspace
     from chainrule.nn.predictor import Predictor as Predictor
     from chainrule.nn.targets import class_weights as class_weights
+    from chainrule.notebook.fit import fit as fit
+    from chainrule.notebook.history import History as History
     from chainrule.optim.optimizers import OPTIMIZERS as OPTIMIZERS
     from chainrule.optim.schedules import SCHEDULES as SCHEDULES
     from chainrule.training.evaluate import evaluate as evaluate
@@ -53,11 +57,14 @@ HOMES = {
     "DivergenceError": "core.errors",
     "Epoch": "training.train",
     "Examples": "data.dataset",
+    "History": "notebook.history",
     "INITIALIZERS": "nn.initializers",
     "LINKS": "nn.activations",
     "LOSSES": "nn.losses",
     "ModelFileError": "core.errors",
     "Network": "nn.network",
+    "NetworkClassifier": "estimators.classifier",
+    "NetworkRegressor": "estimators.regressor",
     "OPTIMIZERS": "optim.optimizers",
     "Predictor": "nn.predictor",
     "Progress": "training.state",
@@ -65,6 +72,7 @@ HOMES = {
     "Workspace": "nn.network",
     "class_weights": "nn.targets",
     "evaluate": "training.evaluate",
+    "fit": "notebook.fit",
     "gradcheck": "nn.gradient_check",
     "load": "data.load",
     "load_network": "nn.model_file",
@@ -76,8 +84,9 @@ HOMES = {
 
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "LINKS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
-__all__ += ["ModelFileError", "Network", "Predictor", "Progress", "Workspace", "class_weights"]
-__all__ += ["evaluate", "gradcheck", "load", "load_network", "loss_and_gradient", "save", "train"]
+__all__ += ["History", "ModelFileError", "Network", "NetworkClassifier", "NetworkRegressor"]
+__all__ += ["Predictor", "Progress", "Workspace", "class_weights", "evaluate", "fit", "gradcheck"]
+__all__ += ["load", "load_network", "loss_and_gradient", "save", "train"]
 
 
 def __getattr__(name: str) -> object:

@@ -22,10 +22,11 @@ FLOORS = (
     {"nn", "optim", "data"},
     {"training", "web"},
     {"digits", "experiments"},
-    {"evaluation", "monitor", "articles"},
+    {"evaluation", "monitor", "articles", "estimators"},
     {"service", "plots"},
     {"runs"},
     {"cli"},
+    {"notebook"},
     {"__main__"},
 )
 """The rooms, each above those that it may import. Rooms of one floor do not know each other."""
@@ -48,7 +49,10 @@ HOMES = {
     "orjson": {"service"},
     "prometheus_client": {"service"},
     "python_multipart": {"service"},
+    "pandas": {"notebook.history"},
     "pyarrow": {"data.table.parquet"},
+    "sklearn": {"estimators"},
+    "scipy": {"estimators"},
     "numpy": None,
     "jaxtyping": {"core.arrays"},
 }
@@ -58,10 +62,27 @@ HOMES = {
 LINES = (
     (
         {"np.exp", "np.log", "np.log1p", "np.expm1"},
-        {"nn.activations", "nn.losses", "nn.losses_of_values", "experiments.quirks"},
+        {
+            "nn.activations",
+            "nn.losses",
+            "nn.losses_of_values",
+            "experiments.quirks",
+            "estimators.classifier",
+        },
     ),
-    ({"np.random.default_rng"}, {"cli", "experiments", "evaluation", "data.dataset"}),
-    ({"print"}, {"cli.console"}),
+    (
+        {"np.random.default_rng"},
+        {
+            "cli",
+            "experiments",
+            "estimators",
+            "evaluation",
+            "data.dataset",
+            "core.rng",
+            "notebook",
+        },
+    ),
+    ({"print"}, {"cli.console", "estimators.verbose"}),
     (
         {"open", "Path.open", "socket.socket"},
         {"core.files", "data", "experiments.settings", "service", "runs"},

@@ -62,7 +62,7 @@ Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
 
 _Inputs: TypeAlias = Float[Array, "_ n"] | CSR
-
+"""As `Inputs`, but of any number of rows: training and validation have different ones."""
 ExampleArrays: TypeAlias = tuple[_Inputs, Array] | tuple[_Inputs, Array, Float[Array, " _"]]
 """Examples: (inputs, target) or (inputs, target, weights). Inputs are (N, n), and may be sparse by
 rows; the target is labels (N,), or values (N, K)."""

@@ -24,17 +24,18 @@ from chainrule.evaluation.assessment import assess, headline
 from chainrule.evaluation.learning import shortfall
 from chainrule.evaluation.views import looks
 from chainrule.experiments.job import Job, prepare, run
+from chainrule.experiments.recipes import combine
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, check_saveable, save
 from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
-from chainrule.runs.files import as_config, begin, saving, write_history, write_report
+from chainrule.runs.files import as_config, begin, saving, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import load_data
-from chainrule.runs.pictures import draw
+from chainrule.runs.pictures import draw, untold
 from chainrule.runs.request import Request, TrainedRun, check_request
 from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
@@ -42,7 +43,7 @@ from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, as_epoch
 
-MODEL = "model.safetensors"
+CONFIG, MODEL = "config.toml", "model.safetensors"
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
 """(epochs as they pass, number planned) -> the same epochs."""
 
@@ -58,6 +59,8 @@ class _Setup:
     """Form of the training images."""
     folder: Path
     say: Report
+    config: bytes
+    """Content of config.toml."""
 
 
 @dataclass(frozen=True)
@@ -86,31 +89,35 @@ def unfollowed(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
 
 
 def train_run(
-    request: Request, *, say: Report, follow: Follow = unfollowed, view: View | None = None
+    request: Request,
+    *,
+    say: Report,
+    follow: Follow = unfollowed,
+    view: View | None = None,
+    told: Callable[[TrainedRun], None] = untold,
 ) -> TrainedRun:
     """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError,
-    DataError or FolderInUseError where it cannot start, SaveError where checkpoints cannot be
-    written.
+    `told` hears the result before the first picture is drawn. The first Ctrl-C or SIGTERM ends it
+    after a step (in the main thread). Raises ConfigError, DataError or FolderInUseError where it
+    cannot start, SaveError where checkpoints cannot be written.
     """
     began = perf_counter()
     with ExitStack() as held:
         if request.resume:
             held.enter_context(only_writer(request.resume))
-        setup, config = _set_up(request, say)
+        setup = _set_up(request, say)
         folder = setup.folder
         again = f"then: chainrule train --resume {folder.name}"
         if not request.resume:
             held.enter_context(only_writer(folder, new=True))
         interrupt = held.enter_context(interruptible())
         if not request.resume:
-            begin(folder, config, remedy="then train again")
+            begin(folder, setup.config, remedy="then train again")
         trained = _train(setup, view, follow, interrupt)
         with saving(folder, "its end", remedy=again):
             done, model = _measured(setup, trained, began)
-        # The results are safe before anything is drawn, which may fail, or take too long for
-        # whoever ends this process.
+        told(done)
         with saving(folder, "a picture (the model and the figures are there)", remedy=again):
             _draw(setup, done, model, interrupt)
             done = replace(done, signal=interrupt.signal, total_seconds=_since(began))
@@ -122,8 +129,8 @@ def train_run(
     return done
 
 
-def _set_up(request: Request, say: Report) -> tuple[_Setup, bytes]:
-    """(setup, content of config.toml) of a run, after all checks; its folder is claimed last."""
+def _set_up(request: Request, say: Report) -> _Setup:
+    """Setup of a run, after all checks; its folder is claimed last."""
     check_request(request)
     data = load_data(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
@@ -133,7 +140,7 @@ def _set_up(request: Request, say: Report) -> tuple[_Setup, bytes]:
     config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
     check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
-    return _Setup(request, data, job, form, folder, say), config
+    return _Setup(request, data, job, form, folder, say, config)
 
 
 def _since(began: float) -> float:
@@ -184,6 +191,9 @@ def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]
             folder, setup.job, setup.data.checksums, numerics,
             say=setup.say, exact=request.require_exact,
         )  # fmt: skip
+        if combine(file=folder / CONFIG, resumed=True)[0] != settings:
+            with saving(folder, "its settings", remedy="then resume again"):
+                write_config(folder, setup.config)
     if not checkpoint:
         return numerics, Progress(), []
     setup.say(f"resuming {folder} after {so_far(checkpoint.progress)}")
