@@ -98,7 +98,7 @@ def test_a_run_whose_settings_cannot_be_written_leaves_its_name_free(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("chainrule.runs.run.write_config", full)
+        patch.setattr("chainrule.runs.files.write_config", full)
         done = chainrule("train", "--data", few, *SMALL, *PLAIN, "--run", "a", "-q")
     assert done.code == 74
     assert "runs/a: its settings could not be saved (No space left" in done.err

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chainrule.cli import UNSAVED
 from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import (
     Json,
@@ -85,6 +86,9 @@ def evaluate(
         print_json(found.as_json())
     else:
         _print(found, pictures)
+    if found.failure:
+        note(f"error: {found.failure}")
+        raise typer.Exit(UNSAVED)
 
 
 def _print(evaluation: Evaluation, folder: Path | None) -> None:
@@ -117,7 +121,7 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
         print_corrupted(evaluation.robustness)
     if evaluation.photos:
         print_photos(evaluation.photos)
-    if folder is not None:
+    if evaluation.pictures:
         show(f"{folder}: {', '.join(Path(path).name for path in evaluation.pictures)}")
 
 

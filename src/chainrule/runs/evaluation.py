@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,10 @@ class Evaluation:
     calibration: Calibration
     robustness: Robustness | None
     photos: Readings | None
-    pictures: list[str]
+    pictures: tuple[str, ...] = ()
     """Paths of the pictures."""
+    failure: str = ""
+    """Why they could not be written."""
     looks: str = ""
     """How new data look beside those of training, if otherwise."""
 
@@ -63,9 +65,9 @@ class Evaluation:
             "calibration": self.calibration.as_json(),
             "corrupted": self.robustness and self.robustness.as_json(),
             "photos": self.photos and self.photos.as_json(),
-            "pictures": self.pictures,
+            "pictures": list(self.pictures),
             "looks": self.looks or None,
-        }
+        } | ({"error": self.failure} if self.failure else {})
 
     def _undisputed_as_json(self) -> dict[str, Any] | None:
         if self.undisputed is None:
@@ -98,7 +100,8 @@ def evaluate_run(
     """Evaluates the network of a run or a model file on the test images.
 
     `data` names data other than the run was trained with; pictures are drawn into the folder
-    `pictures`, if given. Raises ConfigError, DataError, ModelFileError.
+    `pictures`, if given; where that fails at the end, the figures are there and say so. Raises
+    ConfigError, DataError, ModelFileError.
     """
     if pictures is not None:
         _check_folder(pictures)
@@ -109,7 +112,7 @@ def evaluate_run(
     found = assess_saved(run, model, dataset)
     calibration = calibrate(model, found, validation, reason)
     doubtful = disputed(dataset)
-    return Evaluation(
+    done = Evaluation(
         classes=dataset.classes,
         assessment=found,
         disputed=doubtful,
@@ -118,8 +121,14 @@ def evaluate_run(
         robustness=corrupted(model, dataset) if corrupted_copies else None,
         photos=read_photos(model.answers, dataset, form=model.form) if photos else None,
         looks=looks(model, dataset) if data else "",
-        pictures=[] if pictures is None else _draw(pictures, dataset, found, calibration),
     )
+    if pictures is None:
+        return done
+    try:
+        return replace(done, pictures=_draw(pictures, dataset, found, calibration))
+    except OSError as error:
+        where = error.filename or pictures
+        return replace(done, failure=f"{where} could not be written: {error.strerror or error}")
 
 
 def compare_runs(
@@ -164,7 +173,9 @@ def _check_folder(folder: Path) -> None:
             check_file(folder / f"{name}.png", option="--pictures")
 
 
-def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> list[str]:
+def _draw(
+    folder: Path, data: Dataset, found: Assessment, calibration: Calibration
+) -> tuple[str, ...]:
     """Draws the pictures of an evaluation; returns their paths."""
     from chainrule.plots.confusion import confusion
     from chainrule.plots.examples import mistakes
@@ -188,4 +199,4 @@ def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibrati
     paths = [folder / f"{name}.png" for name in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
         save(figure(), path)
-    return [str(path) for path in paths]
+    return tuple(map(str, paths))
