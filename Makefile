@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help train test quick check format stress long fuzz kill recovery tamper allocations \
-  mutants load hostile clients torture planted lowest reproduce bench records hooks clean
+  sizes mutants load hostile clients torture planted lowest reproduce bench records hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ load: $(VENV)/testable ## the service under load, and what it answers to made-up
 
 allocations: $(VENV)/testable ## memory that runs out at every point of a save and of a load: 10 minutes
 	$(BIN)/python -m stress.allocations
+
+sizes: $(VENV)/testable ## the largest file of each kind that is read: its time and memory: 5 minutes
+	$(BIN)/python -m stress.sizes
 
 hostile: $(VENV)/testable ## the service beside hostile clients: what others notice, what a request costs: 6 minutes
 	$(BIN)/python -m stress.hostile

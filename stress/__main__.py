@@ -22,6 +22,7 @@ PARTS = {
     "recovery": "killed, checkpoints damaged, resumed, several times over",
     "tamper": "checkpoints with wrong values under right checksums",
     "allocations": "memory that runs out while files are saved and loaded",
+    "sizes": "the largest file of each kind: its time and memory",
     "hostile": "the service beside hostile clients",
     "clients": "the service asked by clients of other languages, and by a browser",
     "load": "the service under load",

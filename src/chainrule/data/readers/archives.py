@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from shutil import copyfileobj
 from typing import TypeAlias
 
 import numpy as np
@@ -86,7 +87,7 @@ def gunzip(packed: bytes, cap: int, name: str, *, cap_of: CapOf | None = None) -
     Raises DataError if a cap is exceeded, the stream is damaged or truncated, or bytes follow it.
     """
     inflater = zlib.decompressobj(31)
-    pieces: list[bytes] = []
+    out = io.BytesIO()  # grows in place: pieces would have to be joined, in twice the memory
     total, position, rest = 0, 0, b""
     try:
         while not inflater.eof:
@@ -97,11 +98,12 @@ def gunzip(packed: bytes, cap: int, name: str, *, cap_of: CapOf | None = None) -
                     raise DataError(
                         f"{name} is cut short: its gzip stream has no end; fetch it again."
                     )
-            pieces.append(inflater.decompress(rest, CHUNK))
+            piece = inflater.decompress(rest, CHUNK)
             rest = inflater.unconsumed_tail
-            total += len(pieces[-1])
+            total += len(piece)
             if total and cap_of:
-                cap, cap_of = cap_of(pieces[-1][:HEAD]), None
+                cap, cap_of = cap_of(piece[:HEAD]), None
+            out.write(piece)
             if total > cap:
                 raise DataError(f"{name} inflates beyond {cap:,} bytes, the most that is read.")
             if total > FREE_OUTPUT and total > LARGEST_RATIO * position:
@@ -113,7 +115,7 @@ def gunzip(packed: bytes, cap: int, name: str, *, cap_of: CapOf | None = None) -
         raise DataError(f"{name} is damaged: {error}; fetch it again.") from None
     if inflater.unused_data or position < len(packed):
         raise DataError(f"{name} has extra bytes after its gzip stream; fetch it again.")
-    return b"".join(pieces)
+    return out.getvalue()
 
 
 def zip_member(
@@ -155,7 +157,9 @@ def zip_member(
         with archive.open(entry) as stream:
             inspect(stream.read(HEAD))
         with archive.open(entry) as stream:
-            data = stream.read(entry.file_size + 1)
+            out = io.BytesIO()  # the stream ends after the declared size
+            copyfileobj(stream, out, CHUNK)
+        data = out.getvalue()
     except (DataError, MemoryError):
         raise
     except Exception as error:

@@ -143,24 +143,32 @@ def _read_file(path: Path, classes: int | None, like: Found | None) -> Found:
         if not data:
             raise DataError(f"{name} is empty; fetch or export it again.")
     if data[:2] == b"PK":
-        return _read_zip(data, name, classes, like)
+        contents = _read_zip(data, name, classes, like)
+        # From here on the arrays are held alone, not beside the file that they are from.
+        del data
+        return contents if isinstance(contents, Found) else from_npz(contents, name)
     if data[:4] == IMAGES:
         labels = sibling(path)
         return Found(paired(read_idx(data, name), read_idx_file(labels), path, labels), None)
     if data[:1] in PICKLES:
-        return from_pickle(data, name)
+        _check_pickle(data, name)
+        pairs = read_pickle(data, name)
+        del data
+        return _from_pairs(pairs, name)
     if data[:1] in b"%@":
         return _divided(read_arff(data, name, classes=classes))
     return Found(read_csv(data, name, classes=classes, like=like and like.train), None)
 
 
-def _read_zip(data: bytes, name: str, classes: int | None, like: Found | None) -> Found:
-    """Reads a zip file: Keras' npz, or CSV files, as Kaggle packs them."""
+def _read_zip(
+    data: bytes, name: str, classes: int | None, like: Found | None
+) -> Found | dict[str, Array]:
+    """Reads a zip file: the arrays of Keras' npz, or CSV files, as Kaggle packs them."""
     with open_zip(data, name) as archive:
         members = [member for member in archive.namelist() if not member.endswith("/")]
         tables = [Path(member) for member in members if member.lower().endswith(".csv")]
         if not tables:
-            return from_npz(read_npz(data, name, KERAS_ARRAYS), name)
+            return read_npz(data, name, KERAS_ARRAYS)
         train = tables[0] if len(tables) == 1 else _named(tables, TRAIN_NAMES, Path(name))
         csv = zip_member(archive, str(train), cap=LARGEST_FILE, name=name)
         found = [read_csv(csv, f"{name}, {train}", classes=classes, like=like and like.train)]
@@ -212,11 +220,12 @@ def _divided(whole: Part) -> Found:
 
 
 def from_npz(arrays: dict[str, Array], name: str) -> Found:
-    """Both parts of Keras' mnist.npz, from its four arrays by name."""
-    x_train, y_train, x_test, y_test = (arrays[key] for key in KERAS_ARRAYS)
-    return Found(
-        part(x_train, y_train, f"{name}, x_train"), part(x_test, y_test, f"{name}, x_test")
+    """Both parts of Keras' mnist.npz, from its four arrays by name, which are taken out."""
+    train, test = (
+        part(arrays.pop(images), arrays.pop(labels), f"{name}, {images}")
+        for images, labels in (KERAS_ARRAYS[:2], KERAS_ARRAYS[2:])
     )
+    return Found(train, test)
 
 
 def from_pickle(data: bytes, name: str) -> Found:
@@ -224,14 +233,29 @@ def from_pickle(data: bytes, name: str) -> Found:
 
     Two pairs are taken as training and test.
     """
+    _check_pickle(data, name)
+    return _from_pairs(read_pickle(data, name), name)
+
+
+def _check_pickle(data: bytes, name: str) -> None:
     if len(data) > LARGEST_PICKLE:
         raise DataError(f"{name} inflates beyond {LARGEST_PICKLE:,} bytes, the most that is read.")
-    pairs = [part(images, labels, name) for images, labels in read_pickle(data, name)]
-    if len(pairs) not in (2, 3):
+
+
+def _from_pairs(pairs: list[tuple[Array, Array]], name: str) -> Found:
+    """Both parts of these pairs of images and labels, which are taken out of the list."""
+    parts: list[Part] = []
+    pairs.reverse()
+    while pairs:
+        parts.append(part(*pairs.pop(), name))
+    if len(parts) not in (2, 3):
         raise DataError(
-            f"{name} holds {len(pairs)} pairs of images and labels, and 2 or 3 are read."
+            f"{name} holds {len(parts)} pairs of images and labels, and 2 or 3 are read."
         )
-    images, labels = ([getattr(pair, what) for pair in pairs[:-1]] for what in Part._fields[:2])
-    if len({(image.shape[1:], image.dtype) for image in images}) > 1:
+    *learned, test = parts
+    if len({(one.images.shape[1:], one.images.dtype) for one in learned}) > 1:
         raise DataError(f"{name}: training and validation images differ in size or type.")
-    return Found(Part(np.concatenate(images), np.concatenate(labels)), pairs[-1])
+    if len(learned) == 1:
+        return Found(learned[0], test)
+    images, labels = ([getattr(one, what) for one in learned] for what in Part._fields[:2])
+    return Found(Part(np.concatenate(images), np.concatenate(labels)), test)

@@ -16,6 +16,7 @@ from chainrule.core.arrays import Array
 from chainrule.core.errors import DataError
 from chainrule.core.quiet import without_warnings
 from chainrule.data.readers.columns import NUMBER, Columns
+from chainrule.data.readers.decimals import decimals
 
 LONGEST_LINE = 64 * 1024
 """785 numbers as written by numpy.savetxt take 20 kB."""
@@ -70,6 +71,8 @@ def whole_numbers(block: bytes, columns: int) -> Array | None:
 
 def numbers(block: bytes, columns: Columns, count: int, *, name: str, line: int) -> Array:
     """Rows of a block (R, count) float32; DataError for a field that is not a number."""
+    if (found := decimals(block, count)) is not None:
+        return found
     rows = block.count(b"\n")
     even = all(row.count(b",") == count - 1 for row in block.splitlines())
     if even and not block.translate(None, b"0123456789,\n.eE+-"):

@@ -32,7 +32,7 @@ from chainrule.data.readers.numbers import (
     refuse_line,
     whole_numbers,
 )
-from chainrule.data.readers.values import check_one_scale, measured_range, part
+from chainrule.data.readers.values import are_whole, check_one_scale, measured_range, part
 
 MOST_ROWS = 10_000_000
 BLOCK = 2 * MIB
@@ -105,7 +105,12 @@ def _read(
         )
     count -= columns.index is not None
     _check_columns(count, name, line)
-    blocks, first_line = [], line
+    first_line = line
+    # No row is shorter than a digit and a mark for each number; what is not used takes no memory.
+    most = min(data.count(b"\n", start, end) + data.count(b"\r", start, end) + 1, MOST_ROWS + 1)
+    most = min(most, (end - start) // (2 * count) + 1)
+    table: Array = np.empty((most, count), np.uint8)
+    done = 0
     while start < end:
         stop = data.rfind(b"\n", start, start + BLOCK) + 1 if start + BLOCK < end else end
         if not stop:
@@ -114,12 +119,17 @@ def _read(
         rows = whole_numbers(block, count)
         if rows is None:
             rows = numbers(block, columns, count, name=name, line=line)
-        blocks.append(rows)
         line += len(rows)
         if line > MOST_ROWS:
             raise DataError(f"{name} has more than {MOST_ROWS:,} rows; split it.")
+        if rows.dtype != table.dtype and table.dtype == np.uint8:
+            wider = np.empty(table.shape, np.float32)
+            wider[:done] = table[:done]
+            table = wider
+        table[done : done + len(rows)] = rows
+        done += len(rows)
         start = stop
-    table = np.concatenate(blocks)
+    table = table[:done]
     notes = []
     if columns.index is not None:
         notes.append(f"left out: the index, column {columns.index + 1}")
@@ -192,8 +202,8 @@ def _check_labels(labels: Array, classes: int | None, place: Place, column: int)
 def _check_fractions(images: Array, place: Place, label: int) -> None:
     """Raises DataError for a pixel that is on no scale together with the others."""
     black, white = measured_range(images)
-    if ((images >= black) & (images <= white)).all():
-        if white == 255 and not (images == np.rint(images)).all():
+    if images.min() >= black and images.max() <= white:
+        if white == 255 and not are_whole(images):
             check_one_scale(images, f"{place.name}, row", place.line)
         return
     wrong = images < 0 if images.min() < 0 else images > 1

@@ -85,6 +85,8 @@ def pixels(images: Array, name: str) -> Array:
     in_bytes = all(_are_bytes(_steps(block, black, white)) for block in blocks)
     if white == 255 and not in_bytes:
         check_one_scale(images, f"{name}, image", 1)
+    if not in_bytes and images.dtype == np.float32 and (black, white) == (0, 1):
+        return images  # as they are, and not a second time
     result = np.empty(images.shape, np.uint8 if in_bytes else np.float32)
     for start, block in zip(range(0, len(images), ROWS), blocks, strict=True):
         result[start : start + ROWS] = (
@@ -111,9 +113,15 @@ def measured_range(images: Array) -> tuple[int, int]:
     low, high = float(images.min()), float(images.max())
     if low == -1 and high <= 1:
         return -1, 1
-    if low >= 0 and 1 < high <= 255 and (high > HALF or bool((images == np.rint(images)).all())):
+    if low >= 0 and 1 < high <= 255 and (high > HALF or are_whole(images)):
         return 0, 255
     return 0, 1
+
+
+def are_whole(images: Array) -> bool:
+    """Whether all are whole numbers; block by block, so that copies stay small."""
+    blocks = (images[start : start + ROWS] for start in range(0, len(images), ROWS))
+    return all((block == np.rint(block)).all() for block in blocks)
 
 
 def _check_range(images: Array, black: int, white: int, name: str) -> None:
@@ -132,13 +140,15 @@ def _check_range(images: Array, black: int, white: int, name: str) -> None:
 
 def check_one_scale(images: Array, name: str, first: int) -> None:
     """Raises DataError for an image within 0..1, with fractions, among others in 0..255."""
-    rows = images.reshape(len(images), -1)
-    odd = (rows.max(axis=1) <= 1) & (rows != np.rint(rows)).any(axis=1)
-    if odd.any():
-        raise DataError(
-            f"{name} {first + int(np.argmax(odd)):,}: its pixels are in 0..1, and those of others "
-            "in 0..255; give all of them on one scale."
-        )
+    for start in range(0, len(images), ROWS):
+        rows = images[start : start + ROWS]
+        rows = rows.reshape(len(rows), -1)
+        odd = (rows.max(axis=1) <= 1) & (rows != np.rint(rows)).any(axis=1)
+        if odd.any():
+            raise DataError(
+                f"{name} {first + start + int(np.argmax(odd)):,}: its pixels are in 0..1, and "
+                "those of others in 0..255; give all of them on one scale."
+            )
 
 
 def _are_bytes(steps: Array) -> bool:
