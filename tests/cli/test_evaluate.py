@@ -53,6 +53,8 @@ def test_calibration_is_that_of_the_library_on_the_test_images(chainrule, mine, 
     assert len(found["bins"]) == 15
     assert sum(one["count"] for one in found["bins"]) == len(test.labels)
     text = chainrule("evaluate", "mine").out
+    assert "\\x0a" not in text
+    assert [line for line in text.splitlines() if line.startswith("at temperature ")]
     assert f"expected calibration error {100 * error:.2f} %" in text
 
 
@@ -286,3 +288,26 @@ def test_pictures_that_cannot_be_written_at_the_end_cost_no_figures(
     else:
         assert "test images right" in done.out
         assert "drawn" not in done.out
+
+
+@pytest.mark.parametrize("classes", [60, 61])
+def test_a_matrix_of_more_classes_than_can_be_read_is_left_to_json(
+    chainrule, tmp_path: Path, classes: int
+) -> None:
+    names = tuple(map(str, range(classes)))
+    network = Network([Dense(4, classes)])
+    network.b[0][3] = 1  # it always answers 3
+    save(Model(network, names, (2, 2)), tmp_path / "many.safetensors")
+    labels = np.repeat(np.arange(classes), 2)
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 2, 2), np.uint8)
+    parts = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez(tmp_path / "many.npz", **parts)
+    text = chainrule("evaluate", "many.safetensors", "--data", "many.npz").out
+    assert ("confusion: rows actual" in text) is (classes == 60)
+    assert ("most frequent mistakes" in text) is (classes == 61)
+    if classes == 61:
+        rows = text.partition("most frequent mistakes")[2].splitlines()
+        assert [row.split() for row in rows if row.strip().endswith(" 2")][:2] == [
+            ["0", "3", "2"], ["1", "3", "2"],
+        ]  # fmt: skip
+        assert "the whole confusion matrix of 61 classes: --json, or --pictures FOLDER" in text

@@ -168,3 +168,9 @@ def test_an_early_stop_says_after_how_many_epochs_and_whose_weights_are_left(
         f"stopped early, after {best + 2} of 40 epochs: the weights are those of epoch {best}, "
         "with the lowest validation loss"
     ) in done.out
+
+
+@pytest.mark.parametrize("length", [499, 500, 501, 10**6])
+def test_a_warning_that_a_file_brings_is_cut(length: int) -> None:
+    said = caveat({"warning": "w" * length, "ending": "diverged"}).partition("; ")[2]
+    assert said == ("w" * length if length <= 500 else "w" * 497 + "...")

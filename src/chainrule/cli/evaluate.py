@@ -30,6 +30,10 @@ ORDER = 40
 
 SHOWN = 12
 """Most mistakes listed by index."""
+READABLE = 60
+"""Classes of a printed matrix: of more it is neither read nor laid out in a second."""
+FREQUENT = 20
+"""Mistakes listed where there is no matrix."""
 
 
 def evaluate(
@@ -116,7 +120,8 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
             f"{evaluation.disputed_errors}; without disputed labels: "
             f"{headline(evaluation.undisputed)}"
         )
-    show(evaluation.calibration.in_words())
+    for line in evaluation.calibration.in_words().splitlines():
+        show(line)
     if evaluation.robustness:
         print_corrupted(evaluation.robustness)
     if evaluation.photos:
@@ -135,6 +140,14 @@ def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:
             for row in found.per_class(classes)
         ],
     )  # fmt: skip
+    if len(classes) > READABLE:
+        print_table(
+            "most frequent mistakes",
+            ("actual", "predicted", "times"),
+            [(classes[a], classes[p], f"{n:,}") for a, p, n in found.commonest_mistakes(FREQUENT)],
+        )
+        show(f"the whole confusion matrix of {len(classes)} classes: --json, or --pictures FOLDER")
+        return
     print_table(
         "confusion: rows actual, columns predicted",
         ("", *classes),

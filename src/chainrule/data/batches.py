@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -55,14 +55,8 @@ def count(rows: Rows) -> int:
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
-class Batch(NamedTuple):
-    """Batch, or a part of one: inputs (N, n), their target, and their weights (N,), if any."""
-
-    X: Any
-    """Inputs: dense, or sparse by rows."""
-    y: Target
-    weights: Float[Array, " N"] | None = None
-
+Batch: TypeAlias = tuple[Any, Target, Float[Array, " N"] | None]
+"""Batch, or a part of one: inputs (N, n), dense or sparse; their target; their weights, if any."""
 
 Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
@@ -86,7 +80,7 @@ class Picker:
 
     def __call__(self, rows: Rows) -> Any:
         """The rows, in their order."""
-        if self._sparse or isinstance(rows, slice):
+        if isinstance(rows, slice) or self._sparse:
             return self.array[rows]
         if len(self._picked) < len(rows):
             self._picked = np.empty((len(rows), *self.array.shape[1:]), self.array.dtype)
@@ -104,4 +98,4 @@ class Gather:
     def __call__(self, rows: Rows) -> Batch:
         """The examples of the rows."""
         weights = None if self._weights is None else self._weights(rows)
-        return Batch(self._X(rows), self._y(rows), weights)
+        return self._X(rows), self._y(rows), weights

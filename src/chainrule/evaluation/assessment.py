@@ -52,6 +52,13 @@ class Assessment:
         wrong = np.flatnonzero(self.labels != self.predicted)
         return [(int(i), int(self.labels[i]), int(self.predicted[i])) for i in wrong]
 
+    def commonest_mistakes(self, most: int) -> list[tuple[int, int, int]]:
+        """(actual class, predicted class, times), most frequent first, then by class."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        first = np.argsort(-wrong, axis=None, kind="stable")[:most]
+        pairs = (divmod(int(place), len(wrong)) for place in first)
+        return [(a, p, int(wrong[a, p])) for a, p in pairs if wrong[a, p]]
+
     def details(self) -> dict[str, Any]:
         """Confusion matrix and mistakes, for report.json; how many more there are, if any."""
         left = self.errors - MOST_LISTED

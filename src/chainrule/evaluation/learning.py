@@ -21,6 +21,8 @@ FELL = 0.99
 """A loss has fallen if it ends below this part of the first epoch's."""
 FAR = 10.0
 """A loss above this many times that of guessing has blown up, even if it was higher before."""
+LONGEST = 500
+"""Characters of a warning that a file brings: ours take 200."""
 SEARCH = "try another learning rate (chainrule train --find-lr) or more epochs"
 
 
@@ -72,8 +74,13 @@ def caveat(summary: Mapping[str, Any]) -> str:
     """Sentence about a saved network whose training did not end well, from its model's summary."""
     ending, warning = summary.get("ending"), summary.get("warning")
     parts = [_ENDED[ending]] if isinstance(ending, str) and ending in _ENDED else []
-    parts += [warning] if isinstance(warning, str) and warning else []
+    parts += [_cut(warning)] if isinstance(warning, str) and warning else []
     return "; ".join(parts)
+
+
+def _cut(text: str) -> str:
+    """The text, of which a stranger's file may hold a million characters, in LONGEST of them."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 _ENDED = {

@@ -9,6 +9,7 @@ Derived in docs/derivation.md, section 2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from chainrule.core.arrays import CSR, Array, Float, Inputs
 from chainrule.core.copies import Bound
 from chainrule.nn.layer import SharedMemory
-from chainrule.nn.matmul import matmul
+from chainrule.nn.matmul import matmul, sparse_matmul
 
 
 @dataclass
@@ -29,8 +30,8 @@ class LinearMemory:
     ones: Float[Array, " N"]
     dW: Float[Array, "fan_in fan_out"]
     db: Float[Array, " fan_out"]
-    dA: Float[Array, "N fan_in"] | None
-    """None in the first layer: no gradient w.r.t. the images is needed."""
+    dA: Float[Array, "_ fan_in"]
+    """Without rows in the first layer: no gradient w.r.t. the images is needed."""
 
 
 class Linear(Bound):
@@ -43,6 +44,7 @@ class Linear(Bound):
         self.number = number
         self.W = W
         self.b = b
+        self.matmul: Callable[..., Array] = matmul if number else sparse_matmul
 
     def memory(self, shared: SharedMemory) -> LinearMemory:
         """Buffers for `shared.examples` rows."""
@@ -53,7 +55,7 @@ class Linear(Bound):
             ones=shared.ones,
             dW=shared.dW[i],
             db=shared.db[i],
-            dA=shared.dA(fan_in) if i else None,
+            dA=shared.dA(fan_in) if i else np.zeros((0, fan_in), shared.dtype),
         )
 
     def forward(
@@ -64,7 +66,7 @@ class Linear(Bound):
     ) -> Float[Array, "N fan_out"]:
         """Z = A W + b (2.1)."""
         memory.A = A
-        Z = matmul(A, self.W, out=memory.Z)  # (N, fan_in) @ (fan_in, fan_out)
+        Z = self.matmul(A, self.W, out=memory.Z)  # (N, fan_in) @ (fan_in, fan_out)
         if self.b is not None:
             np.add(Z, self.b, out=Z)
         return Z
@@ -73,9 +75,9 @@ class Linear(Bound):
         self, dZ: Float[Array, "N fan_out"], memory: LinearMemory
     ) -> Float[Array, "_ fan_in"]:
         """dA = dZ W' (2.6), empty in the first layer; writes dW (2.4) and db (2.5)."""
-        matmul(memory.A.T, dZ, out=memory.dW)  # (fan_in, N) @ (N, fan_out)
+        self.matmul(memory.A.T, dZ, out=memory.dW)  # (fan_in, N) @ (N, fan_out)
         if self.b is not None:
             np.matmul(memory.ones, dZ, out=memory.db)  # (N,) @ (N, fan_out): the sum of its rows
-        if memory.dA is None:
-            return np.empty((0, len(self.W)), dZ.dtype)
+        if not self.number:
+            return memory.dA
         return matmul(dZ, self.W.T, out=memory.dA)  # (N, fan_out) @ (fan_out, fan_in)

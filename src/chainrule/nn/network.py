@@ -268,7 +268,7 @@ class Workspace:
     def dA(self) -> list[Float[Array, "_ n"]]:
         """Gradient w.r.t. the inputs of each dense layer but the first, all in one block."""
         linear = (memory for layer, memory in self.chain if isinstance(layer, Linear))
-        return [memory.dA for memory in linear if memory.dA is not None]
+        return [memory.dA for memory in linear][1:]
 
 
 class Workspaces(dict[int, Workspace]):

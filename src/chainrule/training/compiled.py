@@ -41,8 +41,8 @@ class CompiledStep:
         )
         self._before = np.empty_like(self.guard.kept)
 
-    def __call__(self, rows: Rows) -> Losses:
-        """Takes one step; returns the batch's mean losses before it.
+    def __call__(self, rows: Rows, weight: int | float) -> Losses:
+        """Takes one step, on a batch of this weight; returns its mean losses before it.
 
         Raises DivergenceError, with the last good weights back in the network.
         """
@@ -54,7 +54,7 @@ class CompiledStep:
         losses = self._sgd(X, y, step.schedule(self.progress.step))
         if not isfinite(losses.objective):
             # Recomputed for the activations, which show where.
-            step.objective(rows, self.progress.step)
+            step.objective(rows, weight, self.progress.step)
             raise self.guard.diverged(losses.objective)
         if keep:
             np.copyto(self.guard.kept, self._before)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -51,13 +51,6 @@ Backpropagate: TypeAlias = Callable[
 """
 
 
-class Size(NamedTuple):
-    """Size of a batch: its examples, and the sum of their weights, by default the same."""
-
-    examples: int
-    weight: int | float
-
-
 class GradientWorker:
     """Gradient worker: one thread's microbatches in each step, and all its buffers."""
 
@@ -84,39 +77,47 @@ class GradientWorker:
         self,
         microbatches: Sequence[tuple[int, Rows]],
         backpropagate: Backpropagate,
-        whole: Size,
+        examples: int,
+        weight: int | float,
         step: int,
     ) -> tuple[Losses, Float[Array, " P"]]:
-        """Contribution (losses, gradient) of these microbatches to a batch of size `whole`.
+        """Contribution (losses, gradient) of these microbatches to a batch of `examples`.
 
         Each comes with its number within the batch.
         """
-        losses, gradient = self.microbatch(*microbatches[0], backpropagate, whole, step)
+        losses, gradient = self.microbatch(*microbatches[0], backpropagate, examples, weight, step)
         if len(microbatches) > 1:
             np.copyto(self.total, gradient)
             for number, rows in microbatches[1:]:
                 if not isfinite(losses.objective):
                     break  # keeps the workspace that shows where it happened
-                more, gradient = self.microbatch(number, rows, backpropagate, whole, step)
+                more, gradient = self.microbatch(
+                    number, rows, backpropagate, examples, weight, step
+                )
                 losses = added([losses, more])
                 np.add(self.total, gradient, out=self.total)
             gradient = self.total
         return losses, gradient
 
     def microbatch(
-        self, number: int, rows: Rows, backpropagate: Backpropagate, whole: Size, step: int
+        self,
+        number: int,
+        rows: Rows,
+        backpropagate: Backpropagate,
+        examples: int,
+        weight: int | float,
+        step: int,
     ) -> tuple[Losses, Float[Array, " P"]]:
         """(losses, gradient) of one microbatch, weighted by its fraction of the batch."""
-        batch = self.gather(rows)
-        examples, weights = len(batch.y), batch.weights
+        X, y, weights = self.gather(rows)
         rng = self.rng and fold_in(self.rng, 0, step, number)  # epochs are numbered from 1
         if rng and self.distorter:
-            batch = batch._replace(X=self.distorter(batch.X, rng, self.distorted[:examples]))
-        self.workspace = workspace = self.workspaces[examples]
-        weight = examples if weights is None else float(np.add.reduce(weights))
-        losses, gradient = backpropagate(batch, weight / whole.weight, workspace, rng)
+            X = self.distorter(X, rng, self.distorted[: len(y)])
+        self.workspace = workspace = self.workspaces[len(y)]
+        mine = len(y) if weights is None else float(np.add.reduce(weights))
+        losses, gradient = backpropagate((X, y, weights), mine / weight, workspace, rng)
         if self.statistics.size:
-            self.statistics += examples / whole.examples * workspace.statistics
+            self.statistics += len(y) / examples * workspace.statistics
         return losses, gradient
 
 
@@ -144,19 +145,20 @@ class Microbatches:
 
     def weight(self, rows: Rows) -> int | float:
         """What a batch weighs: the sum of its examples' weights, or their number."""
-        return count(rows) if self._weights is None else float(self._weights(rows).sum())
+        return count(rows) if self._weights is None else float(np.add.reduce(self._weights(rows)))
 
     def mean(
-        self, rows: Rows, backpropagate: Backpropagate, step: int
+        self, rows: Rows, weight: int | float, backpropagate: Backpropagate, step: int
     ) -> tuple[Losses, Float[Array, " P"]]:
-        """(mean losses, gradient) of one batch, of a weight above 0, each worker with its part."""
-        whole = Size(count(rows), self.weight(rows))
+        """(mean losses, gradient) of one batch of this weight, each worker with its part."""
+        examples = count(rows)
         parts = list(enumerate(split(rows, self.team.size, self.rows)))
         if self.network.statistics.size:
             for worker in self.workers:  # also those for whom this batch has no microbatch
                 worker.statistics.fill(0)
         answers = self.team.share(
-            parts, lambda k, mine: self.workers[k].add_up(mine, backpropagate, whole, step)
+            parts,
+            lambda k, mine: self.workers[k].add_up(mine, backpropagate, examples, weight, step),
         )
         losses, gradients = zip(*answers, strict=True)
         return added(losses), self._sum(gradients)

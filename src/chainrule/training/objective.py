@@ -77,15 +77,18 @@ def objective(
     )
     rows = slice(0, len(examples[1]))
     with ThreadTeam(team_size(network, rows.stop, threads)) as team, one_blas_thread():
+        drawing = rng if network.has_training_mode else None
+        microbatches = Microbatches(network, examples, team, rng=drawing)
+        weight = microbatches.weight(rows)
         whole = Objective(
             network,
-            Microbatches(network, examples, team, rng=rng if network.has_training_mode else None),
+            microbatches,
             loss=partial(loss_function(loss), label_smoothing=label_smoothing),
             l2=l2,
         )
 
         def value_and_gradient() -> tuple[float, Float[Array, " P"]]:
-            losses, gradient = whole(rows, 0)
+            losses, gradient = whole(rows, weight, 0)
             return losses.objective, gradient
 
         yield value_and_gradient

@@ -49,9 +49,11 @@ class Objective:
         self.l2 = l2
         self._scratch = np.zeros(network.layout.weights_end * bool(l2), network.dtype)
 
-    def __call__(self, rows: Rows, step: int) -> tuple[Losses, Float[Array, " P"]]:
-        """(losses, gradient) of a batch; the gradient is valid until the next call."""
-        (loss, plain), gradient = self.microbatches.mean(rows, self.backpropagate, step)
+    def __call__(
+        self, rows: Rows, weight: int | float, step: int
+    ) -> tuple[Losses, Float[Array, " P"]]:
+        """(losses, gradient) of a batch of this weight; valid until the next call."""
+        (loss, plain), gradient = self.microbatches.mean(rows, weight, self.backpropagate, step)
         if self.l2:
             weights = slice(self.network.layout.weights_end)
             parameters = self.network.parameters[weights]
@@ -101,13 +103,13 @@ class Step:
         self.ema = ema
         self.guard = Guard(network, optimizer, schedule, progress, microbatches)
 
-    def __call__(self, rows: Rows) -> Losses:
-        """Takes one step; returns the batch's mean losses before it.
+    def __call__(self, rows: Rows, weight: int | float) -> Losses:
+        """Takes one step, on a batch of this weight; returns its mean losses before it.
 
         Raises DivergenceError, with the last good weights back in the network.
         """
         network, step, team = self.network, self.progress.step, self.microbatches.team
-        losses, gradient = self.objective(rows, step)
+        losses, gradient = self.objective(rows, weight, step)
         self.guard.accept(losses.objective)
         if self.options.max_norm:
             clip(gradient, self.options.max_norm)

@@ -225,7 +225,7 @@ def run_epoch(
             if stop():
                 return None
             weight = step.microbatches.weight(rows)
-            progress.add(step(rows) if weight else NOTHING, weight)
+            progress.add(step(rows, weight) if weight else NOTHING, weight)
             progress.seconds = perf_counter() - started
         # No batch follows the last step to show whether it diverged.
         step.guard.check()
