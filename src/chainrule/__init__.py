@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from chainrule.nn.network import Workspace as Workspace
     from chainrule.nn.predictor import Predictor as Predictor
     from chainrule.nn.targets import class_weights as class_weights
+    from chainrule.notebook.fit import fit as fit
+    from chainrule.notebook.history import History as History
     from chainrule.optim.optimizers import OPTIMIZERS as OPTIMIZERS
     from chainrule.optim.schedules import SCHEDULES as SCHEDULES
     from chainrule.training.evaluate import evaluate as evaluate
@@ -53,6 +55,7 @@ HOMES = {
     "DivergenceError": "core.errors",
     "Epoch": "training.train",
     "Examples": "data.dataset",
+    "History": "notebook.history",
     "INITIALIZERS": "nn.initializers",
     "LINKS": "nn.activations",
     "LOSSES": "nn.losses",
@@ -65,6 +68,7 @@ HOMES = {
     "Workspace": "nn.network",
     "class_weights": "nn.targets",
     "evaluate": "training.evaluate",
+    "fit": "notebook.fit",
     "gradcheck": "nn.gradient_check",
     "load": "data.load",
     "load_network": "nn.model_file",
@@ -77,7 +81,17 @@ HOMES = {
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "LINKS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
 __all__ += ["ModelFileError", "Network", "Predictor", "Progress", "Workspace", "class_weights"]
-__all__ += ["evaluate", "gradcheck", "load", "load_network", "loss_and_gradient", "save", "train"]
+__all__ += [
+    "History",
+    "evaluate",
+    "fit",
+    "gradcheck",
+    "load",
+    "load_network",
+    "loss_and_gradient",
+    "save",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:

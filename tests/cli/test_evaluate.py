@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from pathlib import Path
@@ -267,27 +266,6 @@ def test_test_data_that_look_otherwise_than_the_training_data_get_a_word(
     np.savetxt("turned.csv", np.column_stack([labels, turned]), fmt="%d", delimiter=",")
     done = chainrule("train", "--data", few, "--test-data", "turned.csv", "--recipe", "sprint")
     assert "warning: these images look transposed beside those of training" in done.err
-
-
-@pytest.mark.parametrize("json_too", [False, True])
-def test_pictures_that_cannot_be_written_at_the_end_cost_no_figures(
-    chainrule, mine, monkeypatch, json_too: bool
-) -> None:
-    def full(*_arguments: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.write", full)
-    done = chainrule("evaluate", "mine", "--pictures", "drawn", *["--json"] * json_too)
-    assert done.code == 74
-    said = "drawn/mistakes.png could not be written: No space left on device"
-    assert done.err.splitlines()[-1] == f"error: {said}"
-    if json_too:
-        found = json.loads(done.out)
-        assert (found["error"], found["pictures"]) == (said, [])
-        assert found["images"] == 101
-    else:
-        assert "test images right" in done.out
-        assert "drawn" not in done.out
 
 
 @pytest.mark.parametrize("classes", [60, 61])

@@ -26,6 +26,7 @@ FLOORS = (
     {"service", "plots"},
     {"runs"},
     {"cli"},
+    {"notebook"},
     {"__main__"},
 )
 """The rooms, each above those that it may import. Rooms of one floor do not know each other."""
@@ -48,6 +49,7 @@ HOMES = {
     "orjson": {"service"},
     "prometheus_client": {"service"},
     "python_multipart": {"service"},
+    "pandas": {"notebook.history"},
     "pyarrow": {"data.table.parquet"},
     "numpy": None,
     "jaxtyping": {"core.arrays"},
@@ -60,7 +62,10 @@ LINES = (
         {"np.exp", "np.log", "np.log1p", "np.expm1"},
         {"nn.activations", "nn.losses", "nn.losses_of_values", "experiments.quirks"},
     ),
-    ({"np.random.default_rng"}, {"cli", "experiments", "evaluation", "data.dataset"}),
+    (
+        {"np.random.default_rng"},
+        {"cli", "experiments", "evaluation", "data.dataset", "core.rng", "notebook"},
+    ),
     ({"print"}, {"cli.console"}),
     (
         {"open", "Path.open", "socket.socket"},

@@ -21,6 +21,7 @@ from chainrule.nn.dense import Dense
 from chainrule.nn.model_file import Model
 from chainrule.nn.network import Network, Workspace
 from chainrule.nn.predictor import Predictor
+from chainrule.notebook.history import History
 from chainrule.optim.schedules import SCHEDULES, WarmUp
 from chainrule.runs.train_members import MemberError
 from chainrule.service.refusal import RequestError
@@ -97,6 +98,7 @@ def exported() -> dict[str, Any]:
         "Predictor": Predictor(trained("all")),
         "Progress": run(Progress(), stop=7)[1],
         "Workspace": Workspace(trained(), 90),
+        "History": History((), 0, 5),
         "Committee": Committee((trained(), trained("batch norm"))),
         "Model": Model(trained(), ("a", "b", "c"), (3, 4), 2.0, {"seed": 1}),
     }

@@ -62,14 +62,15 @@ X, y = rng.random((60, 5), dtype=np.float32), np.arange(60) % 3
 def network():
     return cr.Network.dense([5, 4, 3], rng=np.random.default_rng(1))
 tries = {
-    "a seed": lambda: list(cr.train(network(), (X, y), rng=0)),
+    "half a seed": lambda: list(cr.train(network(), (X, y), rng=0.5)),
     "a RandomState": lambda: list(cr.train(network(), (X, y), rng=np.random.RandomState(0))),
-    "a seed for the weights": lambda: cr.Network.dense([5, 4, 3], rng=0),
+    "a text for the weights": lambda: cr.Network.dense([5, 4, 3], rng="0"),
     "a list of images": lambda: list(cr.train(network(), (X.tolist(), y), rng=rng)),
     "a list of labels": lambda: list(cr.train(network(), (X, y.tolist()), rng=rng)),
     "a list of weights": lambda: list(cr.train(network(), (X, y, [1.0] * 60), rng=rng)),
     "no labels": lambda: cr.train(network(), (X,), rng=rng),
-    "a seed, at once": lambda: cr.train(network(), (X, y), rng=0),
+    "a truth, at once": lambda: cr.train(network(), (X, y), rng=True),
+    "bytes": lambda: cr.train(network(), ((255 * X).astype(np.uint8), y), rng=rng),
     "a list to evaluate on": lambda: cr.evaluate(network(), (X.tolist(), y)),
 }
 found = {}
@@ -85,13 +86,14 @@ print(json.dumps(found))
 def test_usual_inputs_of_other_libraries_are_refused_with_the_remedy() -> None:
     # In a process of its own: here the checks of shapes would refuse them first.
     found = answer(USUAL)
-    generator = "give a generator, such as numpy.random.default_rng(0)"
-    for name in ("a seed", "a seed, at once", "a RandomState", "a seed for the weights"):
+    generator = "give a seed, 0 or more, or a generator, numpy.random.default_rng(0)"
+    for name in ("half a seed", "a truth, at once", "a RandomState", "a text for the weights"):
         assert generator in found[name]
     for name in ("a list of images", "a list to evaluate on"):
         assert found[name] == "images are of type list: give a NumPy array, np.asarray(images)"
     assert found["a list of labels"].startswith("labels are of type list")
     assert found["a list of weights"].startswith("weights are of type list")
+    assert found["bytes"].endswith("divide them, images / np.float32(255)")
     assert found["no labels"].startswith("the examples are 1 arrays: give (inputs, target), or")
 
 

@@ -8,7 +8,7 @@ import sys
 
 from chainrule.cli.foreign import import_elsewhere
 from chainrule.cli.signals import Ended, ended_in_order
-from chainrule.cli.streams import install
+from chainrule.cli.streams import Escaping, install
 
 UNSAVED = 74
 """Exit code: what was made could not be written."""
@@ -29,7 +29,8 @@ def main() -> None:
         import_elsewhere()
         try:
             out = install()
-            code = _run()
+            out.written = False
+            code = _run(out)
             out.flush()
             if out.lost and not code:
                 code = _unprinted(out.lost)
@@ -48,8 +49,8 @@ def _unprinted(error: OSError) -> int:
     return 1 if error.errno == errno.EPIPE else UNSAVED
 
 
-def _run() -> int:
-    """Exit code of the command."""
+def _run(out: Escaping) -> int:
+    """Exit code of the command. With --json an error is the one object, unless a result is."""
     from chainrule.cli.app import app
     from chainrule.cli.console import note, print_json
     from chainrule.core.errors import (
@@ -85,7 +86,7 @@ def _run() -> int:
         if isinstance(error, MemoryError):
             words = f"not enough memory: {words or 'no more is given'}; {LESS}"
         message = " ".join(words.split())
-        if "--json" in sys.argv:
+        if "--json" in sys.argv and not out.written:
             print_json({"error": message})
         note(f"error: {message}")
         return next(code for kind, code in codes.items() if isinstance(error, kind))

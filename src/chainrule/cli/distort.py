@@ -71,6 +71,7 @@ def distort(
     from chainrule.core.places import check_file
     from chainrule.experiments.job import distortion_of
     from chainrule.plots.distortions import draw_corruptions, draw_distorted
+    from chainrule.runs.files import saving
     from chainrule.runs.origin import Origin, load_data
 
     asked_for = given(settings)
@@ -85,11 +86,12 @@ def distort(
     origin = Origin(data, classes=names(classes))
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
     dataset.check_images("distort")
-    if chosen:
-        rng = np.random.default_rng(chosen.seed)
-        drawn = draw_distorted(dataset, distortion_of(chosen), path, rng=rng)
-    else:
-        drawn = draw_corruptions(dataset, path)
+    with saving(path, "the picture", remedy="then draw it again"):
+        if chosen:
+            rng = np.random.default_rng(chosen.seed)
+            drawn = draw_distorted(dataset, distortion_of(chosen), path, rng=rng)
+        else:
+            drawn = draw_corruptions(dataset, path)
     if json:
         print_json(drawn.as_json())
     else:

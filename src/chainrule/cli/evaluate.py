@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chainrule.cli import UNSAVED
 from chainrule.cli.completion import completer, runs
 from chainrule.cli.console import (
     Json,
@@ -85,17 +84,13 @@ def evaluate(
         photos=photos,
         offline=offline,
         say=silence if quiet else note,
+        told=lambda found: print_json(found.as_json()) if json else _print(found),
     )
-    if json:
-        print_json(found.as_json())
-    else:
-        _print(found, pictures)
-    if found.failure:
-        note(f"error: {found.failure}")
-        raise typer.Exit(UNSAVED)
+    if pictures and not json:
+        show(f"{pictures}: {', '.join(Path(path).name for path in found.pictures)}")
 
 
-def _print(evaluation: Evaluation, folder: Path | None) -> None:
+def _print(evaluation: Evaluation) -> None:
     from chainrule.evaluation.assessment import headline
 
     found, names = evaluation.assessment, evaluation.classes
@@ -126,8 +121,6 @@ def _print(evaluation: Evaluation, folder: Path | None) -> None:
         print_corrupted(evaluation.robustness)
     if evaluation.photos:
         print_photos(evaluation.photos)
-    if evaluation.pictures:
-        show(f"{folder}: {', '.join(Path(path).name for path in evaluation.pictures)}")
 
 
 def _print_tables(found: Assessment, classes: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chainrule.cli.console import contents_line, print_json, show
+from chainrule.cli.console import print_json, show
 
 if TYPE_CHECKING:
     from chainrule.runs.lr_search import LearningRateSearch
@@ -23,4 +23,3 @@ def print_search(found: LearningRateSearch, *, as_json: bool) -> None:
         f"{search.rates[-1]:.2g})"
     )
     show(f"to train with it: chainrule train ... --learning-rate {search.suggestion:g}")
-    show(contents_line(found.folder))

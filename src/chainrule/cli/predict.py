@@ -21,7 +21,7 @@ from chainrule.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from chainrule.runs.predictions import Detection
+    from chainrule.runs.predictions import Detection, Predictions
     from chainrule.runs.rows import RowPredictions
 
 ORDER = 60
@@ -104,26 +104,34 @@ def predict(
         raise typer.BadParameter("give files, or --index", param_hint="FILE")
     if show and len(paths) + len(index or []) != 1:
         raise typer.BadParameter("give one image to draw", param_hint="--show")
+
+    def told(found: Predictions) -> None:
+        if output:
+            write(output, found, format or "csv")
+            say(f"written: {output}")
+        if json:
+            print_json(found.as_json())
+        elif not output:
+            _print(found, sure)
+        for picture in found.pictures:
+            for line in picture.notes:
+                say(f"{picture.name}: {line}")
+        for picture in found.failed:
+            note(f"error: {picture.error}")
+
     found = predict_run(
-        run, paths, index=index or [], show=show, sure=sure, offline=offline, say=say
+        run, paths, index=index or [], show=show, sure=sure, offline=offline, say=say, told=told
     )
-    if output:
-        write(output, found, format or "csv")
-        say(f"written: {output}")
-    if json:
-        print_json(found.as_json())
-    for picture in () if json or output else found.pictures:
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def _print(found: Predictions, sure: float) -> None:
+    for picture in found.pictures:
         if len(picture.detections) == 1:
             _print_one(picture.name, found.classes, picture.detections[0], sure)
         elif not picture.error:
             _print_several(picture.name, found.classes, picture.detections, sure)
-    for picture in found.pictures:
-        for line in picture.notes:
-            say(f"{picture.name}: {line}")
-    for picture in found.failed:
-        note(f"error: {picture.error}")
-    if found.failed:
-        raise typer.Exit(1)
 
 
 def print_rows(found: RowPredictions, output: Path | None, *, as_json: bool) -> None:

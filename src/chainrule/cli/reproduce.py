@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -25,7 +26,9 @@ from chainrule.cli.streams import styled
 
 if TYPE_CHECKING:
     from chainrule.articles.ablations import Worth
+    from chainrule.articles.claims import Claim
     from chainrule.articles.running import Moment
+    from chainrule.core.errors import SaveError
     from chainrule.runs.reproduction import Reproduction
 
 ORDER = 100
@@ -82,28 +85,27 @@ def reproduce(
     dataset = load_data(origin, offline=offline, report=silence if quiet else note)
     effort = Effort(seeds=seeds, quick=quick)
     results: list[Reproduction] = []
+    unsaved: SaveError | None = None
+
+    def told(result: Reproduction) -> None:
+        if not json:
+            _print(result)
+        elif name != "all":
+            print_json(result.as_json())
+
     with interruptible() as interrupt:
         for article in articles:
-            with _display(quiet=quiet) as (hear, say):
-                try:
-                    result = reproduce(
-                        article, dataset, effort, origin=origin, fix=fix, hear=hear,
-                        settled=lambda claim: say(f"{claim.claim}: {claim.verdict}"),
-                        stop=interrupt,
-                    )  # fmt: skip
-                except Exception as error:
-                    note("; ".join(getattr(error, "__notes__", ())))
-                    raise
-            results.append(result)
-            if not json:
-                _print(result)
+            with _display(quiet=quiet) as display:
+                run = partial(
+                    reproduce, article, dataset, effort, origin=origin, fix=fix, stop=interrupt
+                )
+                unsaved = _one(run, display, results, told) or unsaved
             if interrupt():
                 break
     ok = all(result.ok for result in results)
-    if json:
-        every = [result.as_json() for result in results]
-        print_json({"recipes": every, "ok": ok} if name == "all" else every[0])
-    elif not interrupt():
+    if json and name == "all":
+        print_json({"recipes": [result.as_json() for result in results], "ok": ok})
+    elif not json and not interrupt():
         counts = verdicts(claim for result in results for claim in result.claims)
         show(f"{'ok: no claim is outside' if ok else 'NOT ok: a claim is outside'} ({counts})")
     if interrupt():
@@ -113,7 +115,39 @@ def reproduce(
             f"claims settled: {len(last.claims)}; to begin again: chainrule reproduce {name}"
         )
         raise typer.Exit(128 + interrupt.signal)
+    if unsaved:
+        raise unsaved
     raise typer.Exit(0 if ok else 1)
+
+
+def _one(
+    run: Callable[..., object],
+    display: _Display,
+    results: list[Reproduction],
+    told: Callable[[Reproduction], None],
+) -> SaveError | None:
+    """Reproduces an article, tells and keeps its result; the error of its curve, if that fails."""
+    from chainrule.core.errors import SaveError
+
+    before = len(results)
+
+    def settled(claim: Claim) -> None:
+        display.say(f"{claim.claim}: {claim.verdict}")
+
+    def keep(result: Reproduction) -> None:
+        display.close()
+        results.append(result)
+        told(result)
+
+    try:
+        run(hear=display.hear, settled=settled, told=keep)
+    except Exception as error:
+        if isinstance(error, SaveError) and len(results) > before:
+            return error
+        if notes := getattr(error, "__notes__", ()):
+            note("; ".join(notes))
+        raise
+    return None
 
 
 def _print(result: Reproduction) -> None:
@@ -147,19 +181,30 @@ def worth_in_words(worth: Worth) -> str:
     )
 
 
+class _Display(NamedTuple):
+    """Progress display on stderr: listener for moments, printer of lines, and its end."""
+
+    hear: Callable[[Moment], None]
+    say: Callable[[str], None]
+    close: Callable[[], None]
+
+
+def _nothing() -> None:
+    """End of a display that leaves no line open."""
+
+
 @contextmanager
-def _display(*, quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callable[[str], None]]]:
-    """Progress display: (listener for moments, printer of lines), on stderr."""
+def _display(*, quiet: bool) -> Iterator[_Display]:
     if quiet:
-        yield (lambda _: None), silence
+        yield _Display(lambda _: None, silence, _nothing)
     elif sys.stderr.isatty():
         from rich.console import Console
 
         console = Console(file=styled(sys.stderr), highlight=False, markup=False)
         with console.status("") as status:
-            yield (lambda moment: status.update(_in_one_line(moment))), note
+            yield _Display(lambda moment: status.update(_in_one_line(moment)), note, status.stop)
     else:
-        yield _tenths, note
+        yield _Display(_tenths, note, _nothing)
 
 
 def _tenths(moment: Moment) -> None:

@@ -63,6 +63,8 @@ class Lasting(io.TextIOBase):
         """None: the program was started without it."""
         self.patience = patience
         self.lost: OSError | None = None
+        self.written = False
+        """True once something was written."""
         self.left_out = 0
         """Lines left out since the other end stopped to read."""
         self._line = ""
@@ -72,6 +74,7 @@ class Lasting(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Writes the text, or drops it; returns its length. With patience whole lines only."""
+        self.written = True
         if self.patience is None:
             self._give(text)
             return len(text)

@@ -164,7 +164,9 @@ def train(
     if find_lr:
         if watch:
             raise ConfigError("--find-lr only searches for a learning rate: leave out --watch")
-        print_search(search_learning_rate(request, say=say), as_json=json)
+        found = search_learning_rate(request, say=say, told=partial(print_search, as_json=json))
+        if not json:
+            show(contents_line(found.folder))
         return
     watching: AbstractContextManager[View | None] = nullcontext()
     if watch:
@@ -172,15 +174,17 @@ def train(
         # --quiet or not: without the address, and the token in it, nobody could watch.
         watching = opened(PORT if port is None else port, browser=not no_open, say=note)
     with watching as view:
-        done = train_run(request, say=say, follow=partial(shown, quiet=quiet), view=view)
-        print_run(done, say=say, as_json=json)
+        done = train_run(
+            request, say=say, follow=partial(shown, quiet=quiet), view=view,
+            told=partial(print_result, as_json=json),
+        )  # fmt: skip
+        print_end(done, say=say, as_json=json)
     raise typer.Exit(128 + done.signal if done.signal else CODES[done.ending])
 
 
-def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) -> None:
-    """Prints the result on stdout; errors and how to resume on stderr."""
+def print_result(done: TrainedRun, *, as_json: bool) -> None:
+    """Prints the result on stdout, a divergence on stderr."""
     from chainrule.evaluation.assessment import headline
-    from chainrule.runs.resume import so_far
 
     if done.failure:
         note(f"error: {done.failure}")
@@ -190,6 +194,13 @@ def print_run(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) ->
         show(headline(done.assessment))
         for remark in done.remarks():
             show(remark)
+
+
+def print_end(done: TrainedRun, *, say: Callable[[str], None], as_json: bool) -> None:
+    """Prints, once the pictures are drawn, the times and the folder; how to resume on stderr."""
+    from chainrule.runs.resume import so_far
+
+    if not as_json:
         show(
             f"{len(done.history)} epochs in {done.train_seconds:.1f} s of training, "
             f"{done.total_seconds:.1f} s in all"

@@ -7,13 +7,16 @@ import numpy as np
 from chainrule.core.errors import ConfigError
 
 
-def check_generator(rng: object) -> None:
-    """Raises ConfigError unless this is a numpy.random.Generator."""
+def as_generator(rng: object) -> np.random.Generator:
+    """The generator, or that of a seed; ConfigError for anything else."""
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.default_rng(int(rng))
     if not isinstance(rng, np.random.Generator):
         raise ConfigError(
-            f"rng = {rng!r}: give a generator, such as numpy.random.default_rng(0); a seed or a "
-            "RandomState is none"
+            f"rng = {rng!r}: give a seed, 0 or more, or a generator, numpy.random.default_rng(0); "
+            "a RandomState is none"
         )
+    return rng
 
 
 def fold_in(rng: np.random.Generator, *numbers: int) -> np.random.Generator:

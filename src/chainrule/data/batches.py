@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.core.arrays import Array, Float, Inputs, Int, Target, is_sparse
+from chainrule.core.arrays import CSR, Array, Float, Inputs, Int, Target, is_sparse
 
 Rows: TypeAlias = slice | Int[Array, " _"]
 """Selection of examples: a range of rows in file order, or the row numbers."""
@@ -61,7 +61,9 @@ Batch: TypeAlias = tuple[Any, Target, Float[Array, " N"] | None]
 Pair: TypeAlias = tuple[Float[Array, "_ n"], Int[Array, " _"]]
 """(images, labels)"""
 
-ExampleArrays: TypeAlias = tuple[Inputs, Array] | tuple[Inputs, Array, Float[Array, " _"]]
+_Inputs: TypeAlias = Float[Array, "_ n"] | CSR
+"""As `Inputs`, but of any number of rows: training and validation have different ones."""
+ExampleArrays: TypeAlias = tuple[_Inputs, Array] | tuple[_Inputs, Array, Float[Array, " _"]]
 """Examples: (inputs, target) or (inputs, target, weights). Inputs are (N, n), and may be sparse by
 rows; the target is labels (N,), or values (N, K)."""
 

@@ -50,8 +50,13 @@ class Examples(NamedTuple):
     images: Float[Array, "N P"]
     labels: Int[Array, " N"]
 
+    def __repr__(self) -> str:
+        rows, inputs = self.images.shape
+        classes = len(np.unique(self.labels))
+        return f"<Examples: {rows:,} of {inputs:,} inputs, labels of {classes} classes>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Data set: training and test examples, and their origin.
 
@@ -75,6 +80,14 @@ class Dataset:
     """Sentences about what was taken for label and pixel, and what was left out or is missing."""
     schema: Schema | None = None
     """Of a table: how its cells became inputs; `images` are then rows of these. None: images."""
+
+    def __repr__(self) -> str:
+        height, width = self.shape
+        each = f"{width} inputs" if self.schema else f"{height} x {width}"
+        return (
+            f"<Dataset {self.name}: {len(self.train.labels):,} {self.noun} of {each} to train on, "
+            f"{len(self.test.labels):,} to test on, {len(self.classes)} classes>"
+        )
 
     @property
     def noun(self) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Float, Inputs, Int, aligned_zeros, as_inputs
 from chainrule.core.copies import Rebuilt
-from chainrule.core.rng import check_generator
+from chainrule.core.rng import as_generator
 from chainrule.nn.activations import ACTIVATIONS, LINKS, Activation
 from chainrule.nn.batch_norm import BatchNorm, scale_and_shift
 from chainrule.nn.dense import Dense, stack
@@ -29,6 +29,7 @@ from chainrule.nn.layer import Layer, SharedMemory
 from chainrule.nn.linear import Linear
 from chainrule.nn.loss_buffers import Buffers
 from chainrule.nn.parameters import Layout
+from chainrule.nn.summary import Summary
 
 PREDICT_ROWS = 1024
 """Rows per forward pass in `predict_values`."""
@@ -88,7 +89,7 @@ class Network(Rebuilt):
         widths: Sequence[int],
         activation: str | Sequence[str] = "relu",
         *,
-        rng: np.random.Generator,
+        rng: np.random.Generator | int,
         initializer: str | None = None,
         output: str = "identity",
         link: str = "softmax",
@@ -107,7 +108,7 @@ class Network(Rebuilt):
         `input_dropout` and `input_noise` to the inputs of the first layer.
         Raises ValueError for an unknown name or a list that does not fit.
         """
-        check_generator(rng)
+        rng = as_generator(rng)
         layers = stack(
             widths, activation, output=output, batch_norm=batch_norm, dropout=dropout,
             input_dropout=input_dropout, noise=noise, input_noise=input_noise,
@@ -117,6 +118,18 @@ class Network(Rebuilt):
             name = initializer or ACTIVATIONS[layer.activation].initializer
             W[...] = INITIALIZERS[name](rng, layer.fan_in, layer.fan_out)
         return network
+
+    def __repr__(self) -> str:
+        return f"<Network {self._summary().one_line()}>"
+
+    def __str__(self) -> str:
+        return self._summary().as_text()
+
+    def _repr_html_(self) -> str:
+        return self._summary().as_html()
+
+    def _summary(self) -> Summary:
+        return Summary(self.layers, self.link, self.dtype)
 
     @property
     def widths(self) -> list[int]:

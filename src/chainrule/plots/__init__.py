@@ -1,6 +1,7 @@
 """Plots of a run: learning curves, mistakes, calibration, first-layer weights.
 
-Each function takes arrays and returns a matplotlib `Figure`; only `style.save` writes.
+Each function takes arrays and returns a matplotlib `Figure`, which shows itself in a notebook; only
+`style.save` writes.
 """
 
 import os

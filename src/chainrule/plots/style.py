@@ -67,6 +67,13 @@ def styled() -> Iterator[None]:
         yield
 
 
+class Page(Figure):
+    """Figure that shows itself in a notebook, whatever backend matplotlib has there."""
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self)
+
+
 def page(title: str, subtitle: str = "", *, width: float = 0.0, height: float = 0.0) -> Figure:
     """Empty figure with room for a drawing of `width` x `height` inches under its heading."""
     width = max(width, 4.6)
@@ -74,7 +81,7 @@ def page(title: str, subtitle: str = "", *, width: float = 0.0, height: float = 
     remarks = textwrap.wrap(_in_glyphs(subtitle), int(width / 0.07))
     top = 0.22 * len(heading) + 0.17 * len(remarks) + (0.2 if height else 0)
     full_width, full_height = width + 2 * MARGIN, height + top + 2 * MARGIN
-    figure = Figure((full_width, full_height), dpi=DPI)
+    figure = Page((full_width, full_height), dpi=DPI)
     y = full_height - MARGIN
     for lines, step, size, weight, color in (
         (heading, 0.22, 11.5, "bold", INK),
@@ -179,7 +186,12 @@ def save(figure: Figure, path: str | Path) -> None:
         raise ValueError(f"cannot save a picture as {path.name!r}: give it a name ending in .png")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save {path}: create the folder {path.parent} first")
+    write_atomically(path, as_png(figure))
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG, the same for the same figure."""
     picture = BytesIO()
     with styled():
         figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
-    write_atomically(path, picture.getvalue())
+    return picture.getvalue()

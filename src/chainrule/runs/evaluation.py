@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from chainrule.evaluation.comparison import Comparison, check_alike, compare
 from chainrule.evaluation.photos import Readings, read_photos
 from chainrule.evaluation.robustness import Robustness, corrupted
 from chainrule.evaluation.views import looks
+from chainrule.runs.files import saving
 from chainrule.runs.folder import read_run, say_caveat
 from chainrule.runs.origin import data_of, held_out, silent
+from chainrule.runs.pictures import untold
 
-PICTURES = ("mistakes", "reliability", "confusion")
+MISTAKES = "mistakes"
+PICTURES = (MISTAKES, "reliability", "confusion")
 DRAWN = 250
 """Most mistakes drawn: 25 rows of ten."""
 
@@ -41,10 +44,8 @@ class Evaluation:
     calibration: Calibration
     robustness: Robustness | None
     photos: Readings | None
-    pictures: tuple[str, ...] = ()
+    pictures: list[str]
     """Paths of the pictures."""
-    failure: str = ""
-    """Why they could not be written."""
     looks: str = ""
     """How new data look beside those of training, if otherwise."""
 
@@ -65,9 +66,9 @@ class Evaluation:
             "calibration": self.calibration.as_json(),
             "corrupted": self.robustness and self.robustness.as_json(),
             "photos": self.photos and self.photos.as_json(),
-            "pictures": list(self.pictures),
+            "pictures": self.pictures,
             "looks": self.looks or None,
-        } | ({"error": self.failure} if self.failure else {})
+        }
 
     def _undisputed_as_json(self) -> dict[str, Any] | None:
         if self.undisputed is None:
@@ -96,12 +97,13 @@ def evaluate_run(
     photos: bool = False,
     offline: bool = False,
     say: Report,
+    told: Callable[[Evaluation], None] = untold,
 ) -> Evaluation:
     """Evaluates the network of a run or a model file on the test images.
 
     `data` names data other than the run was trained with; pictures are drawn into the folder
-    `pictures`, if given; where that fails at the end, the figures are there and say so. Raises
-    ConfigError, DataError, ModelFileError.
+    `pictures`, if given, after `told` has heard the result. Raises ConfigError, DataError,
+    ModelFileError, and SaveError for a picture.
     """
     if pictures is not None:
         _check_folder(pictures)
@@ -112,7 +114,7 @@ def evaluate_run(
     found = assess_saved(run, model, dataset)
     calibration = calibrate(model, found, validation, reason)
     doubtful = disputed(dataset)
-    done = Evaluation(
+    result = Evaluation(
         classes=dataset.classes,
         assessment=found,
         disputed=doubtful,
@@ -121,14 +123,14 @@ def evaluate_run(
         robustness=corrupted(model, dataset) if corrupted_copies else None,
         photos=read_photos(model.answers, dataset, form=model.form) if photos else None,
         looks=looks(model, dataset) if data else "",
+        pictures=[] if pictures is None else [str(path) for path in _paths(pictures, dataset)],
     )
-    if pictures is None:
-        return done
-    try:
-        return replace(done, pictures=_draw(pictures, dataset, found, calibration))
-    except OSError as error:
-        where = error.filename or pictures
-        return replace(done, failure=f"{where} could not be written: {error.strerror or error}")
+    told(result)
+    if pictures is not None:
+        again = "then evaluate again"
+        with saving(pictures, "a picture (the figures are whole)", remedy=again):
+            _draw(pictures, dataset, found, calibration)
+    return result
 
 
 def compare_runs(
@@ -173,10 +175,13 @@ def _check_folder(folder: Path) -> None:
             check_file(folder / f"{name}.png", option="--pictures")
 
 
-def _draw(
-    folder: Path, data: Dataset, found: Assessment, calibration: Calibration
-) -> tuple[str, ...]:
-    """Draws the pictures of an evaluation; returns their paths."""
+def _paths(folder: Path, data: Dataset) -> list[Path]:
+    """Paths of the pictures: of the rows of a table no mistakes are drawn."""
+    return [folder / f"{name}.png" for name in PICTURES if not (data.schema and name == MISTAKES)]
+
+
+def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> None:
+    """Draws the pictures of an evaluation."""
     from chainrule.plots.confusion import confusion
     from chainrule.plots.examples import mistakes
     from chainrule.plots.reliability import reliability
@@ -184,7 +189,7 @@ def _draw(
 
     make_folder(folder)
     figures: dict[str, Callable[[], Any]] = {
-        "mistakes": lambda: mistakes(
+        MISTAKES: lambda: mistakes(
             data.test.images, found.labels, predicted=found.predicted, confidence=found.confidence,
             shape=data.shape, classes=data.classes, count=DRAWN,
         ),
@@ -194,9 +199,5 @@ def _draw(
         ),
         "confusion": lambda: confusion(found.confusion, data.classes),
     }  # fmt: skip
-    if data.schema:
-        del figures["mistakes"]
-    paths = [folder / f"{name}.png" for name in figures]
-    for path, figure in zip(paths, figures.values(), strict=True):
-        save(figure(), path)
-    return tuple(map(str, paths))
+    for path in _paths(folder, data):
+        save(figures[path.stem](), path)

@@ -15,6 +15,7 @@ from chainrule.optim.schedules import Schedule
 from chainrule.runs.files import as_config, begin, saving, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.origin import load_data
+from chainrule.runs.pictures import untold
 from chainrule.runs.request import Request, check_request
 from chainrule.training.lr_finder import STEPS, RateSearch, find_rate
 from chainrule.training.state import Progress
@@ -38,10 +39,13 @@ class LearningRateSearch:
         }
 
 
-def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch:
+def search_learning_rate(
+    request: Request, *, say: Report, told: Callable[[LearningRateSearch], None] = untold
+) -> LearningRateSearch:
     """Searches, and writes config.toml, report.json and rates.png into a new run folder.
 
-    The weights trained on the way are discarded. Raises ConfigError where the loss never falls.
+    `told` hears the result before the curve is drawn. The weights trained on the way are discarded.
+    Raises ConfigError where the loss never falls.
     """
     from chainrule.plots.lr_finder import learning_rates
     from chainrule.plots.style import save
@@ -57,12 +61,14 @@ def search_learning_rate(request: Request, *, say: Report) -> LearningRateSearch
     config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
     folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")
     found = LearningRateSearch(folder, search)
-    figure = learning_rates(
-        search.rates, search.losses, smoothed=search.smoothed, suggestion=search.suggestion
-    )
     begin(folder, config, remedy="then search again")
     with saving(folder, "the search", remedy="then search again"):
         write_report(folder, found.as_json())
+    told(found)
+    with saving(folder, "its curve (report.json has the figures)", remedy="then search again"):
+        figure = learning_rates(
+            search.rates, search.losses, smoothed=search.smoothed, suggestion=search.suggestion
+        )
         save(figure, folder / "rates.png")
     return found
 

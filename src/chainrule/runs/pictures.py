@@ -1,4 +1,8 @@
-"""Pictures of a run: PNG files in its folder."""
+"""Pictures of a run: PNG files in its folder.
+
+Everywhere pictures come last: the results are written, and told to whoever asked, before the first
+is drawn, as drawing may fail, or take too long for whoever ends this process.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,11 @@ from chainrule.data.dataset import Dataset
 from chainrule.evaluation.assessment import Assessment
 from chainrule.nn.model_file import Model
 from chainrule.training.train import Epoch, never
+
+
+def untold(_result: object) -> None:
+    """Default listener for results, before their pictures are drawn: ignores them."""
+
 
 PICTURES = ("curves", "confusion", "mistakes", "samples", "first_layer")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from chainrule.data.remarks import MOST_NAMED
 from chainrule.data.table.files import names_a_table
 from chainrule.digits.preprocess import Digit, read_photo, seen_by
 from chainrule.nn.model_file import Model
+from chainrule.runs.files import saving
 from chainrule.runs.folder import RUNS, latest, read_run, say_caveat
 from chainrule.runs.origin import data_of
+from chainrule.runs.pictures import untold
 
 SURE = 0.8
 """Default threshold: below this probability a digit is `not sure`."""
@@ -102,12 +104,14 @@ def predict_run(
     sure: float = SURE,
     offline: bool = False,
     say: Report,
+    told: Callable[[Predictions], None] = untold,
 ) -> Predictions:
     """Predicts pictures, and test images by their index, with a run's network.
 
     `show` draws a single picture with its digits and the network's inputs. Of several pictures each
-    answers for itself: one that cannot be read keeps its error. Raises ConfigError,
-    ModelFileError, and DataError if there is a single picture and it cannot be read.
+    answers for itself: one that cannot be read keeps its error. `told` hears the result before
+    anything is drawn. Raises ConfigError, ModelFileError, DataError if there is a single picture
+    and it cannot be read, and SaveError where the drawing cannot be written.
     """
     if show:
         check_file(show, ".png", option="--show")
@@ -127,9 +131,12 @@ def predict_run(
         ]
     if len(pictures) == 1 and pictures[0].error:
         raise DataError(pictures[0].error)
+    result = Predictions(pictures, classes)
+    told(result)
     if show:
-        _draw(show, images, pictures[0], classes=classes, sure=sure)
-    return Predictions(pictures, classes)
+        with saving(show, "the picture (the predictions are whole)", remedy="then predict again"):
+            _draw(show, images, pictures[0], classes=classes, sure=sure)
+    return result
 
 
 def run_and_pictures(
@@ -207,7 +214,7 @@ def _draw(
     classes: tuple[str, ...],
     sure: float,
 ) -> None:
-    """Writes the picture of the detections; ConfigError where that fails."""
+    """Writes the picture of the detections."""
     from chainrule.plots.detections import detections
     from chainrule.plots.style import save
 
@@ -227,7 +234,4 @@ def _draw(
         name=Path(picture.name).name,
         what="digit" if classes == DIGITS else "drawing",
     )
-    try:
-        save(figure, path)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--show {path}: {getattr(error, 'strerror', None) or error}") from None
+    save(figure, path)

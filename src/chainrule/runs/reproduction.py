@@ -37,8 +37,9 @@ from chainrule.runs.files import (
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import Origin
+from chainrule.runs.pictures import untold
 from chainrule.runs.replay import replay_of
-from chainrule.training.train import never
+from chainrule.training.train import Epoch, never
 from chainrule.web.bundle import self_contained
 
 PAGE = "report.html"
@@ -88,11 +89,13 @@ def reproduce(
     hear: Hear = deaf,
     settled: Callable[[Claim], None] = ignore,
     stop: Callable[[], bool] = never,
+    told: Callable[[Reproduction], None] = untold,
 ) -> Reproduction:
     """Settles the article's claims, and runs the ablation `fix`, if given.
 
     `stop` is called before each step. However it ends, the folder runs/NAME-reproduced-N holds the
-    claims settled so far. Raises ConfigError for a mistake that the article does not make.
+    claims settled so far; unless it fails, `told` hears the result before the curve is drawn.
+    Raises ConfigError for a mistake that the article does not make.
     """
     if fix:
         ablation_of(article, fix)
@@ -123,12 +126,22 @@ def reproduce(
             raise
         finally:
             with saved("its end"):
-                _show(result, recorder.trainings, data, origin)
+                history, of = _write(result, recorder.trainings, data, origin)
+            if result.ending != "failed":
+                told(result)
+            with saved("its curve (the claims, the model and the page are there)"):
+                save_figure(curves(history, of=of), folder / "curves.png")
+                _write_page(result)
     return result
 
 
-def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin: Origin) -> None:
-    """Completes the folder: the longest training's figures and curve, and the page."""
+def _write(
+    result: Reproduction, trainings: list[Training], data: Dataset, origin: Origin
+) -> tuple[list[Epoch], str]:
+    """Completes the folder: the longest training's figures, its model, the page without the curve.
+
+    Returns that training's history, and in words whose it is.
+    """
     folder, recipe = result.folder, result.article.recipe
     trained = [training for training in trainings if training.history]
     report = result.as_json() | {"trainings": [_in_short(training) for training in trained]}
@@ -140,13 +153,17 @@ def _show(result: Reproduction, trainings: list[Training], data: Dataset, origin
     write_history(folder, history)
     of = f"{shown.name}, seed {shown.settings.seed}." if shown else ""
     write_report(folder, report)
-    save_figure(curves(history, of=of), folder / "curves.png")
-    content = replay_of(folder)
+    _write_page(result)
+    return history, of
+
+
+def _write_page(result: Reproduction) -> None:
+    content = replay_of(result.folder)
     claims = {
         one.claim: f"{one.published} | {one.measured} | {one.verdict}" for one in result.claims
     }
     content["config"] = {"published | measured | verdict": claims} | content["config"]
-    write_atomically(folder / PAGE, self_contained("live.html", content).encode())
+    write_atomically(result.folder / PAGE, self_contained("live.html", content).encode())
 
 
 def _seen(training: Training, data: Dataset) -> int:

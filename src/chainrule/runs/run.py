@@ -34,7 +34,7 @@ from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import load_data
-from chainrule.runs.pictures import draw
+from chainrule.runs.pictures import draw, untold
 from chainrule.runs.request import Request, TrainedRun, check_request
 from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
@@ -86,13 +86,18 @@ def unfollowed(epochs: Iterator[Epoch], total: int) -> Iterator[Epoch]:
 
 
 def train_run(
-    request: Request, *, say: Report, follow: Follow = unfollowed, view: View | None = None
+    request: Request,
+    *,
+    say: Report,
+    follow: Follow = unfollowed,
+    view: View | None = None,
+    told: Callable[[TrainedRun], None] = untold,
 ) -> TrainedRun:
     """Trains to the end or an interruption, and writes the run folder.
 
-    The first Ctrl-C or SIGTERM ends it after a step (in the main thread). Raises ConfigError,
-    DataError or FolderInUseError where it cannot start, SaveError where checkpoints cannot be
-    written.
+    `told` hears the result before the first picture is drawn. The first Ctrl-C or SIGTERM ends it
+    after a step (in the main thread). Raises ConfigError, DataError or FolderInUseError where it
+    cannot start, SaveError where checkpoints cannot be written.
     """
     began = perf_counter()
     with ExitStack() as held:
@@ -109,8 +114,7 @@ def train_run(
         trained = _train(setup, view, follow, interrupt)
         with saving(folder, "its end", remedy=again):
             done, model = _measured(setup, trained, began)
-        # The results are safe before anything is drawn, which may fail, or take too long for
-        # whoever ends this process.
+        told(done)
         with saving(folder, "a picture (the model and the figures are there)", remedy=again):
             _draw(setup, done, model, interrupt)
             done = replace(done, signal=interrupt.signal, total_seconds=_since(began))

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, is_sparse, values_of
 from chainrule.core.errors import ConfigError
-from chainrule.core.rng import check_generator
+from chainrule.core.rng import as_generator
 from chainrule.data.augment import Distortion
 from chainrule.data.batches import ExampleArrays
 from chainrule.nn.losses import LOSSES, LossFunction, check_fits
@@ -65,8 +65,9 @@ def check_examples(
     noun = "labels" if target_is_labels(target) else "values"
     for what, array in zip(("images", noun, "weights"), examples, strict=False):
         if not (isinstance(array, np.ndarray) or (array is images and hasattr(array, "tocsr"))):
+            remedy = f"{what}.to_numpy()" if hasattr(array, "to_numpy") else f"np.asarray({what})"
             raise ValueError(
-                f"{what} are of type {type(array).__name__}: give a NumPy array, np.asarray({what})"
+                f"{what} are of type {type(array).__name__}: give a NumPy array, {remedy}"
             )
     check_inputs(network, images)
     rows = images.shape[0]
@@ -96,10 +97,10 @@ def check_inputs(network: Network, images: Any) -> None:
             f"so give (N, {inputs}), one example a row"
         )
     if images.dtype != network.dtype:
-        raise ValueError(
-            f"images are {images.dtype}, the network is {network.dtype}: "
-            f"convert them, images.astype('{network.dtype}')"
-        )
+        remedy = f"convert them, images.astype('{network.dtype}')"
+        if images.dtype == np.uint8:
+            remedy = f"divide them, images / np.{network.dtype}(255)"
+        raise ValueError(f"images are {images.dtype}, the network is {network.dtype}: {remedy}")
     values = values_of(images)
     with np.errstate(over="ignore", invalid="ignore"):
         total = float(values.sum(dtype=np.float64))
@@ -131,7 +132,7 @@ def check_options(
 ) -> None:
     """Raises ConfigError for options that do not fit the network or each other."""
     if rng is not None:
-        check_generator(rng)
+        as_generator(rng)
     if options.patience and not validated:
         raise ConfigError(
             f"patience {options.patience} needs a validation set to measure: give validation= "

@@ -21,7 +21,7 @@ import numpy as np
 from chainrule.core.arrays import is_sparse
 from chainrule.core.blas import one_blas_thread
 from chainrule.core.errors import DivergenceError
-from chainrule.core.rng import fold_in
+from chainrule.core.rng import as_generator, fold_in
 from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import ExampleArrays, Rows, batch_rows
@@ -91,7 +91,7 @@ def train(
     network: Network,
     examples: ExampleArrays,
     *,
-    rng: np.random.Generator | None,
+    rng: np.random.Generator | int | None,
     epochs: int = Options.epochs,
     batch_size: int = Options.batch_size,
     loss: str | LossFunction = Options.loss,
@@ -117,8 +117,8 @@ def train(
                     inputs may be sparse by rows, SciPy's csr_array; the target is labels (N,),
                     integers, or values (N, K), floats, as the loss takes them; a batch divides by
                     the sum of its weights, and takes no step where that is 0
-    rng             draws the order of each epoch, derived from the generator's seed and the
-                    epoch's number alone; None: the order of the file
+    rng             a generator, or a seed: draws the order of each epoch, derived from the seed
+                    and the epoch's number alone; None: the order of the file
     validation      measured after each epoch, never trained on
     distortion      distorts each image differently each time it is seen; needs its shape, (height,
                     width)
@@ -131,6 +131,7 @@ def train(
     no longer finite: the network then holds the last good weights.
     """
     options = Options.among(locals())
+    rng = None if rng is None else as_generator(rng)
     check_training(
         network, examples, options, loss=loss, rng=rng, validation=validation,
         distortion=distortion, shape=shape,

@@ -1,0 +1,1 @@
+"""The notebook's face: a network is fitted in one call, and its history shows itself."""
