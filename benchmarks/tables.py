@@ -45,6 +45,7 @@ CANDIDATES: dict[str, Settings] = {
     "smoothing 0.05": replace(BASE, label_smoothing=0.05),
     "gelu": replace(BASE, activation=("gelu",)),
     "30 epochs": replace(BASE, epochs=30),
+    "200 epochs": replace(BASE, epochs=200),
     "200 epochs, dropout 0.4": replace(BASE, epochs=200, dropout=0.4),
     "dropout 0.4, rate 1e-2": replace(BASE, dropout=0.4, learning_rate=1e-2),
     "128,128, dropout 0.4": replace(WIDE, dropout=0.4),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from chainrule.data.dataset import Dataset as Dataset
     from chainrule.data.dataset import Examples as Examples
     from chainrule.data.load import load as load
+    from chainrule.estimators.classifier import NetworkClassifier as NetworkClassifier
+    from chainrule.estimators.regressor import NetworkRegressor as NetworkRegressor
     from chainrule.nn.activations import ACTIVATIONS as ACTIVATIONS
     from chainrule.nn.activations import LINKS as LINKS
     from chainrule.nn.dense import Dense as Dense
@@ -61,6 +63,8 @@ HOMES = {
     "LOSSES": "nn.losses",
     "ModelFileError": "core.errors",
     "Network": "nn.network",
+    "NetworkClassifier": "estimators.classifier",
+    "NetworkRegressor": "estimators.regressor",
     "OPTIMIZERS": "optim.optimizers",
     "Predictor": "nn.predictor",
     "Progress": "training.state",
@@ -80,18 +84,9 @@ HOMES = {
 
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "LINKS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
-__all__ += ["ModelFileError", "Network", "Predictor", "Progress", "Workspace", "class_weights"]
-__all__ += [
-    "History",
-    "evaluate",
-    "fit",
-    "gradcheck",
-    "load",
-    "load_network",
-    "loss_and_gradient",
-    "save",
-    "train",
-]
+__all__ += ["History", "ModelFileError", "Network", "NetworkClassifier", "NetworkRegressor"]
+__all__ += ["Predictor", "Progress", "Workspace", "class_weights", "evaluate", "fit", "gradcheck"]
+__all__ += ["load", "load_network", "loss_and_gradient", "save", "train"]
 
 
 def __getattr__(name: str) -> object:

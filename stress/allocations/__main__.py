@@ -44,6 +44,9 @@ PATIENCE = 300.0
 """Seconds after which a process is taken to hang."""
 LEAST, MOST = 0.05, 64.0
 """Mebibytes more than a process has: from where nothing can be done to where all can."""
+CRASHING = ("model load", "resume")
+"""Operations within which safetensors' reader panics, and at times crashes, if Python has no memory
+for one small object; where a file does not fit, whole commands end in a sentence all the same."""
 TRAIN_AGAIN = ("train", "--data", "data.csv", "--epochs", "1", *TRAIN, "--run", AGAIN.name)
 
 
@@ -184,7 +187,8 @@ def rows(short: bool) -> Iterator[Row]:
         folder = Path(place).resolve()
         make(folder, 100, 10)
         if find_spec("_testcapi"):  # some systems' Python comes without its tests
-            cases = ["checkpoint save", "data.npz"] if short else [*CASES]
+            cases = [case for case in CASES if case not in CRASHING]
+            cases = ["checkpoint save", "data.npz"] if short else cases
             yield one_by_one(folder, 10 if short else 1, cases)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()

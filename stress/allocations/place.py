@@ -53,8 +53,10 @@ def make(folder: Path, rows: int, width: int) -> None:
 def environment() -> dict[str, str]:
     """Environment in which a child finds this folder; its large allocations are the system's."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    # Memory that was given back is not kept for the next allocation, which could not fail then.
-    kept = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    # Memory that was given back, or set aside for threads, is not there for the next allocation,
+    # which could not fail then.
+    kept = {name: "65536" for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")}
+    kept["MALLOC_ARENA_MAX"] = "1"
     return os.environ | kept | {"PYTHONPATH": path, "RUST_BACKTRACE": "0"}
 
 

@@ -141,6 +141,12 @@ def test_scale_is_that_of_the_training_part_alone(tmp_path: Path, plain: Path) -
     assert with_test.test.images[:, 0].min() > 100
 
 
+def test_rows_held_out_as_test_have_no_part_in_the_scale(plain: Path) -> None:
+    found = load(path=plain, label="species")
+    assert abs(float(found.train.images[:, 0].mean())) < 1e-6
+    assert abs(float(found.train.images[:, 0].std()) - 1) < 1e-5
+
+
 def test_parquet_gives_what_csv_gives(tmp_path: Path, plain: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")

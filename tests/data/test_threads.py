@@ -33,7 +33,7 @@ def test_readers_in_two_threads_leave_the_warning_filters_as_they_were(
         ))),
         (parsing, Thread(target=lambda: found.append(
             numbers.numbers(
-                b"0.5,1\n", Columns(b",", (), None, None), 2, name="t", line=1
+                b"-0.5,1\n", Columns(b",", (), None, None), 2, name="t", line=1
             )
         ))),
         wait=PATIENCE,

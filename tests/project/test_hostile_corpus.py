@@ -79,12 +79,17 @@ WATCHED = """
 import os, shlex, traceback
 HARMLESS = {"os.listdir", "os.scandir", "os.stat", "sys._getframe", "object.__getattr__",
             "builtins.id", "array.__new__"}
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 events, current, watching = [], None, False
 
 def hook(event, arguments):
     if not watching or event in HARMLESS:
         return
-    if event == "open" and str(arguments[0]) == str(current) and arguments[1] in ("r", "rb"):
+    reads = event == "open" and (
+        not arguments[2] & WRITES if arguments[1] is None else arguments[1] in ("r", "rb"))
+    if reads and isinstance(arguments[0], int):
+        return  # a file around a descriptor whose opening was seen before
+    if reads and str(arguments[0]) == str(current):
         opened.append(current)
         return
     events.append(f"{current}: {event} {arguments!r}"[:200])

@@ -22,7 +22,7 @@ FLOORS = (
     {"nn", "optim", "data"},
     {"training", "web"},
     {"digits", "experiments"},
-    {"evaluation", "monitor", "articles"},
+    {"evaluation", "monitor", "articles", "estimators"},
     {"service", "plots"},
     {"runs"},
     {"cli"},
@@ -51,6 +51,8 @@ HOMES = {
     "python_multipart": {"service"},
     "pandas": {"notebook.history"},
     "pyarrow": {"data.table.parquet"},
+    "sklearn": {"estimators"},
+    "scipy": {"estimators"},
     "numpy": None,
     "jaxtyping": {"core.arrays"},
 }
@@ -60,13 +62,27 @@ HOMES = {
 LINES = (
     (
         {"np.exp", "np.log", "np.log1p", "np.expm1"},
-        {"nn.activations", "nn.losses", "nn.losses_of_values", "experiments.quirks"},
+        {
+            "nn.activations",
+            "nn.losses",
+            "nn.losses_of_values",
+            "experiments.quirks",
+            "estimators.classifier",
+        },
     ),
     (
         {"np.random.default_rng"},
-        {"cli", "experiments", "evaluation", "data.dataset", "core.rng", "notebook"},
+        {
+            "cli",
+            "experiments",
+            "estimators",
+            "evaluation",
+            "data.dataset",
+            "core.rng",
+            "notebook",
+        },
     ),
-    ({"print"}, {"cli.console"}),
+    ({"print"}, {"cli.console", "estimators.verbose"}),
     (
         {"open", "Path.open", "socket.socket"},
         {"core.files", "data", "experiments.settings", "service", "runs"},

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from chainrule.core.errors import SaveError
 from chainrule.core.files import is_file
@@ -124,3 +125,26 @@ def test_the_checkpoints_of_another_run_are_told_as_such(
     assert "put the run's own checkpoints back if this one is of another" in done.err
     assert "checkpoints/step-" in done.err
     assert contents(mine) == before
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        ("export", "mine", "pipe.html"), ("report", "mine", "pipe.html"),
+        ("predict", "mine", "--index", "0", "--show", "pipe.png"),
+        ("predict", "mine", "one.png", "--output", "pipe.csv"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_pipe_given_for_output_is_refused_and_stays(
+    chainrule, mine: Path, door: tuple[str, ...]
+) -> None:
+    Image.new("L", (28, 28)).save("one.png")
+    pipe = Path(door[-1])
+    os.mkfifo(pipe)
+    done = chainrule(*door)
+    assert done.code in (1, 2)
+    assert f"{pipe}: a pipe, a device or a socket has this name" in done.err
+    assert "Traceback" not in done.err
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in Path().iterdir()) == sorted(["one.png", pipe.name, "runs"])

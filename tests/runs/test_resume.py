@@ -232,3 +232,44 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(chainrule, few, after) -
         process.wait()
     assert chainrule("train", "--resume", "shot", *PLAIN).code == 0
     assert weights("shot") == weights("whole")
+
+
+def test_a_finished_run_is_trained_further_to_the_bits_of_a_longer_one(chainrule, few) -> None:
+    """With a constant rate; its planned epochs are all that changes."""
+    for name, epochs in (("long", 5), ("short", 3)):
+        more = ("--run", name, "--epochs", epochs)
+        assert chainrule("train", "--data", few, *SMALL, *PLAIN, *more).code == 0
+    done = chainrule("train", "--resume", "short", "--epochs", 5, *PLAIN)
+    assert done.code == 0, done.err
+    assert "was planned for 3 epochs and goes on to 5" in done.err
+    assert weights("short") == weights("long")
+    configs = [Path(f"runs/{name}/config.toml").read_text() for name in ("short", "long")]
+    assert configs[0] == configs[1]
+    assert json.loads(Path("runs/short/report.json").read_text())["epochs"] == 5
+    # And nothing is to be said any more.
+    done = chainrule("train", "--resume", "short", *PLAIN)
+    assert "planned" not in done.err
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "plateau", "step"])
+def test_trained_further_its_rates_are_those_of_the_new_plan(chainrule, few, schedule) -> None:
+    more = ("--schedule", schedule, "--warm-up", 1)
+    for name, epochs in (("long", 5), ("short", 3)):
+        own = ("--run", name, "--epochs", epochs)
+        assert chainrule("train", "--data", few, *SMALL, *PLAIN, *own, *more).code == 0
+    assert chainrule("train", "--resume", "short", "--epochs", 5, *PLAIN).code == 0
+    rates = [
+        [json.loads(line)["learning_rate"] for line in text.splitlines()]
+        for text in (Path(f"runs/{name}/history.jsonl").read_text() for name in ("short", "long"))
+    ]
+    assert len(rates[0]) == 5
+    assert rates[0][3:] == rates[1][3:]
+
+
+def test_a_run_is_not_trained_less_far(chainrule, few) -> None:
+    assert chainrule("train", "--data", few, *SMALL, *PLAIN, "--run", "short").code == 0
+    before = weights("short")
+    done = chainrule("train", "--resume", "short", "--epochs", 2, *PLAIN)
+    assert done.code == 2
+    assert "epochs 2 now, 3 then" in done.err
+    assert weights("short") == before

@@ -154,7 +154,7 @@ def test_a_report_that_cannot_be_read_is_said(chainrule, mine: Path) -> None:
     (mine / "report.json").unlink()
     (mine / "report.json").mkdir()
     done = chainrule("report", "mine")
-    assert "left out, all figures: runs/mine/report.json: Is a directory" in done.err
+    assert "left out, all figures: runs/mine/report.json: not a file but a folder" in done.err
     (mine / "report.json").rmdir()
     assert "left out" not in chainrule("report", "mine").err
 

@@ -140,7 +140,7 @@ def prepare(settings: Settings, data: Dataset, *, asked_for: frozenset[str] = fr
         if settings.loss in LOSSES
         else QUIRK_LOSSES[settings.loss],
         optimizer=optimizer,
-        schedule=_schedule(settings, count(chosen.train)),
+        schedule=schedule_of(settings, count(chosen.train)),
         order=order if settings.shuffle else None,
         shape=data.shape,
         noun=data.noun,
@@ -212,7 +212,8 @@ def _fitted(settings: Settings, data: Dataset, asked_for: frozenset[str]) -> Set
     )
 
 
-def _schedule(settings: Settings, examples: int) -> Schedule:
+def schedule_of(settings: Settings, examples: int) -> Schedule:
+    """Schedule of the settings for so many training examples."""
     batches = -(-examples // (settings.batch_size or examples))
     warm_up = round(settings.warm_up * batches)
     make = (SCHEDULES if settings.schedule in SCHEDULES else QUIRK_SCHEDULES)[settings.schedule]

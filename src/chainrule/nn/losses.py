@@ -29,6 +29,9 @@ LossFunction: TypeAlias = Callable[..., tuple[float, Float[Array, "N K"]]]
 
 One of your own need not know `weights` where there are none."""
 
+Strength: TypeAlias = int | float | Callable[[int | float], int | float]
+"""Strength of the L2 penalty, or a function that gives it for a batch of such a sum of weights."""
+
 
 def softmax_cross_entropy(
     logits: Float[Array, "N K"],

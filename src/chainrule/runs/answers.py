@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chainrule.core.errors import ConfigError, SaveError
 from chainrule.core.files import write_atomically
+from chainrule.core.places import check_file
 from chainrule.core.tables import Table, remedy
 from chainrule.data.readers.columns import NUMBER
 from chainrule.runs.predictions import Predictions
@@ -60,8 +61,7 @@ def check_output(path: Path, format: str) -> None:
     """Raises ConfigError for a format that is none, and where the file could not be written."""
     if format not in FORMATS:
         raise ConfigError(f"--format {format}: {remedy(format, FORMATS)}")
-    if not path.parent.is_dir() or path.is_dir():
-        raise ConfigError(f"--output {path}: give a file's name in a folder that is there")
+    check_file(path, option="--output")
 
 
 def write(path: Path, found: Answers, format: str) -> None:

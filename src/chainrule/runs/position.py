@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.core.errors import ModelFileError
 from chainrule.core.rules import LARGEST
 from chainrule.experiments.job import Job
+from chainrule.optim.schedules import Schedule
 from chainrule.training.checkpoint import Checkpoint
 from chainrule.training.divergence import infinite
 from chainrule.training.state import Progress
@@ -55,13 +56,7 @@ def _about_position(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
     for epoch in checkpoint.history:
         number = epoch["epoch"]
         rules.append((f"step of epoch {number}", epoch["step"], number * an_epoch))
-    replayed, schedule = Progress(), copy(job.schedule)
-    for epoch in checkpoint.history:
-        loss = epoch["validation_loss"]
-        monitored = epoch.get("objective", epoch["loss"]) if loss is None else loss
-        replayed.step = epoch["step"]
-        replayed.end_epoch(monitored)
-        schedule.observe(monitored)
+    replayed, schedule = replay(checkpoint, job.schedule)
     for name in ("best_loss", "best_step", "waited"):
         rules.append((name, getattr(progress, name), getattr(replayed, name)))
     if not progress.batches:
@@ -70,6 +65,18 @@ def _about_position(checkpoint: Checkpoint, job: Job) -> Iterator[str]:
         if found != expected:
             yield f"{name} is {found:,} where it is {expected:,}"
     yield from _about_schedule(progress.schedule, asdict(schedule))
+
+
+def replay(checkpoint: Checkpoint, schedule: Schedule) -> tuple[Progress, Schedule]:
+    """(what was best by the losses of the history, a copy of the schedule that has seen them)."""
+    progress, seen = Progress(), copy(schedule)
+    for epoch in checkpoint.history:
+        loss = epoch["validation_loss"]
+        monitored = epoch.get("objective", epoch["loss"]) if loss is None else loss
+        progress.step = epoch["step"]
+        progress.end_epoch(monitored)
+        seen.observe(monitored)
+    return progress, seen
 
 
 def _about_schedule(found: Any, expected: dict[str, Any]) -> Iterator[str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from chainrule.core.errors import ConfigError, DataError
 from chainrule.core.files import remove_temporaries
 from chainrule.core.fingerprint import differences
-from chainrule.experiments.job import Job
+from chainrule.experiments.job import Job, schedule_of
 from chainrule.experiments.settings import BEFORE, Settings, as_today
 from chainrule.runs.files import check_version
 from chainrule.runs.members import is_finished
-from chainrule.runs.position import check_position
+from chainrule.runs.position import check_position, replay
 from chainrule.training.checkpoint import Checkpoint, latest
 from chainrule.training.state import Progress
 
@@ -53,7 +54,18 @@ def saved_run(
         say(f"{folder}: no whole checkpoint, so training starts from the beginning")
         return None
     _check_same(folder, checkpoint, job.settings, checksums)
-    check_position(checkpoint, job)
+    before = checkpoint.settings["epochs"]
+    if before != job.settings.epochs:
+        settings = replace(job.settings, epochs=before)
+        planned = schedule_of(settings, len(job.train[1]))
+        check_position(checkpoint, replace(job, settings=settings, schedule=planned))
+        _plan_anew(checkpoint, job)
+        say(
+            f"{folder} was planned for {before:,} epochs and goes on to {job.settings.epochs:,}; "
+            "its learning rates are now those of that plan"
+        )
+    else:
+        check_position(checkpoint, job)
     changed = differences(checkpoint.numerics, numerics)
     if changed and exact:
         raise ConfigError(
@@ -72,7 +84,8 @@ def _check_same(
     here = json.loads(json.dumps(asdict(settings)))
     then = as_today(BEFORE | checkpoint.settings)
     odd = [name for name in here | then if here.get(name) != then.get(name)]
-    if odd:
+    further = odd == ["epochs"] and here["epochs"] > then["epochs"]
+    if odd and not further:
         differing = ", ".join(
             f"{name} {_short(here.get(name))} now, {_short(then.get(name))} then" for name in odd
         )
@@ -85,6 +98,25 @@ def _check_same(
             f"{folder} was begun with other data, the checksums differ from those in "
             f"{checkpoint.name}; put the data back, or start a new run, or {OWN}"
         )
+
+
+def _plan_anew(checkpoint: Checkpoint, job: Job) -> None:
+    """Gives the progress the schedule of the job, which has seen the epochs so far.
+
+    A rate that was set by hand stays.
+    """
+    _, schedule = replay(checkpoint, job.schedule)
+    checkpoint.progress.schedule = _with_rates(asdict(schedule), checkpoint.progress.schedule)
+
+
+def _with_rates(planned: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a schedule, and of the one it contains, with the rates that were found."""
+    return {
+        name: _with_rates(value, found[name]) if isinstance(value, dict)
+        else found[name] if name == "rate"
+        else value
+        for name, value in planned.items()
+    }  # fmt: skip
 
 
 def _short(value: object) -> str:

@@ -24,12 +24,13 @@ from chainrule.evaluation.assessment import assess, headline
 from chainrule.evaluation.learning import shortfall
 from chainrule.evaluation.views import looks
 from chainrule.experiments.job import Job, prepare, run
+from chainrule.experiments.recipes import combine
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, check_saveable, save
 from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
-from chainrule.runs.files import as_config, begin, saving, write_history, write_report
+from chainrule.runs.files import as_config, begin, saving, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
@@ -42,7 +43,7 @@ from chainrule.training.microbatches import team_size
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, as_epoch
 
-MODEL = "model.safetensors"
+CONFIG, MODEL = "config.toml", "model.safetensors"
 Follow = Callable[[Iterator[Epoch], int], Iterator[Epoch]]
 """(epochs as they pass, number planned) -> the same epochs."""
 
@@ -58,6 +59,8 @@ class _Setup:
     """Form of the training images."""
     folder: Path
     say: Report
+    config: bytes
+    """Content of config.toml."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +106,14 @@ def train_run(
     with ExitStack() as held:
         if request.resume:
             held.enter_context(only_writer(request.resume))
-        setup, config = _set_up(request, say)
+        setup = _set_up(request, say)
         folder = setup.folder
         again = f"then: chainrule train --resume {folder.name}"
         if not request.resume:
             held.enter_context(only_writer(folder, new=True))
         interrupt = held.enter_context(interruptible())
         if not request.resume:
-            begin(folder, config, remedy="then train again")
+            begin(folder, setup.config, remedy="then train again")
         trained = _train(setup, view, follow, interrupt)
         with saving(folder, "its end", remedy=again):
             done, model = _measured(setup, trained, began)
@@ -126,8 +129,8 @@ def train_run(
     return done
 
 
-def _set_up(request: Request, say: Report) -> tuple[_Setup, bytes]:
-    """(setup, content of config.toml) of a run, after all checks; its folder is claimed last."""
+def _set_up(request: Request, say: Report) -> _Setup:
+    """Setup of a run, after all checks; its folder is claimed last."""
     check_request(request)
     data = load_data(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
@@ -137,7 +140,7 @@ def _set_up(request: Request, say: Report) -> tuple[_Setup, bytes]:
     config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
     check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
-    return _Setup(request, data, job, form, folder, say), config
+    return _Setup(request, data, job, form, folder, say, config)
 
 
 def _since(began: float) -> float:
@@ -188,6 +191,9 @@ def _start(setup: _Setup) -> tuple[dict[str, str], Progress, list[dict[str, Any]
             folder, setup.job, setup.data.checksums, numerics,
             say=setup.say, exact=request.require_exact,
         )  # fmt: skip
+        if combine(file=folder / CONFIG, resumed=True)[0] != settings:
+            with saving(folder, "its settings", remedy="then resume again"):
+                write_config(folder, setup.config)
     if not checkpoint:
         return numerics, Progress(), []
     setup.say(f"resuming {folder} after {so_far(checkpoint.progress)}")

@@ -24,7 +24,7 @@ from chainrule.core.tables import remedy
 GROUPS = ("data", "network", "optimizer", "regularisation", "distortion", "run")
 """The groups of settings, in the order of a settings file and of `--help`."""
 
-REPLACEABLE = ("loss", "optimizer", "learning_rate")
+REPLACEABLE = ("loss", "optimizer", "learning_rate", "l2")
 """Options for which `train` also takes a function, an Optimizer or a Schedule."""
 
 Number = int | float

@@ -17,7 +17,7 @@ import numpy as np
 from chainrule.core.arrays import Array, Float
 from chainrule.data.batches import Batch, Rows, count
 from chainrule.nn.batch_norm import update_running
-from chainrule.nn.losses import LossFunction, l2_penalty, value_and_gradient
+from chainrule.nn.losses import LossFunction, Strength, l2_penalty, value_and_gradient
 from chainrule.nn.network import Network, Workspace
 from chainrule.optim.clipping import clip, shorten_columns
 from chainrule.optim.ema import EMA
@@ -39,7 +39,7 @@ class Objective:
         *,
         loss: LossFunction,
         plain: LossFunction | None = None,
-        l2: float = 0.0,
+        l2: Strength = 0.0,
     ) -> None:
         """`plain` is the loss without label smoothing, if `loss` is one with it."""
         self.network = network
@@ -55,9 +55,10 @@ class Objective:
         """(losses, gradient) of a batch of this weight; valid until the next call."""
         (loss, plain), gradient = self.microbatches.mean(rows, weight, self.backpropagate, step)
         if self.l2:
+            l2 = self.l2(self.microbatches.weight(rows)) if callable(self.l2) else self.l2
             weights = slice(self.network.layout.weights_end)
             parameters = self.network.parameters[weights]
-            loss += l2_penalty(parameters, gradient[weights], self.l2, self._scratch)
+            loss += l2_penalty(parameters, gradient[weights], l2, self._scratch)
         return Losses(loss, plain), gradient
 
     def backpropagate(
@@ -87,15 +88,17 @@ class Step:
         schedule: Schedule,
         progress: Progress,
         options: Options,
+        l2: Strength | None = None,
         ema: EMA | None = None,
     ) -> None:
-        """Uses the options `l2`, `max_norm` and `max_weight_norm`.
+        """Uses the options `max_norm`, `max_weight_norm` and, unless it is given, `l2`.
 
         `plain` is the loss without label smoothing, if `loss` is one with it.
         """
         self.network = network
         self.microbatches = microbatches
-        self.objective = Objective(network, microbatches, loss=loss, plain=plain, l2=options.l2)
+        l2 = options.l2 if l2 is None else l2
+        self.objective = Objective(network, microbatches, loss=loss, plain=plain, l2=l2)
         self.optimizer = optimizer
         self.schedule = schedule
         self.progress = progress

@@ -25,7 +25,7 @@ from chainrule.core.rng import as_generator, fold_in
 from chainrule.core.threads import ThreadTeam
 from chainrule.data.augment import Distorter, Distortion
 from chainrule.data.batches import ExampleArrays, Rows, batch_rows
-from chainrule.nn.losses import LossFunction, loss_function
+from chainrule.nn.losses import LossFunction, Strength, loss_function
 from chainrule.nn.network import Network
 from chainrule.optim.optimizers import OPTIMIZERS, Optimizer
 from chainrule.optim.schedules import Schedule
@@ -99,7 +99,7 @@ def train(
     learning_rate: float | Schedule = Options.learning_rate,
     validation: ExampleArrays | None = None,
     patience: int = Options.patience,
-    l2: float = Options.l2,
+    l2: Strength = Options.l2,
     label_smoothing: float = Options.label_smoothing,
     max_norm: float = Options.max_norm,
     max_weight_norm: float = Options.max_weight_norm,
@@ -120,6 +120,8 @@ def train(
     rng             a generator, or a seed: draws the order of each epoch, derived from the seed
                     and the epoch's number alone; None: the order of the file
     validation      measured after each epoch, never trained on
+    l2              strength of the penalty, or a function that gives it for a batch whose weights
+                    have such a sum
     distortion      distorts each image differently each time it is seen; needs its shape, (height,
                     width)
     stop            called before each step; True ends training there
@@ -145,7 +147,7 @@ def train(
     more = bool(l2 or max_norm or max_weight_norm or average or distortion) or not usual
     whole = compiled and not compile_optimizer(network, loss, optimizer, more=more)
     return _epochs(
-        network, examples, rng=rng, validation=validation, loss=loss, optimizer=optimizer,
+        network, examples, rng=rng, validation=validation, loss=loss, l2=l2, optimizer=optimizer,
         schedule=schedule, options=options, whole=whole, stop=stop,
         distorter=partial(Distorter, shape, distortion, network.dtype)
         if distortion and shape
@@ -161,6 +163,7 @@ def _epochs(
     rng: np.random.Generator | None,
     validation: ExampleArrays | None,
     loss: str | LossFunction,
+    l2: Strength,
     optimizer: Optimizer,
     schedule: Schedule,
     options: Options,
@@ -183,7 +186,7 @@ def _epochs(
             network, microbatches, loss=partial(function, label_smoothing=smoothing),
             plain=partial(function, label_smoothing=0.0) if smoothing else None,
             optimizer=optimizer, schedule=schedule, progress=progress, options=options,
-            ema=weights.ema,
+            l2=l2, ema=weights.ema,
         )  # fmt: skip
         if whole:
             step = CompiledStep(plain, str(loss), smoothing, batch_size=rows)

@@ -1,0 +1,1 @@
+"""Estimators: networks behind the interface of scikit-learn, which is imported here only."""
