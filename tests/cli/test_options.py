@@ -84,7 +84,9 @@ def test_every_setting_is_read_from_the_command_line_and_from_a_file(
     class Read(Exception):
         """Ends the command as soon as its settings are read."""
 
-    def reading(recipe: str = "", *, file: Path | None = None, flags: dict[str, object]) -> None:
+    def reading(
+        recipe: str = "", *, file: Path | None = None, flags: dict[str, object], usual: str = ""
+    ) -> None:
         asked.update(flags)
         raise Read
 

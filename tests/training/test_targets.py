@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,11 +22,12 @@ from chainrule.experiments.job import prepare
 from chainrule.experiments.settings import Settings
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
+from chainrule.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from chainrule.training.evaluate import evaluate
 from chainrule.training.objective import loss_and_gradient, objective
 from chainrule.training.scores import SCORES
 from chainrule.training.state import Progress
-from chainrule.training.train import Epoch, train
+from chainrule.training.train import Epoch, as_epoch, train
 from helpers.losses import OF_LABELS, OF_VALUES, values_for
 
 ROWS = 22
@@ -131,6 +133,37 @@ def test_a_weighted_run_that_was_cut_goes_on_to_the_same_bits() -> None:
     )  # fmt: skip
     assert resumed.parameters.tobytes() == whole.parameters.tobytes()
     assert [epoch.loss for epoch in rest] == [epoch.loss for epoch in epochs[-len(rest) :]]
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_weighted_run_of_values_is_saved_read_and_resumed_to_the_same_bits(
+    validated: bool, tmp_path: Path
+) -> None:
+    X, y = examples_for("squared-error", True)
+    examples = X, y, np.arange(ROWS) % 3 / 2
+    settings: Any = {
+        "loss": "squared-error", "batch_size": 5, "epochs": 4,
+        "validation": (X, y) if validated else None,
+    }  # fmt: skip
+    whole, epochs = trained(
+        network_for("squared-error"), examples, **settings, rng=np.random.default_rng(2)
+    )
+    progress, calls = Progress(), iter(range(100))
+    _, before = trained(
+        network_for("squared-error"), examples, **settings, rng=np.random.default_rng(2),
+        progress=progress, stop=lambda: next(calls) == 7,
+    )  # fmt: skip
+    history = [asdict(epoch) for epoch in before]
+    read = read_checkpoint(write_checkpoint(tmp_path, Checkpoint(progress, history, {}, {}, {})))
+    resumed, rest = trained(
+        network_for("squared-error"), examples, **settings, rng=np.random.default_rng(2),
+        progress=read.progress,
+    )  # fmt: skip
+    assert resumed.parameters.tobytes() == whole.parameters.tobytes()
+    known = [*map(as_epoch, read.history), *rest]
+    assert [asdict(epoch) | {"seconds": 0} for epoch in known] == [
+        asdict(epoch) | {"seconds": 0} for epoch in epochs
+    ]
 
 
 def test_two_epochs_of_regression_are_those_of_torch(torch: ModuleType) -> None:

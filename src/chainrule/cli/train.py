@@ -77,6 +77,15 @@ def train(
             autocompletion=completer(runs),
         ),
     ] = "",
+    start: Annotated[
+        str,
+        _run_option(
+            "--from",
+            metavar="RUN|FILE",
+            help="Start from the weights of this run or model file, with its layers.",
+            autocompletion=completer(runs),
+        ),
+    ] = "",
     require_exact: Annotated[
         bool,
         _run_option("--require-exact", help="Resume only if the result will be bit-identical."),
@@ -117,6 +126,7 @@ def train(
     from chainrule.runs.origin import Origin, named_in, origin_of, usual_recipe
     from chainrule.runs.request import Request, check_request
     from chainrule.runs.run import train_run
+    from chainrule.runs.start import Start, start_in
     from chainrule.service.live_view import opened
     from chainrule.training.checkpointer import every
 
@@ -131,19 +141,26 @@ def train(
     if resume:
         if find_lr:
             raise ConfigError("--find-lr starts a new run: leave out --resume")
-        if recipe or config or run or origin != Origin():
+        if recipe or config or run or start or origin != Origin():
             raise ConfigError(
                 "--resume takes recipe, data and name from the run: leave out --recipe, --config, "
-                "--run, --data and what belongs to it"
+                "--run, --from, --data and what belongs to it"
             )
         folder = existing(resume)
+        begun = start_in(folder / "config.toml")
         chosen, asked_for = combine(file=folder / "config.toml", flags=flags, resumed=True)
         name, origin = origin_of(folder / "config.toml")
     else:
         folder = None
+        begun = Start.of(start) if start else start_in(config) if config else None
+        if start and begun:
+            flags = begun.architecture() | {k: v for k, v in flags.items() if v is not None}
         usual = usual_recipe(origin)
-        chosen, asked_for = combine(recipe, file=config, flags=flags, usual=usual)
-        name = recipe or ("custom" if config or "layers" in asked_for else usual)
+        chosen, asked_for = combine(
+            recipe or (usual if start and not config else ""), file=config, flags=flags, usual=usual
+        )
+        own = config or ("layers" in asked_for and not start)
+        name = recipe or ("custom" if own else usual)
         if config and origin == Origin():
             named, origin, checksums = named_in(config)
             name = recipe or named or name
@@ -154,6 +171,7 @@ def train(
         origin=origin,
         checksums=checksums,
         run=run,
+        start=begun,
         every=every(checkpoint_every),
         resume=folder,
         require_exact=require_exact,

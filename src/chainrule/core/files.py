@@ -31,9 +31,10 @@ NAMED = 50
 
 @contextmanager
 def naming_what_is_written(path: str | Path) -> Iterator[None]:
-    """Context manager: memory that runs out is an OSError (ENOMEM) that names the file.
+    """Context manager: whatever fails is an OSError that names the file.
 
-    So what saves a file has to expect one kind of failure, and tries again or says it.
+    So what saves a file has to expect one kind of failure, and tries again or says it. Memory that
+    runs out is ENOMEM.
     """
     try:
         yield
@@ -42,6 +43,10 @@ def naming_what_is_written(path: str | Path) -> Iterator[None]:
         raise OSError(
             errno.ENOMEM, f"there is not enough memory to write it{more}", str(path)
         ) from None
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
 
 
 @contextmanager

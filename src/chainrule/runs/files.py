@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -55,13 +55,20 @@ def saving(folder: Path, what: str, *, remedy: str) -> Iterator[None]:
         ) from None
 
 
-def as_config(settings: Settings, data: Dataset, *, recipe: str, origin: Origin) -> bytes:
+def as_config(
+    settings: Settings,
+    data: Dataset,
+    *,
+    recipe: str,
+    origin: Origin,
+    start: Mapping[str, str] | None = None,
+) -> bytes:
     """Content of config.toml: everything that determines the result, for `train --config`.
 
     Raises ConfigError for what cannot be written, or would be too long to be read again.
     """
     tables = {
-        "run": {"recipe": recipe, "format": RUN_FORMAT},
+        "run": {"recipe": recipe, "format": RUN_FORMAT, **(start or {})},
         "data": origin.as_config(),
         "checksums": data.checksums,
     }

@@ -13,6 +13,7 @@ from chainrule.experiments.job import check_settings
 from chainrule.experiments.settings import Settings
 from chainrule.runs.folder import check_name
 from chainrule.runs.origin import MNIST, Origin
+from chainrule.runs.start import Start
 from chainrule.training.checkpointer import Every
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
@@ -31,6 +32,8 @@ class Request:
     """Checksums that the data must have; empty: any."""
     run: str = ""
     """Name of the run; empty: the recipe's, with a number."""
+    start: Start | None = None
+    """Weights to start from; None: they are drawn."""
     every: Every = field(default_factory=Every)
     resume: Path | None = None
     """Folder of the run to resume."""
@@ -46,6 +49,12 @@ def check_request(request: Request) -> None:
         check_name(request.run)
         request.origin.check()
     check_settings(request.settings)
+
+
+def best_epoch(settings: Settings, progress: Progress, history: list[Epoch]) -> int | None:
+    """Epoch whose weights are left, if patience has a say in it."""
+    steps = {epoch.step: epoch.epoch for epoch in history}
+    return steps.get(progress.best_step) if settings.patience else None
 
 
 @dataclass(frozen=True)

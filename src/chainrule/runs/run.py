@@ -36,7 +36,7 @@ from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import draw, untold
-from chainrule.runs.request import Request, TrainedRun, check_request
+from chainrule.runs.request import Request, TrainedRun, best_epoch, check_request
 from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
@@ -136,8 +136,13 @@ def _set_up(request: Request, say: Report) -> _Setup:
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
     job = prepare(request.settings, data, asked_for=request.asked_for)
+    if request.start:
+        request.start.put(job.network)
     form = measure(data.train.images, data.shape, white=data.white)
-    config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
+    config = as_config(
+        job.settings, data, recipe=request.recipe, origin=request.origin,
+        start=request.start.as_config() if request.start else None,
+    )  # fmt: skip
     check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     return _Setup(request, data, job, form, folder, say, config)
@@ -256,7 +261,7 @@ def _measured(setup: _Setup, trained: _Trained, began: float) -> tuple[TrainedRu
         history=history,
         assessment=found,
         warning=warning,
-        best_epoch=_best_epoch(job, trained.checkpointer.progress, history),
+        best_epoch=best_epoch(job.settings, trained.checkpointer.progress, history),
         total_seconds=_since(began),
         by_hand=trained.by_hand,
         ending=trained.ending,
@@ -288,9 +293,3 @@ def _model(job: Job, data: Dataset, form: Preprocessing | None, summary: dict[st
         preprocessing=form,
         schema=data.schema,
     )
-
-
-def _best_epoch(job: Job, progress: Progress, history: list[Epoch]) -> int | None:
-    """Epoch whose weights are left, if patience has a say in it."""
-    steps = {epoch.step: epoch.epoch for epoch in history}
-    return steps.get(progress.best_step) if job.settings.patience else None

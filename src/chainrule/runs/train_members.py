@@ -65,9 +65,9 @@ def train_missing(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> Non
         # The one that failed first, before those that were terminated because of it.
         run = min(failed, key=lambda run: failed[run].code in ENDED)
         code = failed[run].code
-        raise MemberError(
-            f"{run} ended with exit code {code}: {failed[run].complaint}", max(code, 1)
-        )
+        how = f"exit code {code}" if code > 0 else f"signal {-code}"
+        said = failed[run].complaint or "it says nothing"
+        raise MemberError(f"{run} ended with {how}: {said}", max(code, 1))
 
 
 def _tasks(wanted: Wanted, *, jobs: int, say: Report, quiet: bool) -> list[Task]:

@@ -50,7 +50,7 @@ SLACK = 1e-6
 
 TEXT = Text(8192)
 TABLES: dict[str, Table] = {
-    "run": Table({"recipe": TEXT, "format": COUNT}),
+    "run": Table({"recipe": TEXT, "format": COUNT, "start": TEXT, "start_sha256": TEXT}),
     "data": Table(
         {"source": TEXT, "test": TEXT, "label": TEXT, "missing": TEXT,
          "classes": ListOf(TEXT, MOST_CLASSES)}

@@ -25,7 +25,7 @@ from chainrule.core.files import (
 )
 from chainrule.core.json_text import to_json
 from chainrule.core.tensor_file import Tensors, Words, read_sealed, write_sealed
-from chainrule.training.checkpoint_values import PROGRESS, check_texts, check_values
+from chainrule.training.checkpoint_values import PROGRESS, WEIGHT, check_texts, check_values
 from chainrule.training.state import Progress
 
 FORMAT = "chainrule-run-1"
@@ -121,7 +121,8 @@ def _read(path: Path, arrays: Tensors, words: Words) -> Checkpoint:
         check_texts("checksums", checksums, values=True)
         check_texts("numerics", numerics, values=True)
         for name, rule in PROGRESS.items():
-            numbers[name] = rule.kind(numbers[name])
+            if rule is not WEIGHT:  # which may be whole or not
+                numbers[name] = rule.kind(numbers[name])
         progress = Progress(**numbers, arrays=arrays)
         return Checkpoint(progress, history, settings, checksums, numerics, path)
     except KeyError as error:

@@ -19,12 +19,14 @@ RATE = Value(float, 0, 1e30)
 """A schedule that was scaled by hand may rise far above the highest that a setting may be."""
 SECONDS = Value(float, 0, 1e9)
 """Thirty years."""
+WEIGHT = Value(float, 0, 1e300)
+"""Of the examples so far: their number, or the sum of their weights."""
 LOSS, TOTAL = Value(float, -1e-6), Value(float, -1)
 """Of a mean and of a sum over an epoch: article 4's loss, -log(a + 1e-8), is barely below 0."""
 MEASURED = Value(float, -1e-6, inf)
 
 PROGRESS = {
-    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": COUNT, "loss": TOTAL,
+    "epoch": COUNT, "step": COUNT, "batches": COUNT, "examples": WEIGHT, "loss": TOTAL,
     "objective": TOTAL, "seconds": SECONDS, "best_loss": MEASURED, "best_step": COUNT,
     "waited": COUNT, "optimizer_steps": COUNT,
 }  # fmt: skip
@@ -36,6 +38,8 @@ EPOCH = {
 }  # fmt: skip
 """An epoch of the history. Its validation loss is measured, not minimised: it may be null, or not
 finite where the network diverges after its last step."""
+OF_VALUES = {"validation_r2": Value(float, -inf, 1, absent=True)}
+"""What an epoch of values has besides, as EpochOfValues."""
 LONGEST_TEXT = 1000
 SQUARES = ("optimizer.v", "optimizer.squares")
 """Arrays that are means of squares, so never negative."""
@@ -72,12 +76,16 @@ def is_finite(array: Array) -> bool:
 def check_epoch(epoch: Mapping[str, Any], number: int) -> None:
     """Raises ValueError unless this is the record of an epoch, of this number."""
     epoch = {"objective": epoch.get("loss")} | dict(epoch)  # 0.1.0 has no objective
-    if odd := epoch.keys() ^ EPOCH.keys():
+    rules = EPOCH | (OF_VALUES if "validation_r2" in epoch else {})
+    if odd := epoch.keys() ^ rules.keys():
         raise ValueError(f"{_listed(odd)}: not the fields of an epoch in this version")
-    measured = epoch["validation_loss"]
-    if measured is None or (isinstance(measured, float) and isnan(measured)):
-        epoch["validation_loss"] = 0.0
-    _check(f"epoch {number}", epoch, EPOCH)
+    for name in ("validation_loss", *OF_VALUES):
+        measured = epoch.get(name)
+        if name in rules and (
+            measured is None or (isinstance(measured, float) and isnan(measured))
+        ):
+            epoch[name] = 0.0
+    _check(f"epoch {number}", epoch, rules)
     if epoch["epoch"] != number:
         raise ValueError(f"epoch {epoch['epoch']} stands where epoch {number} belongs")
 

@@ -265,4 +265,5 @@ def _end_epoch(
 
 def as_epoch(record: Mapping[str, Any]) -> Epoch:
     """Epoch of a saved record. One of 0.1.0 has no objective: its loss was the objective."""
-    return Epoch(**{"objective": record["loss"]} | dict(record))
+    kind = EpochOfValues if "validation_r2" in record else Epoch
+    return kind(**{"objective": record["loss"]} | dict(record))
