@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chainrule.data.dataset import Examples as Examples
     from chainrule.data.load import load as load
     from chainrule.estimators.classifier import NetworkClassifier as NetworkClassifier
+    from chainrule.estimators.hidden_layer import HiddenLayer as HiddenLayer
     from chainrule.estimators.regressor import NetworkRegressor as NetworkRegressor
     from chainrule.nn.activations import ACTIVATIONS as ACTIVATIONS
     from chainrule.nn.activations import LINKS as LINKS
@@ -58,6 +59,7 @@ HOMES = {
     "Epoch": "training.train",
     "Examples": "data.dataset",
     "History": "notebook.history",
+    "HiddenLayer": "estimators.hidden_layer",
     "INITIALIZERS": "nn.initializers",
     "LINKS": "nn.activations",
     "LOSSES": "nn.losses",
@@ -84,7 +86,8 @@ HOMES = {
 
 __all__ = ["ACTIVATIONS", "INITIALIZERS", "LINKS", "LOSSES", "OPTIMIZERS", "SCHEDULES"]
 __all__ += ["DataError", "Dataset", "Dense", "DivergenceError", "Epoch", "Examples"]
-__all__ += ["History", "ModelFileError", "Network", "NetworkClassifier", "NetworkRegressor"]
+__all__ += ["HiddenLayer", "History", "ModelFileError", "Network"]
+__all__ += ["NetworkClassifier", "NetworkRegressor"]
 __all__ += ["Predictor", "Progress", "Workspace", "class_weights", "evaluate", "fit", "gradcheck"]
 __all__ += ["load", "load_network", "loss_and_gradient", "save", "train"]
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from chainrule.core.arrays import Float, Target, is_sparse
 from chainrule.data.batches import ExampleArrays
+from chainrule.estimators.callbacks import CallbackSupportMixin, Events, with_callbacks
 from chainrule.estimators.fitting import begin, check_finite, fit_epochs
 from chainrule.estimators.lbfgs import fit_lbfgs
 from chainrule.estimators.learned import SEEDS, Answer, Learned, new_network
@@ -26,7 +27,7 @@ SPARSE = ("csr",)
 Estimator = TypeVar("Estimator", bound="NetworkEstimator")
 
 
-class NetworkEstimator(Parameters):
+class NetworkEstimator(CallbackSupportMixin, Parameters):  # type: ignore[misc]
     """What both estimators do alike."""
 
     @abstractmethod
@@ -49,6 +50,7 @@ class NetworkEstimator(Parameters):
         """What early stopping splits evenly, or None."""
         return None
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self: Estimator, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
     ) -> Estimator:
@@ -90,6 +92,7 @@ class NetworkEstimator(Parameters):
                 f"the network has {self._learned.network.widths} units a layer, and the parameters "
                 f"and the data ask for {widths}: fit without warm_start"
             )
+        events = Events(self, X, y, sample_weight, told=not incremental)
         X = self._scaled(X)
         learned_with = self._weighed(y, weights, X.dtype, incremental=incremental)
         training, validation = examples(X, target, learned_with), None
@@ -100,10 +103,11 @@ class NetworkEstimator(Parameters):
             training = examples(X[train_rows], target[train_rows], _of(learned_with, train_rows))
             validation = examples(X[rows], target[rows], _of(learned_with, rows))
         if self.stochastic:
-            fit_epochs(self, training, validation, incremental=incremental)
+            fit_epochs(self, training, validation, events, incremental=incremental)
         else:
             fit_lbfgs(self, training)
         check_finite(self)
+        events.end()
         return self
 
     def _arrays(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[Any, Any]:
@@ -127,7 +131,7 @@ class NetworkEstimator(Parameters):
         self.out_activation_, self.n_layers_ = answer.out_activation, len(widths)
         network = new_network(
             widths, activations, X.dtype, link=answer.link, random=random,
-            batch_norm=self.batch_norm, dropout=self.dropout,
+            batch_norm=bool(self.batch_norm), dropout=float(self.dropout),
         )  # fmt: skip
         # The seed is drawn apart, so that what early stopping splits is what MLP would.
         twin = np.random.RandomState()

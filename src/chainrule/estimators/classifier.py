@@ -141,7 +141,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             y = column_or_1d(y)
         unknown = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unknown):
-            raise ValueError(f"{unknown[0]!r} is no class of the training examples: leave it out")
+            raise ValueError(
+                f"{unknown.tolist()[0]!r} is no class of the training examples: leave it out"
+            )
         if self._label_binarizer.y_type_ == "multiclass":
             labels: Target = np.searchsorted(self.classes_, y)
             return labels

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from chainrule.core.blas import one_blas_thread
 from chainrule.core.errors import DivergenceError
 from chainrule.data.batches import ExampleArrays
+from chainrule.estimators.callbacks import Events
 from chainrule.estimators.learned import penalty
-from chainrule.estimators.parameters import PLANNED, Parameters
+from chainrule.estimators.parameters import PLANNED, Parameters, smoothing_of_labels
 from chainrule.estimators.solvers import end_epoch, prepare
 from chainrule.estimators.verbose import say
 from chainrule.training.state import Progress
@@ -46,6 +48,7 @@ def fit_epochs(
     estimator: Parameters,
     examples: ExampleArrays,
     validation: ExampleArrays | None,
+    events: Events,
     *,
     incremental: bool,
 ) -> None:
@@ -67,9 +70,12 @@ def fit_epochs(
             network, examples, rng=rng if e.shuffle or network.has_training_mode else None,
             epochs=learned.epoch + epochs, batch_size=batch_size, loss=learned.loss,
             optimizer=learned.optimizer, learning_rate=learned.schedule, l2=penalty(e.alpha),
-            validation=validation, progress=progress,
+            label_smoothing=smoothing_of_labels(e, examples[1]), validation=validation,
+            progress=progress,
         )  # fmt: skip
-        with closing(epochs_of_fit) as trained:
+        # Held once: each epoch would set the limit and free it again, a tenth of a small one.
+        with one_blas_thread(), closing(epochs_of_fit) as trained:
+            events.begin_epoch()
             for epoch in trained:
                 if record(e, epoch, count) and best is not None:
                     np.copyto(best, network.state)
@@ -77,8 +83,10 @@ def fit_epochs(
                 ends, words = end_epoch(e, stalled=stalled)
                 if stalled and words:
                     say(e, f"{_stalled(e)} {words}")
-                if ends:
+                if events.end_epoch() or ends:
                     break
+                if e.n_iter_ < epochs:
+                    events.begin_epoch()
             else:
                 if not incremental and e.learning_rate not in PLANNED:
                     warnings.warn(_unfinished(e), ConvergenceWarning, stacklevel=4)

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from chainrule.core.arrays import Float
 from chainrule.data.batches import ExampleArrays
-from chainrule.estimators.parameters import Parameters
+from chainrule.estimators.parameters import Parameters, smoothing_of_labels
 from chainrule.estimators.verbose import say
 from chainrule.training.objective import objective
 
@@ -25,7 +25,13 @@ def fit_lbfgs(estimator: Parameters, examples: ExampleArrays) -> None:
     weight = float(examples[2].sum()) if len(examples) == 3 else len(examples[1])
     l2 = e.alpha / weight
     ignored = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with objective(network, examples, loss=learned.loss, l2=l2) as value_and_gradient, ignored:
+    smoothing = smoothing_of_labels(e, examples[1])
+    with (
+        objective(
+            network, examples, loss=learned.loss, l2=l2, label_smoothing=smoothing
+        ) as value_and_gradient,
+        ignored,
+    ):
 
         def at(parameters: Float[np.ndarray, " P"]) -> tuple[float, Float[np.ndarray, " P"]]:
             network.parameters[...] = parameters

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from chainrule.core.arrays import Float, Int
+from chainrule.core.arrays import Float, Target
 from chainrule.estimators.learned import Learned
 from chainrule.nn.activations import ACTIVATIONS
 
@@ -150,7 +150,10 @@ def keep(estimator: Parameters, given: Mapping[str, Any]) -> None:
             setattr(estimator, name, value)
 
 
+def smoothing_of_labels(estimator: Parameters, target: Target) -> float:
+    """The label smoothing that a loss of labels applies; values were smoothed before."""
+    return float(getattr(estimator, "label_smoothing", 0.0)) if target.ndim == 1 else 0.0
+
+
 Weights = Float[np.ndarray, " N"] | None
 """The weight of each example, or none."""
-
-Labels = Int[np.ndarray, " N"]

@@ -20,14 +20,15 @@ def prepare(estimator: Parameters, steps: int) -> None:
     Those of an earlier fit go on if the parameters that make an optimizer are the same.
     """
     learned, wanted = estimator._learned, _made_with(estimator)
+    rate = float(estimator.learning_rate_init)
     if learned.optimizer is None or learned.made_with != wanted:
         learned.optimizer, learned.made_with = _optimizer(estimator, learned.network), wanted
         learned.schedule = None
     if estimator.learning_rate in PLANNED:
         learned.step = 0  # a plan begins
-        learned.schedule = SCHEDULES[estimator.learning_rate](estimator.learning_rate_init, steps)
+        learned.schedule = SCHEDULES[estimator.learning_rate](rate, steps)
     elif learned.schedule is None:
-        learned.schedule = Schedule(estimator.learning_rate_init)
+        learned.schedule = Schedule(rate)
 
 
 def end_epoch(estimator: Parameters, *, stalled: bool) -> tuple[bool, str]:
@@ -66,12 +67,13 @@ def _made_with(e: Parameters) -> tuple[Any, ...]:
 
 
 def _optimizer(e: Parameters, network: Network) -> Optimizer:
+    epsilon = float(e.epsilon)
     of_solver: dict[str, dict[str, Any]] = {
-        "sgd": {"momentum": e.momentum, "nesterov": e.nesterovs_momentum},
-        "adam": {"beta1": e.beta_1, "beta2": e.beta_2, "epsilon": e.epsilon},
-        "rmsprop": {"epsilon": e.epsilon},
+        "sgd": {"momentum": float(e.momentum), "nesterov": bool(e.nesterovs_momentum)},
+        "adam": {"beta1": float(e.beta_1), "beta2": float(e.beta_2), "epsilon": epsilon},
+        "rmsprop": {"epsilon": epsilon},
     }
-    of_solver["adamw"] = of_solver["adam"] | {"weight_decay": e.weight_decay}
+    of_solver["adamw"] = of_solver["adam"] | {"weight_decay": float(e.weight_decay)}
     decayed = network.layout.weights_end
     return OPTIMIZERS[e.solver](
         network.parameters.size, network.dtype, decayed=decayed, **of_solver[e.solver]
