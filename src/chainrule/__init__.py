@@ -93,6 +93,8 @@ __all__ += ["load", "load_network", "loss_and_gradient", "save", "train"]
 
 
 def __getattr__(name: str) -> object:
+    if name == "plots":
+        return import_module("chainrule.plots")
     if name not in HOMES:
         raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
     value: object = getattr(import_module(f"chainrule.{HOMES[name]}"), name)

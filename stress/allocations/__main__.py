@@ -44,9 +44,10 @@ PATIENCE = 300.0
 """Seconds after which a process is taken to hang."""
 LEAST, MOST = 0.05, 64.0
 """Mebibytes more than a process has: from where nothing can be done to where all can."""
-CRASHING = ("model load", "resume")
-"""Operations within which safetensors' reader panics, and at times crashes, if Python has no memory
-for one small object; where a file does not fit, whole commands end in a sentence all the same."""
+CRASHING = ("model load", "resume", "data.csv", "fractions.csv")
+"""Operations within which safetensors' reader panics, or NumPy's comparison of arrays crashes, if
+Python has no memory for one small object; where a file does not fit, whole commands end in a
+sentence all the same."""
 TRAIN_AGAIN = ("train", "--data", "data.csv", "--epochs", "1", *TRAIN, "--run", AGAIN.name)
 
 

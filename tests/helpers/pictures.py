@@ -14,8 +14,8 @@ from matplotlib.text import Text
 
 from chainrule.data.catalog import SOURCES
 from chainrule.plots import examples
-from chainrule.plots.confusion import confusion
-from chainrule.plots.curves import curves
+from chainrule.plots.confusion_matrix import confusion
+from chainrule.plots.learning_curves import curves
 from chainrule.plots.weights import first_layer
 
 DIGITS = [str(digit) for digit in range(10)]

@@ -12,7 +12,6 @@ from chainrule.core.errors import ConfigError
 from chainrule.core.rng import as_generator
 from chainrule.data.dataset import Dataset
 from chainrule.nn.network import Network
-from chainrule.plots.confusion import confusion
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 6)).astype(np.float32)
@@ -143,8 +142,12 @@ def test_data_print_as_one_line(mnist: Dataset) -> None:
     assert repr(mnist.test) == "<Examples: 10,000 of 784 inputs, labels of 10 classes>"
 
 
-def test_figures_show_themselves() -> None:
-    figure = confusion(np.eye(3, dtype=int), ["a", "b", "c"])
+def test_public_plots_are_there_and_show_themselves() -> None:
+    for name in cr.plots.__all__:
+        assert callable(getattr(cr.plots, name))
+    with pytest.raises(AttributeError, match="no attribute 'curve'"):
+        cr.plots.__getattr__("curve")
+    figure = cr.plots.confusion(np.eye(3, dtype=int), ["a", "b", "c"])
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 

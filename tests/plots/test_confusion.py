@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from chainrule.plots.confusion import confusion
+from chainrule.plots.confusion_matrix import confusion
 from helpers.pictures import PICTURES, contrast, matrix, remarks, title, visible_texts
 
 

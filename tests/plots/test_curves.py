@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule.plots.curves import curves
+from chainrule.plots.learning_curves import curves
 from helpers.pictures import Epoch, history, remarks, title
 
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from chainrule.plots.detections import detections
+from chainrule.plots.detected_digits import detections
 from helpers.pictures import remarks, title, visible_texts
 
 VERMILION = (0xD5 / 255, 0x5E / 255, 0)

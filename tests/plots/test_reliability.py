@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from chainrule.core.statistics import wilson_interval
 from chainrule.evaluation.calibration import Bins, fit_temperature, reliability, tempered
-from chainrule.plots.reliability import reliability as diagram
+from chainrule.plots.reliability_diagram import reliability as diagram
 from chainrule.plots.style import save
 from helpers.pictures import remarks, title, visible_texts
 

@@ -82,7 +82,7 @@ def test_it_needs_no_screen_no_font_cache_and_no_pyplot(tmp_path: Path) -> None:
     program = """
 import sys
 import numpy as np
-from chainrule.plots.confusion import confusion
+from chainrule.plots.confusion_matrix import confusion
 from chainrule.plots.examples import mistakes
 from chainrule.plots.style import save
 save(confusion(np.eye(3, dtype=int), ["a", "b", "c"]), sys.argv[1])

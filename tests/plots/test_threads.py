@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import pytest
 
-from chainrule.plots import curves, lr_finder
+from chainrule.plots import learning_curves, lr_finder
 from helpers.gates import Gate, overlapping
 from helpers.pictures import history
 
@@ -16,13 +16,13 @@ from helpers.pictures import history
 def test_figures_made_in_two_threads_leave_matplotlib_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first, second = Gate(curves.page), Gate(lr_finder.page)
-    monkeypatch.setattr(curves, "page", first)
+    first, second = Gate(learning_curves.page), Gate(lr_finder.page)
+    monkeypatch.setattr(learning_curves, "page", first)
     monkeypatch.setattr(lr_finder, "page", second)
     found: list[Any] = []
     before = dict(matplotlib.rcParams)
     overlapping(
-        (first, Thread(target=lambda: found.append(curves.curves(history(3))))),
+        (first, Thread(target=lambda: found.append(learning_curves.curves(history(3))))),
         (second, Thread(target=lambda: found.append(
             lr_finder.learning_rates([1e-4, 1e-3], [2.0, 1.0], smoothed=[2.0, 1.5], suggestion=1e-4)
         ))),

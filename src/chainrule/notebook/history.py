@@ -42,7 +42,7 @@ class History(Sequence[Epoch]):
 
     def plot(self) -> Any:
         """The learning curves, a matplotlib figure that shows itself in a notebook."""
-        from chainrule.plots.curves import curves
+        from chainrule.plots.learning_curves import curves
 
         return curves(self.epochs, of=f"Training on {self.examples:,} examples, seed {self.seed}.")
 

@@ -182,9 +182,9 @@ def _paths(folder: Path, data: Dataset) -> list[Path]:
 
 def _draw(folder: Path, data: Dataset, found: Assessment, calibration: Calibration) -> None:
     """Draws the pictures of an evaluation."""
-    from chainrule.plots.confusion import confusion
+    from chainrule.plots.confusion_matrix import confusion
     from chainrule.plots.examples import mistakes
-    from chainrule.plots.reliability import reliability
+    from chainrule.plots.reliability_diagram import reliability
     from chainrule.plots.style import save
 
     make_folder(folder)

@@ -41,9 +41,9 @@ def draw(
     `stop` is called before each picture; once it returns True no other is drawn.
     """
     # matplotlib is imported only when something is drawn.
-    from chainrule.plots.confusion import confusion
-    from chainrule.plots.curves import curves
+    from chainrule.plots.confusion_matrix import confusion
     from chainrule.plots.examples import mistakes, samples
+    from chainrule.plots.learning_curves import curves
     from chainrule.plots.style import save
     from chainrule.plots.weights import first_layer
 

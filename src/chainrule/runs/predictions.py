@@ -215,7 +215,7 @@ def _draw(
     sure: float,
 ) -> None:
     """Writes the picture of the detections."""
-    from chainrule.plots.detections import detections
+    from chainrule.plots.detected_digits import detections
     from chainrule.plots.style import save
 
     found = picture.detections

@@ -24,7 +24,7 @@ from chainrule.digits.form import measure
 from chainrule.evaluation.assessment import assess
 from chainrule.experiments.recipes import RECIPES
 from chainrule.nn.model_file import Model, save
-from chainrule.plots.curves import curves
+from chainrule.plots.learning_curves import curves
 from chainrule.plots.style import save as save_figure
 from chainrule.runs.files import (
     as_config,
