@@ -19,6 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from chainrule.estimators.classifier import NetworkClassifier
 from chainrule.estimators.regressor import NetworkRegressor
 
+QUICK: dict[str, Any] = {"hidden_layer_sizes": 16, "learning_rate_init": 0.02, "max_iter": 40}
 SOLVERS = ("adam", "sgd", "adamw", "rmsprop")
 RUN = """
 import sys, warnings
@@ -43,9 +44,7 @@ def checks(estimator: str) -> tuple[int, list[str]]:
 def test_all_checks_of_scikit_learn_pass_and_they_are_as_many_as_of_its_own(
     name: str, today: int
 ) -> None:
-    number, failed = checks(
-        f"cr.Network{name}(hidden_layer_sizes=16, learning_rate_init=0.02, max_iter=40)"
-    )
+    number, failed = checks(f"cr.Network{name}(**{QUICK})")
     assert failed == []
     peer = getattr(neural_network, f"MLP{name}")()
     at_least = len(list(estimator_checks.estimator_checks_generator(peer)))
@@ -55,11 +54,16 @@ def test_all_checks_of_scikit_learn_pass_and_they_are_as_many_as_of_its_own(
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks(
-    [each(solver=s) for each in (NetworkClassifier, NetworkRegressor) for s in SOLVERS]
-)
-def test_every_check_passes_with_every_solver(estimator: Any, check: Any) -> None:
+@parametrize_with_checks([NetworkClassifier(**QUICK), NetworkRegressor(**QUICK)])
+def test_every_check_passes_with_all_shapes_checked(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("name", ["Classifier", "Regressor"])
+def test_every_check_passes_with_every_solver(name: str, solver: str) -> None:
+    assert checks(f"cr.Network{name}(solver={solver!r})")[1] == []
 
 
 @pytest.mark.long

@@ -86,12 +86,13 @@ class NetworkEstimator(CallbackSupportMixin, Parameters):  # type: ignore[misc]
         widths = [X.shape[1], *hidden, self.n_outputs_]
         if fresh:
             self._begin(X, widths, activations, random, weights)
-            begin(self, validated=self.early_stopping or validation_data is not None)
         elif self._learned.network.widths != widths:
             raise ValueError(
                 f"the network has {self._learned.network.widths} units a layer, and the parameters "
                 f"and the data ask for {widths}: fit without warm_start"
             )
+        validated = self.early_stopping or validation_data is not None
+        begin(self, fresh=fresh, validated=validated)
         events = Events(self, X, y, sample_weight, told=not incremental)
         X = self._scaled(X)
         learned_with = self._weighed(y, weights, X.dtype, incremental=incremental)

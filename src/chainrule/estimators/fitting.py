@@ -31,17 +31,36 @@ NOT_FINITE = (
 )
 
 
-def begin(estimator: Parameters, *, validated: bool) -> None:
-    """Empties the record of training, before the first epoch."""
+RECORD: dict[str, Any] = {
+    "loss_curve_": [],
+    "best_loss_": inf,
+    "validation_scores_": None,
+    "validation_loss_curve_": None,
+    "best_validation_score_": None,
+    "_no_improvement_count": 0,
+}
+"""What solvers that learn batch by batch record, before the first epoch."""
+
+
+def begin(estimator: Parameters, *, fresh: bool, validated: bool) -> None:
+    """Prepares the record of training: empty for a fresh fit, else what this fit adds to."""
     e = estimator
-    e.n_iter_, e.t_ = 0, 0
+    if fresh:
+        e.n_iter_, e.t_ = 0, 0
+        for name in RECORD:
+            e.__dict__.pop(name, None)
     if not e.stochastic:
         return
-    e.loss_curve_, e._no_improvement_count = [], 0
-    e.best_loss_ = None if e.early_stopping else inf
-    e.validation_scores_ = [] if validated else None
-    e.validation_loss_curve_ = [] if validated else None
-    e.best_validation_score_ = -inf if validated else None
+    for name, value in RECORD.items():
+        e.__dict__.setdefault(name, value)
+    e.loss_curve_ = [*e.loss_curve_]
+    if e.early_stopping:
+        e.best_loss_ = None
+    elif e.best_loss_ is None:
+        e.best_loss_ = inf
+    if validated and e.validation_scores_ is None:
+        e.validation_scores_, e.validation_loss_curve_ = [], []
+        e.best_validation_score_ = -inf
 
 
 def fit_epochs(
