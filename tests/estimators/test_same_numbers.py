@@ -6,6 +6,7 @@ of the examples, which each draws in its own way, and the last digits.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,21 @@ def test_the_defaults_are_those_of_scikit_learn() -> None:
     for ours, theirs in ((NetworkClassifier, MLPClassifier), (NetworkRegressor, MLPRegressor)):
         mine, other = ours().get_params(), theirs().get_params()
         assert other.items() <= mine.items()
+        names, theirs_first = list(signature(ours).parameters), list(signature(theirs).parameters)
+        assert names[: len(theirs_first)] == theirs_first
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("kind", ["two classes", "values"])
+def test_every_fitted_attribute_of_scikit_learn_is_there(kind: str, early_stopping: bool) -> None:
+    ours, theirs = both(kind, early_stopping=early_stopping)
+    fitted = {name for name in vars(theirs) if name.endswith("_") and not name.startswith("_")}
+    assert len(fitted) >= 13  # and feature_names_in_, of tables
+    for name in fitted:
+        assert hasattr(ours, name), name
+        mine, other = getattr(ours, name), getattr(theirs, name)
+        assert type(mine) is type(other) or isinstance(mine, type(other)), name
+        assert not hasattr(type(ours)(), name), name
 
 
 def test_a_wrong_parameter_is_named_in_the_words_of_scikit_learn() -> None:
