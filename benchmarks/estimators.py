@@ -147,6 +147,8 @@ def interval(differences: np.ndarray) -> tuple[float, float]:
 def measured(name: str) -> tuple[Result, np.ndarray]:
     """(figures of one set, its differences in points)."""
     X, y = SETS[name]()
+    if y.dtype.kind == "f":
+        y = (y - y.mean()) / y.std()
     scaled = StandardScaler(with_mean=not sparse.issparse(X)).fit_transform(X)
     ratios = speed(scaled, y)
     found = scores(X, y)
@@ -190,7 +192,7 @@ def write(text: str) -> None:
     )
 
 
-def missed(results: list[Result], differences: list[np.ndarray]) -> list[str]:
+def missed(results: list[Result]) -> list[str]:
     """The goals that were missed, in words."""
     words = [
         f"{r.name}: {what} {getattr(r, what):.2f}, goal {GOALS[what]}"
@@ -223,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{name}: {[round(float(x), 2) for x in result[2:]]}", file=sys.stderr)
     text = table(results, differences, others_since(begun))
     print(text)
-    for words in missed(results, differences):
+    for words in missed(results):
         print(f"missed: {words}")
     if asked.write:
         write(text)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import calibration
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.ensemble import BaggingClassifier
@@ -25,6 +26,9 @@ QUICK: dict[str, Any] = {
     "hidden_layer_sizes": (16,), "learning_rate_init": 0.02, "max_iter": 30, "batch_size": 32,
     "random_state": 0,
 }  # fmt: skip
+
+CALIBRATIONS = ["sigmoid", *["temperature"] * hasattr(calibration, "_TemperatureScaling")]
+"""The second since scikit-learn 1.8."""
 
 
 def network(**parameters: Any) -> NetworkClassifier:
@@ -46,7 +50,7 @@ def test_cross_validated() -> None:
     assert cross_val_score(network(), X, y, cv=3).mean() > 0.9
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "temperature"])
+@pytest.mark.parametrize("method", CALIBRATIONS)
 def test_calibrated(method: str) -> None:
     calibrated = CalibratedClassifierCV(network(), method=method, cv=3).fit(X, y)
     assert calibrated.score(X, y) > 0.9
