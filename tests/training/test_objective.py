@@ -12,7 +12,9 @@ import pytest
 from chainrule.core.arrays import Array
 from chainrule.nn.losses import LOSSES
 from chainrule.nn.network import Network
+from chainrule.optim.optimizers import CHUNK
 from chainrule.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from chainrule.training.objective import loss_and_gradient
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch, as_epoch, train
 from conftest import oracle
@@ -96,3 +98,33 @@ def test_a_checkpoint_without_an_objective_is_read(tmp_path: Path, monkeypatch: 
         path = write_checkpoint(tmp_path, Checkpoint(cut, [], {}, {}, {}))
         found = read_checkpoint(path).progress
         assert (found.loss, found.objective) == (7.0, objective)
+
+
+def test_the_penalty_of_a_large_network_is_that_of_all_its_weights() -> None:
+    rng = np.random.default_rng(0)
+    network = Network.dense([700, 200, 4], rng=rng, dtype=np.float64)
+    assert network.layout.weights_end > 2 * CHUNK
+    examples = rng.standard_normal((9, 700)), rng.integers(0, 4, 9)
+    plain, along = loss_and_gradient(network, examples)
+    value, gradient = loss_and_gradient(network, examples, l2=0.1)
+    weights = network.parameters[: network.layout.weights_end]
+    assert value == pytest.approx(plain + 0.05 * float(weights @ weights), rel=1e-12)
+    along[: weights.size] += 0.1 * weights
+    np.testing.assert_allclose(gradient, along, rtol=1e-12)
+
+
+def test_a_penalty_may_follow_the_weight_of_each_batch() -> None:
+    rng, asked = np.random.default_rng(0), []
+    weights = rng.random(60)
+    network, (X, y) = problem("softmax-cross-entropy")
+
+    def strength(weight: int | float) -> float:
+        asked.append(weight)
+        return 0.1 if weight == pytest.approx(weights[:40].sum()) else 0.2
+
+    more: dict[str, Any] = {"rng": None, "epochs": 1, "batch_size": 40, "optimizer": "sgd"}
+    (epoch,) = train(network, (X, y, weights), learning_rate=1e-12, l2=strength, **more)
+    assert asked == pytest.approx([weights[:40].sum(), weights[40:].sum()])
+    norm = sum(float(np.square(W).sum()) for W in network.W)
+    expected = norm / 2 * (0.1 * asked[0] + 0.2 * asked[1]) / weights.sum()
+    assert epoch.objective - epoch.loss == pytest.approx(expected)

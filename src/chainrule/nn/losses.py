@@ -117,12 +117,12 @@ def l2_penalty(
     weights: Float[Array, " P"],
     gradient: Float[Array, " P"],
     strength: float,
-    scratch: Float[Array, " P"],
+    scratch: Float[Array, " _"],
 ) -> float:
     """L2 penalty, strength / 2 * |w|^2; adds its gradient, strength * w, to `gradient`."""
-    np.multiply(weights, strength, out=scratch)
-    np.add(gradient, scratch, out=gradient)
-    return 0.5 * float(np.dot(weights, scratch))
+    pull = np.multiply(weights, strength, out=scratch[: weights.size])
+    np.add(gradient, pull, out=gradient)
+    return 0.5 * float(np.dot(weights, pull))
 
 
 def loss_function(loss: str | LossFunction) -> LossFunction:

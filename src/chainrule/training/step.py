@@ -21,7 +21,7 @@ from chainrule.nn.losses import LossFunction, Strength, l2_penalty, value_and_gr
 from chainrule.nn.network import Network, Workspace
 from chainrule.optim.clipping import clip, shorten_columns
 from chainrule.optim.ema import EMA
-from chainrule.optim.optimizers import Optimizer
+from chainrule.optim.optimizers import CHUNK, Optimizer, chunks
 from chainrule.optim.schedules import Schedule
 from chainrule.training.divergence import Guard
 from chainrule.training.microbatches import Microbatches
@@ -47,7 +47,7 @@ class Objective:
         self.loss = loss
         self.plain = plain
         self.l2 = l2
-        self._scratch = np.zeros(network.layout.weights_end * bool(l2), network.dtype)
+        self._scratch = np.zeros(min(network.layout.weights_end, CHUNK) * bool(l2), network.dtype)
 
     def __call__(
         self, rows: Rows, weight: int | float, step: int
@@ -56,9 +56,9 @@ class Objective:
         (loss, plain), gradient = self.microbatches.mean(rows, weight, self.backpropagate, step)
         if self.l2:
             l2 = self.l2(self.microbatches.weight(rows)) if callable(self.l2) else self.l2
-            weights = slice(self.network.layout.weights_end)
-            parameters = self.network.parameters[weights]
-            loss += l2_penalty(parameters, gradient[weights], l2, self._scratch)
+            parameters = self.network.parameters
+            for part in chunks(self.network.layout.weights_end):
+                loss += l2_penalty(parameters[part], gradient[part], l2, self._scratch)
         return Losses(loss, plain), gradient
 
     def backpropagate(
