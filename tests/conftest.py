@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from types import ModuleType
 from typing import NoReturn
@@ -28,6 +29,11 @@ pytest_plugins = ["helpers.command"]
 
 # No table is as wide as the terminal that the tests happen to run in.
 os.environ.pop("COLUMNS", None)
+
+# Who starts the tests in the background may ignore these; the processes that they start would too.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 REQUIRE = "CHAINRULE_REQUIRE_ORACLES"
 

@@ -125,7 +125,7 @@ def json_source(run: Path) -> str:
         (["predict", "none", "x.png"], 2, ["no run and no model file 'none'"]),
         (["predict", "mine", "none.png"], 1, ["none.png"]),
         (["predict", "mine", "text.png"], 1, ["text.png"]),
-        (["predict", "mine"], 2, ["image files, or --index"]),
+        (["predict", "mine"], 2, ["give files, or --index"]),
         (["predict", "mine", "--index", "101"], 2, ["--index 101", "0 to 100"]),
         (["predict", "text.png", "--index", "1"], 1, ["text.png", "PNG or JPEG"]),
         (["evaluate", "mine", "--data", "text.png"], 1, ["text.png"]),

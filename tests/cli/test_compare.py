@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -160,8 +161,9 @@ def test_networks_that_cannot_be_compared_are_refused(
         (["mine", "text.txt"], 1, "text.txt"),
         (["mine", "mine", "--data", "text.txt"], 1, "text.txt"),
         (["mine", "mine", "--data", "gone.csv"], 1, "gone.csv"),
-        (["mine", "spoiled"], 1, "spoiled: its test images are not those of mine"),
-        (["spoiled", "mine"], 1, "the checksums differ"),
+        (["mine", "spoiled"], 2, "spoiled/config.toml: [checksums] is 5, not a table"),
+        (["mine", "foreign"], 1, "foreign: its test images are not those of mine"),
+        (["foreign", "mine"], 1, "the checksums differ"),
         (["mine", "broken"], 2, "not TOML"),
     ],
 )
@@ -169,7 +171,10 @@ def test_a_wrong_argument_is_one_sentence(
     arguments: list[str], code: int, words: str, chainrule, mine, tmp_path
 ) -> None:
     (tmp_path / "text.txt").write_text("nothing to see")
-    for name, config in (("spoiled", "checksums = 5\n"), ("broken", "= [")):
+    foreign = re.sub(r'test_images = "..', 'test_images = "00', (mine / "config.toml").read_text())
+    for name, config in (
+        ("spoiled", "checksums = 5\n"), ("foreign", foreign), ("broken", "= ["),
+    ):  # fmt: skip
         shutil.copytree(mine, tmp_path / "runs" / name)
         (tmp_path / "runs" / name / "config.toml").write_text(config)
     done = chainrule("compare", *arguments)

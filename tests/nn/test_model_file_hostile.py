@@ -198,6 +198,8 @@ events, watching = [], False
 HARMLESS = {"os.stat", "os.fspath", "sys._getframe", "object.__getattr__", "builtins.id"}
 
 def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], int):
+        return  # a file around a descriptor whose opening was seen before
     if watching and event not in HARMLESS:
         events.append((event, str(arguments[0]) if arguments else ""))
 

@@ -132,7 +132,7 @@ def test_a_bad_row_is_named_and_stops_no_other(chainrule, table: Path, rows, tmp
 WRONG = {
     "a picture": (("predict", "t", "x.png"), "reads rows of a table, not pictures"),
     "a folder that is not there": (
-        ("predict", "t", "table.csv", "--output", "no/p.csv"), "in a folder that is there",
+        ("predict", "t", "table.csv", "--output", "no/p.csv"), "there is no folder no",
     ),
     "a format": (
         ("predict", "t", "table.csv", "--output", "p.csv", "--format", "kagle"),

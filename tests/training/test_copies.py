@@ -83,6 +83,10 @@ def run(
     return learner, progress, kept
 
 
+ESTIMATORS = {"NetworkClassifier", "NetworkRegressor", "HiddenLayer"}
+"""Copied in tests/estimators."""
+
+
 def exported() -> dict[str, Any]:
     """An instance of each class in `chainrule.__all__`, and of those that hold them."""
     images, labels = Examples(X, Y), (Y == 0).astype(int)
@@ -106,7 +110,7 @@ def exported() -> dict[str, Any]:
 
 def test_each_exported_class_is_among_those_copied_here() -> None:
     classes = {name for name in chainrule.__all__ if isinstance(getattr(chainrule, name), type)}
-    assert classes <= exported().keys()
+    assert classes - ESTIMATORS <= exported().keys()
 
 
 @pytest.mark.parametrize("name", chainrule.__all__)

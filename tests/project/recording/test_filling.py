@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -81,9 +82,15 @@ def test_each_finished_run_is_put_down_at_once(trainer, said) -> None:
     assert [one.seed for one in read()] == [0, 1, 2, 3]
 
 
+def interrupted(run: str) -> None:
+    """Makes a run's report that of one that was interrupted."""
+    path = Path(f"runs/{run}/report.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ending": "interrupted"}))
+
+
 def test_a_run_that_was_ended_goes_on(trainer, said) -> None:
     trainer.train(Task("records-fast-0", ("train",)))
-    Path("runs/records-fast-0/report.json").write_text('{"ending": "interrupted"}')
+    interrupted("records-fast-0")
     assert go(["fast"], [0], said, never) == 0
     assert trainer.asked[0] == ("train", "--resume", "records-fast-0", "--json", "--quiet")
     assert read()[0].total_seconds is None
@@ -111,7 +118,7 @@ def test_runs_side_by_side_share_the_cores_and_their_seconds_do_not_count(
 
 def test_one_of_two_side_by_side_that_was_begun_alone_goes_on(trainer, said) -> None:
     trainer.train(Task("records-fast-1", ("train",)))
-    Path("runs/records-fast-1/report.json").write_text('{"ending": "interrupted"}')
+    interrupted("records-fast-1")
     assert go(["fast"], [0, 1], said, never, jobs=2) == 0
     resumed = next(arguments for arguments in trainer.asked if "--resume" in arguments)
     assert resumed == ("train", "--resume", "records-fast-1", "--json", "--quiet")
