@@ -185,9 +185,11 @@ def table(results: list[Result], differences: list[np.ndarray], others: float | 
 def write(text: str) -> None:
     """Puts the table between the markers of docs/estimators.md."""
     page = DOCUMENT.read_text(encoding="utf-8")
-    between = r"(<!-- measured -->\n).*?(\n<!-- end -->)"
+    between = r"(<!-- measured -->\n).*?(<!-- end -->)"
+    if not re.search(between, page, re.DOTALL):
+        raise ValueError(f"{DOCUMENT} has no marks: put <!-- measured --> above <!-- end -->")
     DOCUMENT.write_text(
-        re.sub(between, lambda found: found[1] + text + found[2], page, flags=re.DOTALL),
+        re.sub(between, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL),
         encoding="utf-8",
     )
 

@@ -19,11 +19,12 @@ def test_its_python_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(capsys.readouterr().out.split()[0]) > 0.95
 
 
+@pytest.mark.parametrize("old", ["", "old\n"])
 def test_the_table_is_written_between_its_marks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "estimators.md"
-    page.write_text("before\n<!-- measured -->\nold\n<!-- end -->\nafter\n")
+    page.write_text(f"before\n<!-- measured -->\n{old}<!-- end -->\nafter\n")
     monkeypatch.setattr(estimators, "DOCUMENT", page)
     result = estimators.Result("iris", (150, 4), 1.9, 2.4, 1.1, 95.0, 95.2, -0.1, 0.3)
     estimators.write(estimators.table([result], [np.array([0.1, 0.2])], 0.5))
