@@ -95,7 +95,7 @@ def test_lbfgs_finds_the_minimum_that_scikit_learn_finds() -> None:
         parameters = {"solver": "lbfgs", "hidden_layer_sizes": (), "alpha": 1.0, "tol": 1e-9}
         mine, other = (each(**parameters, max_iter=900).fit(X, y) for each in (ours, theirs))
         np.testing.assert_allclose(mine.coefs_[0], other.coefs_[0], atol=1e-3)
-        assert mine.loss_ == pytest.approx(other.loss_, rel=1e-9)
+        assert mine.loss_ == pytest.approx(other.loss_, rel=1e-7)
 
 
 def test_the_defaults_are_those_of_scikit_learn() -> None:
