@@ -48,6 +48,8 @@ CRASHING = ("model load", "resume", "data.csv", "fractions.csv")
 """Operations within which safetensors' reader panics, or NumPy's comparison of arrays crashes, if
 Python has no memory for one small object; where a file does not fit, whole commands end in a
 sentence all the same."""
+SENTENCES = ("error: ", "OpenBLAS: malloc failed")
+"""How a last line begins: OpenBLAS ends the process itself, with code 1, where it has no buffer."""
 TRAIN_AGAIN = ("train", "--data", "data.csv", "--epochs", "1", *TRAIN, "--run", AGAIN.name)
 
 
@@ -88,13 +90,13 @@ def limited(folder: Path, command: Command, mebibytes: float) -> tuple[bool, str
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return True, f"no end after {PATIENCE:g} s"
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    errors = [line for line in done.stderr.splitlines() if line.startswith(SENTENCES)]
     wrong = ""
     if "Traceback" in done.stderr or "panicked" in done.stderr:
         wrong = done.stderr[-1000:]
     elif done.returncode and (done.returncode not in (1, 74) or len(errors) != 1):
         wrong = f"code {done.returncode}: {done.stderr[-1000:]}"
-    elif done.returncode and "memory" not in errors[0]:
+    elif done.returncode and not any(word in errors[0] for word in ("memory", "malloc")):
         wrong = errors[0]
     changed = [str(path) for path, old in before.items() if path.read_bytes() != old]
     # A run that was resumed to its end writes its figures again, with other times.
