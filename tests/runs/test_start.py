@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -69,3 +70,13 @@ def test_weights_that_do_not_fit_are_one_sentence(chainrule, first) -> None:
     done = chainrule("train", "--from", "frist", "--data", first, *PLAIN)
     assert done.code == 2
     assert "did you mean first" in done.err
+
+
+def test_a_search_for_a_rate_starts_from_the_same_weights(chainrule, first) -> None:
+    losses = []
+    for more in ((), ("--from", "first")):
+        layers = ("--layers", "784,20,10") if not more else ()
+        done = chainrule("train", "--find-lr", "--data", first, *layers, *more, "--json")
+        assert done.code == 0, done.err
+        losses.append(json.loads(done.out)["losses"][0])
+    assert losses[1] < losses[0] - 0.5

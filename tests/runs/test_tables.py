@@ -189,6 +189,17 @@ def test_runs_of_tables_are_compared_and_joined(chainrule, table: Path) -> None:
     assert load_model("runs/c/model.safetensors").schema is not None
 
 
+def test_networks_of_tables_that_are_scaled_otherwise_are_not_compared(
+    chainrule, table: Path, rows
+) -> None:
+    half = write(Path("half.csv"), rows[:90])
+    more = ("--data", half, "--label", "species", "--run", "half")
+    assert chainrule("train", *more, *TRAIN, *SHORT).code == 0
+    done = chainrule("compare", "t", "half", "--data", table)
+    assert done.code == 2
+    assert "scale them otherwise" in done.err
+
+
 def test_a_model_file_whose_schema_does_not_fit_is_refused(table, tmp_path: Path) -> None:
     path = Path("runs/t/model.safetensors")
     model = load_model(path)

@@ -105,6 +105,11 @@ def check_alike(name_a: str, a: Model, name_b: str, b: Model) -> None:
                 f"{name_a} has {one} {what}, {name_b} {other}: "
                 "compare networks for the same images and the same classes"
             )
+    if a.schema != b.schema:
+        raise ConfigError(
+            f"{name_a} and {name_b} take other columns of a table, or scale them otherwise: "
+            "compare networks that were trained on the same table"
+        )
     if a.classes and b.classes and a.classes != b.classes:
         mine, yours = next(
             pair for pair in zip(a.classes, b.classes, strict=True) if len({*pair}) > 1

@@ -10,13 +10,13 @@ from typing import Any
 
 from chainrule.core.errors import ConfigError
 from chainrule.data.load import Report
-from chainrule.experiments.job import Job, prepare, run
+from chainrule.experiments.job import Job, run
 from chainrule.optim.schedules import Schedule
-from chainrule.runs.files import as_config, begin, saving, write_report
+from chainrule.runs.files import begin, saving, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import untold
-from chainrule.runs.request import Request, check_request
+from chainrule.runs.request import Request, check_request, job_of
 from chainrule.training.lr_finder import STEPS, RateSearch, find_rate
 from chainrule.training.state import Progress
 from chainrule.training.train import Epoch
@@ -54,11 +54,10 @@ def search_learning_rate(
     data = load_data(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
-    job = prepare(request.settings, data, asked_for=request.asked_for)
+    job, config = job_of(request, data)
     for remark in job.remarks:
         say(remark)
     search = _search(job)
-    config = as_config(job.settings, data, recipe=request.recipe, origin=request.origin)
     folder = claim_folder(request.run, otherwise=f"{request.recipe}-rates")
     found = LearningRateSearch(folder, search)
     begin(folder, config, remedy="then search again")

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.core.errors import DivergenceError
+from chainrule.data.dataset import Dataset
 from chainrule.evaluation.assessment import Assessment
-from chainrule.experiments.job import check_settings
+from chainrule.experiments.job import Job, check_settings, prepare
 from chainrule.experiments.settings import Settings
+from chainrule.runs.files import as_config
 from chainrule.runs.folder import check_name
 from chainrule.runs.origin import MNIST, Origin
 from chainrule.runs.start import Start
@@ -49,6 +51,18 @@ def check_request(request: Request) -> None:
         check_name(request.run)
         request.origin.check()
     check_settings(request.settings)
+
+
+def job_of(request: Request, data: Dataset) -> tuple[Job, bytes]:
+    """(job of a request, with the weights that it starts from; content of its config.toml)."""
+    job = prepare(request.settings, data, asked_for=request.asked_for)
+    if request.start:
+        request.start.put(job.network)
+    config = as_config(
+        job.settings, data, recipe=request.recipe, origin=request.origin,
+        start=request.start.as_config() if request.start else None,
+    )  # fmt: skip
+    return job, config
 
 
 def best_epoch(settings: Settings, progress: Progress, history: list[Epoch]) -> int | None:

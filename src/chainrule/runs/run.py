@@ -23,20 +23,20 @@ from chainrule.digits.form import in_words, measure
 from chainrule.evaluation.assessment import assess, headline
 from chainrule.evaluation.learning import shortfall
 from chainrule.evaluation.views import looks
-from chainrule.experiments.job import Job, prepare, run
+from chainrule.experiments.job import Job, run
 from chainrule.experiments.recipes import combine
 from chainrule.monitor.control import View
 from chainrule.monitor.watcher import Watcher, still_by_hand
 from chainrule.nn.model_file import Model, check_saveable, save
 from chainrule.nn.preprocessing import Preprocessing
 from chainrule.optim.optimizers import SGD
-from chainrule.runs.files import as_config, begin, saving, write_config, write_history, write_report
+from chainrule.runs.files import begin, saving, write_config, write_history, write_report
 from chainrule.runs.folder import claim_folder
 from chainrule.runs.interrupt import Interrupt, interruptible
 from chainrule.runs.lock import only_writer
 from chainrule.runs.origin import load_data
 from chainrule.runs.pictures import draw, untold
-from chainrule.runs.request import Request, TrainedRun, best_epoch, check_request
+from chainrule.runs.request import Request, TrainedRun, best_epoch, check_request, job_of
 from chainrule.runs.resume import saved_run, so_far
 from chainrule.training.checkpointer import Checkpointer
 from chainrule.training.microbatches import team_size
@@ -135,14 +135,8 @@ def _set_up(request: Request, say: Report) -> _Setup:
     data = load_data(
         request.origin, offline=request.offline, report=say, checksums=request.checksums
     )
-    job = prepare(request.settings, data, asked_for=request.asked_for)
-    if request.start:
-        request.start.put(job.network)
+    job, config = job_of(request, data)
     form = measure(data.train.images, data.shape, white=data.white)
-    config = as_config(
-        job.settings, data, recipe=request.recipe, origin=request.origin,
-        start=request.start.as_config() if request.start else None,
-    )  # fmt: skip
     check_saveable(_model(job, data, form, {}), MODEL)
     folder = request.resume or claim_folder(request.run, otherwise=request.recipe)
     return _Setup(request, data, job, form, folder, say, config)

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.core.arrays import Array, Int
 from chainrule.core.errors import DataError
-from chainrule.core.tables import remedy
+from chainrule.core.tables import nearest
 from chainrule.data.dataset import MOST_CLASSES
 from chainrule.data.labels import first_number
 from chainrule.data.readers.columns import LABEL_WORDS
@@ -59,7 +59,8 @@ def find_target(names: Sequence[str], label: str, source: str) -> int:
 
 def _remedy(name: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    near = remedy(name, names).split("?")[0] + "? " if "?" in remedy(name, names) else ""
+    close = nearest(name, names)
+    near = f"did you mean {close}? " if close else ""
     return f"{near}there are {', '.join(names[:MOST_NAMED])}{more}"
 
 
