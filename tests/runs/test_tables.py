@@ -123,6 +123,7 @@ def test_a_bad_row_is_named_and_stops_no_other(chainrule, table: Path, rows, tmp
     for said in ("row 3, column 1, 'mass': 'heavy'", "row 5, 2 columns", "row 6, column 1"):
         assert said in done.err
     assert "empty cells in 1 rows" in done.err
+    assert "--missing" not in done.err  # which predict does not have
     assert [row["ImageId"] for row in predicted(Path("p.csv"))] == ["1", "3", "6", "7", "8"]
     told = json.loads(chainrule("predict", "t", bad, "--json").out)
     assert [error["row"] for error in told["errors"]] == [3, 5, 6]

@@ -18,7 +18,7 @@ from chainrule.data.table.cells import Wrong, read_known
 from chainrule.data.table.encode import encode
 from chainrule.data.table.files import content, read_table
 from chainrule.data.table.layout import decoded, layout_of
-from chainrule.data.table.own import MEAN, remarks
+from chainrule.data.table.own import remarks
 from chainrule.nn.model_file import Model
 from chainrule.runs.folder import read_run, say_caveat
 
@@ -98,7 +98,7 @@ def _cells(model: Model, path: Path, say: Report) -> tuple[Array, Array, list[Wr
     if others := [name for k, name in enumerate(read.table.names) if k not in used]:
         say(f"{path}: not used: {', '.join(map(repr, others))}")
     encoded = encode(read.table, schema, read.places)
-    for line in (*read.table.notes, *remarks(encoded, MEAN, str(path))):
+    for line in (*read.table.notes, *remarks(encoded, "", str(path))):
         say(line)
     return encoded.X, read.table.lines, read.wrong
 

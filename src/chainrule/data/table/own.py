@@ -127,7 +127,10 @@ def _part(part: _Rows, schema: Schema, missing: str, name: str, notes: list[str]
 
 
 def remarks(encoded: Encoded, missing: str, where: str) -> list[str]:
-    """Sentences on empty cells and on words that were not there in training."""
+    """Sentences on empty cells and on words that were not there in training.
+
+    `missing` is the setting that decided; empty: there was none to choose.
+    """
     said = []
     if encoded.empty:
         columns = ", ".join(f"{name!r} {count:,}" for name, count in encoded.empty.items())
@@ -136,7 +139,7 @@ def remarks(encoded: Encoded, missing: str, where: str) -> list[str]:
             f"{rows:,} rows with an empty cell are left out (--missing mean keeps them)"
             if missing == DROP
             else f"empty cells in {rows:,} rows are replaced by the mean of training, words by "
-            "none (--missing drop leaves these rows out)"
+            f"none{' (--missing drop leaves these rows out)' if missing else ''}"
         )
         said.append(f"{where}: {what}: {columns}")
     if encoded.unknown:
